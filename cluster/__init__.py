@@ -1,0 +1,1 @@
+"""Where it runs: the Ray Serve application, its processes, and the command line."""

@@ -1,0 +1,1 @@
+"""What can be served and what it costs: models, cards, dated prices, integer money."""

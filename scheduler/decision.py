@@ -1,0 +1,97 @@
+"""What the scheduler answers: an action for a request, with its reason and its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a request went where it went. The same word in header, ledger, span and metric."""
+
+    LOCAL_FIT = "local_fit"  # a replica had room at once
+    HELD = "held"  # waited in the queue, then a replica had room
+    SPILL_LATENCY = "spill_latency"  # no replica within the latency budget: bought
+    SPILL_NO_REPLICA = "spill_no_replica"  # no live replica of the model: bought
+    RETRY = "retry"  # the first target failed before it had started
+    QUEUE_FULL = "queue_full"  # a bound of the queue was reached
+    QUEUE_TIMEOUT = "queue_timeout"  # waited as long as anything may wait
+    NO_TARGET = "no_target"  # nothing can serve it: neither replica nor offer
+    CONTEXT_TOO_LONG = "context_too_long"  # prompt and answer fit no target's context
+
+
+class Refusal(StrEnum):
+    """Why one candidate was not, or could not be, chosen."""
+
+    OTHER_MODEL = "other_model"
+    CONTEXT = "context"
+    DEAD = "dead"
+    STALE_REPORT = "stale_report"
+    BREAKER_OPEN = "breaker_open"
+    NO_KV_ROOM = "no_kv_room"
+    NO_SLOT = "no_slot"
+    ENGINE_QUEUE = "engine_queue"
+    PRICE_UNKNOWN = "price_unknown"
+    IN_FLIGHT_MAX = "in_flight_max"
+    EXCLUDED = "excluded"  # already failed this very request
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The finding on one candidate; ``refusal`` is None where it could have served."""
+
+    target: str  # "local:<replica>" or "offer:<provider>/<model>"
+    refusal: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    request_id: str
+    replica_id: str
+    reason: Reason
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def target(self) -> str:
+        return f"local:{self.replica_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Buy:
+    request_id: str
+    offer_id: str
+    reason: Reason
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def target(self) -> str:
+        return f"offer:{self.offer_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Queued. A later action of ``on_tick`` or another event ends the wait."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Refused. ``retry_after_s`` is None where a retry cannot help."""
+
+    request_id: str
+    reason: Reason
+    retry_after_s: int | None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+Action = Dispatch | Buy | Hold | Reject
+
+
+class Outcome(StrEnum):
+    """How an attempt ended, as told to ``on_finish``."""
+
+    OK = "ok"
+    CLIENT_LEFT = "client_left"
+    CLIENT_ERROR = "client_error"  # the target answered 4xx: the request's own fault
+    TARGET_FAILED = "target_failed"  # refused the connection, 5xx, stall, broken stream

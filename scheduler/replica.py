@@ -1,0 +1,42 @@
+"""A local replica, and the raw facts it reports about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A running engine of a pool, as it registered itself.
+
+    ``generation`` grows with each boot of the same replica, so a late report of a dead
+    engine is recognised. Limits are the engine's own, read from it at start.
+    """
+
+    replica_id: str
+    model: str
+    generation: int
+    kv_tokens_max: int
+    context_tokens_max: int
+    running_max: int
+    batched_tokens_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """One push from an engine: raw values only, verdicts are the scheduler's.
+
+    ``prefill_tok_s`` and ``decode_step_s`` are running averages measured by the engine, None
+    until it has measured any. ``kv_tokens_used`` counts whole blocks.
+    """
+
+    replica_id: str
+    generation: int
+    running: int
+    waiting: int
+    kv_tokens_used: int
+    waiting_prefill_tokens: int
+    prefill_tok_s: float | None
+    decode_step_s: float | None
+    preemptions: int
+    prefix_hit_tokens: int
