@@ -1,0 +1,1 @@
+"""One running engine behind a private HTTP app: vLLM for work, a scripted one for faults."""

@@ -1,0 +1,177 @@
+"""The Serve application: ``build`` turns a config file's ``args`` into bound deployments.
+
+What is here restarts replicas when it changes; what requests are routed by is the Scheduler's
+``user_config``, which `serve deploy` changes in place.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ray import serve
+from ray.serve import Application
+
+from cluster.directory import Directory
+from cluster.engine import DRAIN_S_MAX, Engine, StandIn
+from cluster.scheduler import Scheduler, build_edge
+from models.cards import load_cards
+from models.catalogue import load_catalogue
+from models.money import nano_usd_per_hour
+from models.tiny_moe import ensure_tiny_moe
+from runtime.config import describe
+from runtime.engine.settings import EngineSettings
+from runtime.errors import ConfigError
+from runtime.http.auth import ensure_local_key, hash_key
+from runtime.pools import Pool
+
+STATE_ENV = "BASELOAD_STATE"
+STAND_IN_KEY_ENV = "BASELOAD_STAND_IN_KEY"
+LOCAL_TENANT = "local"
+TINY_MODEL = "tiny-moe"
+
+HEALTH: dict[str, Any] = {
+    "health_check_period_s": 3,
+    "health_check_timeout_s": 30,
+    "graceful_shutdown_timeout_s": DRAIN_S_MAX + 5,
+}
+DIRECTORY = serve.deployment(name="Directory", max_ongoing_requests=1000)(Directory)
+ENGINE = serve.deployment(name="Engine", max_ongoing_requests=1000, **HEALTH)(Engine)
+STAND_IN = serve.deployment(name="StandIn", **HEALTH)(StandIn)
+# The late-binding queue bounds what may wait, so Serve's own bound is out of the way.
+SCHEDULER = serve.deployment(name="Scheduler", max_ongoing_requests=100_000, **HEALTH)(
+    serve.ingress(build_edge)(Scheduler)
+)
+
+
+class _Args(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PoolArgs(_Args):
+    """The replicas of one model. ``engine`` holds fields of EngineSettings."""
+
+    model: str
+    replicas: int = Field(default=1, ge=1)
+    card: str
+    card_usd_per_hour: str | None = None  # overrides the catalogue's dated price
+    checkpoint: Path | None = None  # None: the tiny model, built here
+    engine: dict[str, Any] = Field(default_factory=dict)
+
+
+class StandInArgs(_Args):
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65_535)
+    engine: dict[str, Any] = Field(default_factory=dict)
+
+
+class AppArgs(_Args):
+    pools: list[PoolArgs] = Field(min_length=1)
+    stand_in: StandInArgs | None = None
+    local_key: bool = False  # make a key for this machine's user, in <state>/api-key
+    engine_host: str | None = None  # None: the node's own address
+    schedulers: int = Field(default=1, ge=1)
+
+
+def state_folder() -> Path:
+    """Where ledger, key and checkpoint live: $BASELOAD_STATE, or beside the packages."""
+    given = os.environ.get(STATE_ENV)
+    return Path(given) if given else Path(__file__).resolve().parent.parent / ".baseload"
+
+
+def build(args: dict[str, Any]) -> Application:
+    """Serve calls this with the ``args`` of the application in a config file."""
+    try:
+        wanted = AppArgs.model_validate(args)
+    except ValidationError as error:
+        raise ConfigError(f"application args: {describe(error)}") from None
+    state = state_folder()
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory = DIRECTORY.options(ray_actor_options={"num_cpus": 0}).bind()
+    engines = [_engines(pool, wanted, state, directory) for pool in wanted.pools]
+    scheduler_env = {"RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0"}
+    if wanted.stand_in is not None:
+        key = ensure_local_key(state / "stand-in-key")
+        scheduler_env[STAND_IN_KEY_ENV] = key
+        engines.append(_stand_in(wanted.stand_in, state, key))
+    local_keys = {}
+    if wanted.local_key:
+        local_keys[LOCAL_TENANT] = [hash_key(ensure_local_key(state / "api-key"))]
+    options = {"num_cpus": 0, "runtime_env": {"env_vars": scheduler_env}}
+    return SCHEDULER.options(num_replicas=wanted.schedulers, ray_actor_options=options).bind(
+        [_pool(pool, state) for pool in wanted.pools],
+        state / "ledger.db",
+        local_keys,
+        directory,
+        engines,
+    )
+
+
+def _engines(pool: PoolArgs, args: AppArgs, state: Path, directory: Application) -> Application:
+    settings = _settings(pool.model, pool.checkpoint, pool.engine, state)
+    actor: dict[str, Any] = {"num_cpus": 0}
+    if pool.card != "cpu":
+        actor = {"num_cpus": 1, "num_gpus": settings.tensor_parallel}
+    return ENGINE.options(
+        name=f"Engine-{pool.model}", num_replicas=pool.replicas, ray_actor_options=actor
+    ).bind(settings, args.engine_host, directory)
+
+
+def _stand_in(args: StandInArgs, state: Path, key: str) -> Application:
+    settings = _settings(TINY_MODEL, None, args.engine, state)
+    actor = {"num_cpus": 0, "runtime_env": {"env_vars": {STAND_IN_KEY_ENV: key}}}
+    return STAND_IN.options(ray_actor_options=actor).bind(
+        settings, args.host, args.port, STAND_IN_KEY_ENV
+    )
+
+
+def _settings(
+    model: str, checkpoint: Path | None, engine: dict[str, Any], state: Path
+) -> EngineSettings:
+    entry = load_catalogue().get(model)
+    given = {
+        "model": model,
+        "checkpoint": checkpoint or _tiny_checkpoint(model, state),
+        "tool_parser": entry.tool_parser,
+        "reasoning_parser": entry.reasoning_parser,
+    }
+    try:
+        return EngineSettings.model_validate(given | engine)
+    except ValidationError as error:
+        raise ConfigError(f"engine of {model}: {describe(error)}") from None
+
+
+def _tiny_checkpoint(model: str, state: Path) -> Path:
+    if model != TINY_MODEL:
+        raise ConfigError(f"pool {model} needs `checkpoint: /path/to/the/weights`")
+    return ensure_tiny_moe(state / TINY_MODEL)
+
+
+def _pool(args: PoolArgs, state: Path) -> Pool:
+    settings = _settings(args.model, args.checkpoint, args.engine, state)
+    tokenizer = settings.checkpoint / "tokenizer.json"
+    return Pool(
+        model=args.model,
+        replicas=args.replicas,
+        card=args.card,
+        cards_per_replica=settings.tensor_parallel,
+        card_hour_nano_usd=_card_hour(args),
+        context_tokens_max=settings.context_tokens_max,
+        tokenizer=tokenizer if tokenizer.is_file() else None,
+    )
+
+
+def _card_hour(args: PoolArgs) -> int:
+    if args.card_usd_per_hour is not None:
+        return nano_usd_per_hour(args.card_usd_per_hour)
+    card = load_cards().get(args.card)
+    if card is None:
+        raise ConfigError(f"pool {args.model}: there is no card {args.card!r} in the catalogue")
+    if card.nano_usd_per_hour is None:
+        raise ConfigError(
+            f"pool {args.model}: card {args.card} has no dated price, so its tokens could not be "
+            "billed; set card_usd_per_hour"
+        )
+    return card.nano_usd_per_hour

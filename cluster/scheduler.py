@@ -1,0 +1,123 @@
+"""The Scheduler deployment: the HTTP edge, the pure scheduler and the ledger, as Serve ingress."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from pathlib import Path
+from typing import Any
+
+import ray
+from fastapi import FastAPI
+from ray.serve.handle import DeploymentHandle
+
+from cluster.leases import Registration
+from models.prices import load_price_book
+from runtime.config import GatewayConfig, load_config
+from runtime.gateway import Endpoint, Gateway
+from runtime.http.app import Edge, create_app
+from runtime.http.auth import KeyRing
+from runtime.ledger.store import Ledger
+from runtime.pools import Pool
+from runtime.telemetry import Telemetry
+from scheduler.replica import Replica
+
+DRAIN_S_MAX = 20.0
+DIRECTORY_RETRY_S = 0.5
+METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from the first port
+
+EDGE = Edge()
+log = logging.getLogger("ray.serve")
+
+
+def build_edge() -> FastAPI:
+    """Built in the replica, so that routes and replica share one ``EDGE``."""
+    return create_app(EDGE)
+
+
+class Scheduler:
+    def __init__(
+        self,
+        pools: list[Pool],
+        ledger_path: Path,
+        local_keys: dict[str, list[str]],
+        directory: DeploymentHandle,
+        engines: list[DeploymentHandle],
+    ) -> None:
+        """``engines`` makes Serve deploy them with this app; requests go to them over HTTP."""
+        self._pools = pools
+        self._ledger_path = ledger_path
+        self._local_keys = local_keys
+        self._directory = directory
+        self._gateway: Gateway | None = None
+        self._telemetry = Telemetry()
+
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """A bad configuration raises here: Serve refuses it and the old one stays."""
+        config = load_config(user_config)
+        keys = KeyRing(
+            self._local_keys | {name: tenant.key_sha256 for name, tenant in config.tenants.items()}
+        )
+        if self._gateway is None:
+            self._gateway = await self._open(config)
+        else:
+            self._gateway.reconfigure(config)
+        EDGE.open(self._gateway, keys)
+
+    async def _open(self, config: GatewayConfig) -> Gateway:
+        owner = f"scheduler-{secrets.token_hex(8)}"
+        ledger = await asyncio.to_thread(Ledger.open, self._ledger_path, owner=owner)
+        gateway = Gateway(config, self._pools, load_price_book(), ledger, self._telemetry)
+        await gateway.start()
+        self._watching = asyncio.create_task(self._watch_directory(gateway))
+        self._serve_metrics(config)
+        return gateway
+
+    def _serve_metrics(self, config: GatewayConfig) -> None:
+        first, host = config.telemetry.metrics_port, config.telemetry.metrics_host
+        if first is None:
+            return
+        for port in range(first, first + METRICS_PORTS_TRIED):
+            try:
+                self._telemetry.serve(host, port)
+            except OSError:
+                continue
+            log.info("metrics on %s:%d", host, port)
+            return
+        raise OSError(f"no free metrics port from {first} on: set telemetry.metrics_port")
+
+    async def _watch_directory(self, gateway: Gateway) -> None:
+        seen = -1
+        while True:
+            try:
+                seen, entries = await self._directory.watch.remote(seen)
+            except ray.exceptions.RayError as error:
+                log.warning("the directory did not answer: %s", error)
+                await asyncio.sleep(DIRECTORY_RETRY_S)
+                continue
+            gateway.set_replicas([_endpoint(entry) for entry in entries])
+
+    async def check_health(self) -> None:
+        if self._gateway is not None and not self._gateway.ledger.healthy():
+            # A failed fsync is fatal: the next replica recovers from what is on the disk.
+            raise RuntimeError(f"the ledger cannot be written: {self._gateway.ledger.failure}")
+
+    async def __del__(self) -> None:
+        if self._gateway is not None:
+            self._watching.cancel()
+            await self._gateway.close(DRAIN_S_MAX)
+        await asyncio.to_thread(self._telemetry.close)
+
+
+def _endpoint(entry: Registration) -> Endpoint:
+    replica = Replica(
+        replica_id=entry.replica_id,
+        model=entry.model,
+        generation=entry.generation,
+        kv_tokens_max=entry.kv_tokens_max,
+        context_tokens_max=entry.context_tokens_max,
+        running_max=entry.running_max,
+        batched_tokens_max=entry.batched_tokens_max,
+    )
+    return Endpoint(replica, entry.base_url, entry.token)

@@ -1,0 +1,85 @@
+"""Reads the YAML data files of this room, and reports every problem of a file at once.
+
+A file is one mapping with one key that holds a list of entries. Each entry is checked against
+its strict type, so an unknown key or a wrong type is refused with the place where it stands.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+FILE_BYTES_MAX = 1 << 20
+
+_DATA_FOLDER = Path(__file__).parent / "data"
+
+
+class Entry(BaseModel):
+    """Base of everything read from a data file: immutable, strict, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+EntryT = TypeVar("EntryT")
+
+
+class BadDataFile(ValueError):  # noqa: N818 -- named for what it says
+    """A data file that cannot be trusted; ``problems`` lists all that is wrong with it."""
+
+    def __init__(self, path: Path, problems: list[str]) -> None:
+        self.path = path
+        self.problems = tuple(problems)
+        super().__init__(f"{path.name}: " + "; ".join(problems))
+
+
+def data_path(name: str) -> Path:
+    """A data file that ships with this room."""
+    return _DATA_FOLDER / name
+
+
+def read_entries(path: Path, key: str, entry_type: type[EntryT]) -> tuple[list[EntryT], list[str]]:
+    """The valid entries under ``key``, and a line for each problem of the others."""
+    document, problem = _read_document(path)
+    if problem is not None:
+        return [], [problem]
+    if not isinstance(document, dict) or list(document) != [key]:
+        return [], [f"must hold the single key {key!r}"]
+    raw_entries = document[key]
+    if not isinstance(raw_entries, list):
+        return [], [f"{key!r} must hold a list"]
+    adapter = TypeAdapter(entry_type)
+    entries: list[EntryT] = []
+    problems: list[str] = []
+    for index, raw in enumerate(raw_entries):
+        try:
+            entries.append(adapter.validate_python(raw))
+        except ValidationError as error:
+            problems += [f"{key}[{index}]{_place(detail)}" for detail in error.errors()]
+    return entries, problems
+
+
+def duplicates(names: list[str]) -> list[str]:
+    """A line for each name that stands more than once."""
+    return [f"{name!r} stands twice" for name in sorted(set(names)) if names.count(name) > 1]
+
+
+def _read_document(path: Path) -> tuple[Any, str | None]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        return None, f"cannot be read: {error.strerror}"
+    if len(content) > FILE_BYTES_MAX:
+        return None, f"is larger than {FILE_BYTES_MAX} bytes"
+    try:
+        return yaml.safe_load(content), None
+    except yaml.YAMLError as error:
+        return None, f"is not YAML: {' '.join(str(error).split())}"
+
+
+def _place(detail: Any) -> str:
+    path = "".join(f".{part}" for part in detail["loc"])
+    return f"{path}: {detail['msg'].removeprefix('Value error, ')}"

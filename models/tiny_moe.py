@@ -1,0 +1,153 @@
+"""Builds the checkpoint of ``tiny-moe`` on first use: no download, no GPU, about a second.
+
+The folder is a function of the seed, byte for byte. It appears complete or not at all: it is
+built beside its place and renamed, under a lock that any number of processes may wait for. A
+damaged or outdated checkpoint is replaced; a folder that holds anything else is refused, because
+replacing means deleting.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from safetensors import TensorSpec, serialize
+
+from models.tiny_tokenizer import (
+    END_OF_TEXT,
+    TURN_END,
+    VOCAB_SIZE,
+    read_corpus,
+    silent_token_ids,
+    tokenizer_config,
+    train_tokenizer,
+)
+from models.tiny_weights import (
+    CONTEXT_TOKENS_MAX,
+    Weights,
+    bfloat16_bits,
+    make_weights,
+    model_config,
+)
+
+MANIFEST = "checkpoint.json"
+FILES = (
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
+# All that decides what is written. Their digest is the builder's version, so that no change can
+# forget to raise it.
+RECIPE = ("tiny_moe.py", "tiny_tokenizer.py", "tiny_weights.py", "data/tiny_corpus.yaml")
+
+
+class NotACheckpoint(ValueError):  # noqa: N818 -- named for what it says
+    """The folder holds files that this builder never writes, so it will not replace it."""
+
+
+def ensure_tiny_moe(folder: Path, seed: int = 0) -> Path:
+    """The checkpoint folder, built or rebuilt if need be. Safe to call from many processes."""
+    folder = folder.absolute()
+    if _is_intact(folder, seed):
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(folder):
+        if not _is_intact(folder, seed):
+            _refuse_foreign(folder)
+            _build(folder, seed)
+    return folder
+
+
+def _is_intact(folder: Path, seed: int) -> bool:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        return bool(manifest == _manifest(folder, seed))
+    except (OSError, ValueError):
+        return False
+
+
+def _manifest(folder: Path, seed: int) -> dict[str, Any]:
+    return {
+        "builder_version": _digest(*(Path(__file__).parent / name for name in RECIPE)),
+        "seed": seed,
+        "sha256": {name: _digest(folder / name) for name in FILES},
+    }
+
+
+def _digest(*paths: Path) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if not folder.exists():
+        return
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+    foreign = sorted(names - {*FILES, MANIFEST})
+    if foreign:
+        raise NotACheckpoint(f"{folder} is no tiny-moe checkpoint: it holds {foreign[0]!r}")
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Held by the kernel, so it ends with its process, however that dies."""
+    with (folder.parent / f".{folder.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _build(folder: Path, seed: int) -> None:
+    prefix = f".{folder.name}.building-"
+    for leftover in folder.parent.glob(f"{prefix}*"):
+        shutil.rmtree(leftover)  # of a builder that died: the lock is ours
+    workspace = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
+    built = workspace / "new"
+    built.mkdir()
+    _write_checkpoint(built, seed)
+    if folder.exists():
+        folder.rename(workspace / "old")
+    built.rename(folder)
+    shutil.rmtree(workspace)
+
+
+def _write_checkpoint(folder: Path, seed: int) -> None:
+    tokenizer = train_tokenizer(read_corpus())
+    vocabulary = tokenizer.get_vocab()
+    end_id, pad_id = vocabulary[TURN_END], vocabulary[END_OF_TEXT]
+    _write_json(folder / "config.json", model_config(VOCAB_SIZE, end_id, pad_id))
+    _write_json(
+        folder / "generation_config.json",
+        {"eos_token_id": [end_id, pad_id], "pad_token_id": pad_id},
+    )
+    (folder / "tokenizer.json").write_text(tokenizer.to_str(pretty=True), "utf-8")
+    _write_json(folder / "tokenizer_config.json", tokenizer_config(CONTEXT_TOKENS_MAX))
+    weights = make_weights(seed, VOCAB_SIZE, silent_token_ids(tokenizer), end_id)
+    _write_tensors(folder / "model.safetensors", weights)
+    _write_json(folder / MANIFEST, _manifest(folder, seed))
+
+
+def _write_tensors(path: Path, weights: dict[str, Weights]) -> None:
+    # The specs hold bare addresses: ``tensors`` must outlive the call.
+    tensors = {name: bfloat16_bits(values) for name, values in weights.items()}
+    specs = {
+        name: TensorSpec(
+            dtype="bfloat16",
+            shape=list(bits.shape),
+            data_ptr=bits.ctypes.data,
+            data_len=bits.nbytes,
+        )
+        for name, bits in tensors.items()
+    }
+    path.write_bytes(serialize(specs, metadata={"format": "pt"}))
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -1,0 +1,188 @@
+"""One attempt at one target, from its ledger reserve to its one ending.
+
+An attempt owns the measured share of the replica and the row that says what was paid. If it
+is dropped in any way, ``abandon`` ends it without an await, so a cancelled task still bills.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from models.money import NanoUsd
+from runtime.errors import LedgerUnavailable
+from runtime.gateway import Gateway, LocalTarget, price_of
+from runtime.job import Job
+from runtime.ledger.rows import Ending, Reserve, Settle
+from runtime.metering import share_cost_nano
+from runtime.providers import Account
+from runtime.upstream import Upstream
+from scheduler.decision import Buy, Dispatch, Outcome
+
+ROUTE_TASK_DEFAULT = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What the ending says: counts are None where nobody reported them."""
+
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    source: str  # "target", "frames" or "none"
+
+
+class Attempt:
+    """Built by ``begin``; ended exactly once by ``settle``, ``void`` or ``abandon``."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        job: Job,
+        number: int,
+        decision: Dispatch | Buy,
+        target: LocalTarget | Account,
+    ) -> None:
+        self._gateway = gateway
+        self.job = job
+        self.number = number
+        self.decision = decision
+        self.target = target
+        self.held_ms = _ms_since(job.arrived_s)
+        self.ttft_ms: int | None = None
+        self.cost_nano_usd: NanoUsd = 0
+        self._mark: int | None = None
+        self._share_us = 0
+        self._ended = False
+        self._reserved = False
+
+    @property
+    def upstream(self) -> Upstream:
+        return self.target.upstream
+
+    @property
+    def model_there(self) -> str:
+        """The model's name at the target."""
+        return self.job.model if isinstance(self.target, LocalTarget) else self.target.name
+
+    @property
+    def bought(self) -> bool:
+        return isinstance(self.target, Account)
+
+    async def begin(self) -> None:
+        """The durable intent. Nothing reaches a target before this returns."""
+        self._reserved = True
+        try:
+            await self._gateway.ledger.reserve(self._reserve_row())
+        except LedgerUnavailable:
+            self._ended = True  # nothing was written, so there is nothing to end
+            self._gateway.finish(self.job.request_id, Outcome.CLIENT_LEFT)
+            raise
+        if isinstance(self.target, LocalTarget):
+            self._mark = self.target.clock.start(_now_us())
+
+    def first_token(self) -> None:
+        self.ttft_ms = _ms_since(self.job.arrived_s)
+
+    async def settle(self, bill: Bill, outcome: Outcome, detail: str = "") -> None:
+        """Durable when it returns."""
+        row = self._end(Ending.SETTLE, bill, outcome, detail)
+        if row is not None:
+            await self._gateway.ledger.settle(row)
+
+    async def void(self, outcome: Outcome, detail: str = "") -> None:
+        """No work was done: the row costs nothing."""
+        row = self._end(Ending.VOID, Bill(None, None, None, "none"), outcome, detail)
+        if row is not None:
+            await self._gateway.ledger.settle(row)
+
+    def abandon(self, frames: int, started: bool) -> None:
+        """For a cancelled task: the caller left, or the process is going down."""
+        ending = Ending.SETTLE if started else Ending.VOID
+        bill = Bill(None, None, frames, "frames") if frames else Bill(None, None, None, "none")
+        row = self._end(ending, bill, Outcome.CLIENT_LEFT, "")
+        if row is not None:
+            self._gateway.ledger.settle_detached(row)
+
+    def _end(self, ending: Ending, bill: Bill, outcome: Outcome, detail: str) -> Settle | None:
+        if self._ended or not self._reserved:
+            return None
+        self._ended = True
+        if self._mark is not None and isinstance(self.target, LocalTarget):
+            self._share_us = self.target.clock.stop(self._mark, _now_us())
+        self._gateway.finish(self.job.request_id, outcome)
+        cost, derivation = (0, "no work") if ending is Ending.VOID else self._cost(bill)
+        self.cost_nano_usd = cost
+        row = Settle(
+            request_id=self.job.request_id,
+            attempt=self.number,
+            at_ms=_unix_ms(),
+            ending=ending,
+            outcome=f"{outcome.value}: {detail}" if detail else outcome.value,
+            prompt_tokens=bill.prompt_tokens,
+            cached_tokens=bill.cached_tokens,
+            completion_tokens=bill.completion_tokens,
+            cost_nano_usd=cost,
+            usage_source=bill.source,
+            derivation=derivation,
+            held_ms=self.held_ms,
+            ttft_ms=self.ttft_ms,
+            e2e_ms=_ms_since(self.job.arrived_s),
+        )
+        self._gateway.telemetry.ended(self.job, self.decision, row)
+        return row
+
+    def _cost(self, bill: Bill) -> tuple[NanoUsd, str]:
+        if isinstance(self.target, LocalTarget):
+            pool = self.target.pool
+            cost = share_cost_nano(self._share_us, pool.card_hour_nano_usd, pool.cards_per_replica)
+            return cost, (
+                f"{pool.cards_per_replica} x {pool.card} at {pool.card_hour_nano_usd} nano-USD/h"
+                f" x {self._share_us} us, its equal share of the replica's busy time"
+            )
+        price = price_of(self.target)
+        prompt = bill.prompt_tokens
+        estimated = prompt is None
+        if prompt is None:
+            prompt = self.job.arrival.prompt_tokens
+        cost = price.cost_nano(prompt, bill.cached_tokens or 0, bill.completion_tokens or 0)
+        return cost, f"price {price.price_id}" + (", tokens estimated" if estimated else "")
+
+    def _reserve_row(self) -> Reserve:
+        job = self.job
+        arrival = job.arrival
+        if isinstance(self.target, LocalTarget):
+            price_id = f"card {self.target.pool.card}"
+            bound = None
+        else:
+            price = price_of(self.target)
+            price_id = price.price_id
+            bound = price.cost_nano(arrival.prompt_tokens, 0, arrival.max_output_tokens)
+        return Reserve(
+            request_id=job.request_id,
+            attempt=self.number,
+            owner=self._gateway.ledger.owner,
+            at_ms=_unix_ms(),
+            tenant=job.tenant,
+            feature=job.tags.feature or "",
+            task=job.tags.task or ROUTE_TASK_DEFAULT,
+            model=job.model,
+            target=self.decision.target,
+            reason=self.decision.reason.value,
+            price_id=price_id,
+            prompt_tokens_est=arrival.prompt_tokens,
+            output_tokens_max=arrival.max_output_tokens,
+            bound_nano_usd=bound,
+        )
+
+
+def _now_us() -> int:
+    return time.monotonic_ns() // 1000
+
+
+def _unix_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _ms_since(start_s: float) -> int:
+    return round((time.monotonic() - start_s) * 1000)

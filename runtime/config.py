@@ -1,0 +1,125 @@
+"""The routing configuration: what `serve deploy` changes without a restart.
+
+Unknown keys are refused, all errors come together, and secrets are only ever the names of
+environment variables. What runs (pools, cards, checkpoints) is in ``runtime.pools``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from runtime.errors import ConfigError
+from scheduler.settings import Settings
+
+PROVIDERS_MAX = 64
+TENANTS_MAX = 10_000
+ERRORS_SHOWN_MAX = 12
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OfferConfig(_Part):
+    """A catalogue model at a provider: its name there, and what we may have in flight."""
+
+    name: str = Field(max_length=256)
+    context_tokens_max: int = Field(default=131_072, ge=1)
+    in_flight_max: int = Field(default=64, ge=1)
+
+
+class ProviderConfig(_Part):
+    """An external account. The key is read from the environment, never from the file."""
+
+    base_url: str = Field(max_length=2048)
+    key_env: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
+    region: str = "unknown"
+    offers: dict[str, OfferConfig | str] = Field(min_length=1)  # catalogue id → name there
+
+    @model_validator(mode="after")
+    def _safe_url(self) -> Self:
+        url = urlsplit(self.base_url)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError("base_url must be http(s)://host[:port]/path")
+        if url.username or url.query:
+            raise ValueError("base_url may not hold a user, a password or a query")
+        if url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise ValueError("base_url must be https, unless the host is this machine")
+        return self
+
+    def offer(self, model: str) -> OfferConfig:
+        offer = self.offers[model]
+        return OfferConfig(name=offer) if isinstance(offer, str) else offer
+
+
+class TenantConfig(_Part):
+    """Who may call. Keys are SHA-256 hashes (`baseload key` makes a pair)."""
+
+    key_sha256: list[str] = Field(min_length=1, max_length=64)
+
+
+class StreamConfig(_Part):
+    """Time limits of a request that was dispatched."""
+
+    connect_ms_max: int = Field(default=2_000, ge=1)
+    first_token_ms_max: int = Field(default=300_000, ge=1)
+    inter_token_ms_max: int = Field(default=30_000, ge=1)
+    answer_ms_max: int = Field(default=3_600_000, ge=1)
+
+
+class TelemetryConfig(_Part):
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=1, le=65_535)
+
+
+class QueueConfig(_Part):
+    """The late-binding queue. None keeps the scheduler's own default."""
+
+    requests_max: int | None = Field(default=None, ge=1)
+    tokens_max: int | None = Field(default=None, ge=1)
+    wait_ms_max: int | None = Field(default=None, ge=1)
+
+
+class GatewayConfig(_Part):
+    """Serve's ``user_config`` of the Scheduler deployment."""
+
+    region: str = "local"
+    ttft_budget_ms: int = Field(default=2_000, ge=1)
+    tenants: dict[str, TenantConfig] = Field(default_factory=dict, max_length=TENANTS_MAX)
+    providers: dict[str, ProviderConfig] = Field(default_factory=dict, max_length=PROVIDERS_MAX)
+    queue: QueueConfig = QueueConfig()
+    stream: StreamConfig = StreamConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
+
+    def settings(self) -> Settings:
+        given = {
+            "queue_requests_max": self.queue.requests_max,
+            "queue_tokens_max": self.queue.tokens_max,
+            "queue_wait_ms_max": self.queue.wait_ms_max,
+        }
+        return dataclasses.replace(
+            Settings(), **{name: value for name, value in given.items() if value is not None}
+        )
+
+
+def load_config(data: dict[str, Any]) -> GatewayConfig:
+    """Validates; ConfigError lists every problem in one line each, with its path."""
+    try:
+        return GatewayConfig.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(describe(error)) from None
+
+
+def describe(error: ValidationError) -> str:
+    """Every problem as ``path: what is wrong``, for a person who edits the file."""
+    problems = [
+        ".".join(str(part) for part in item["loc"]) + ": " + item["msg"].lower()
+        for item in error.errors(include_url=False, include_input=False)
+    ]
+    more = len(problems) - ERRORS_SHOWN_MAX
+    shown = problems[:ERRORS_SHOWN_MAX] + ([f"and {more} more"] if more > 0 else [])
+    return "; ".join(shown)

@@ -1,0 +1,31 @@
+"""Ties each engine process to its parent's life: no engine outlives its replica.
+
+vLLM starts its engine core and workers as child processes and loads this plugin in each.
+The kernel then kills the child when its parent dies, however it dies, SIGKILL included.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+
+LIFELINE_ENV = "BASELOAD_LIFELINE"  # set by our replicas, so that other users of vLLM keep theirs
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """From here on, SIGKILL this process when the thread that started it ends."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) was refused")
+    if os.getppid() != parent_pid:  # it died before the kernel was told
+        os._exit(1)
+
+
+def install() -> None:
+    """Entry point of the ``vllm.general_plugins`` group: a no-op outside our child processes."""
+    parent = multiprocessing.parent_process()
+    if os.environ.get(LIFELINE_ENV) == "1" and parent is not None and parent.pid is not None:
+        die_with_parent(parent.pid)

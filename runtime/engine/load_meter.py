@@ -1,0 +1,81 @@
+"""Turns an engine's per-step statistics into the load report that schedulers subscribe to.
+
+Raw values and running averages only; no verdicts. Each subscriber gets a report when
+something changed, at most every ``REPORT_INTERVAL_S``, and a heartbeat when nothing does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+REPORT_INTERVAL_S = 0.04  # 25 Hz while busy
+HEARTBEAT_S = 0.5
+AVERAGE_WEIGHT = 0.1  # of the newest sample in the running averages
+
+
+class LoadMeter:
+    """Latest load of one engine. Fed on the event loop that serves the subscribers."""
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.waiting = 0
+        self.kv_usage = 0.0  # share of the KV blocks in use, 0 to 1
+        self.preemptions = 0
+        self.prefix_hit_tokens = 0
+        self.prompt_tokens = 0
+        self.output_tokens = 0
+        self.prefill_tok_s: float | None = None
+        self.decode_step_s: float | None = None
+        self.waiting_prefill_tokens: Callable[[], int] = lambda: 0
+        self._last_step_s: float | None = None
+        self._changed = asyncio.Event()
+
+    def on_state(self, *, running: int, waiting: int, kv_usage: float, hit_tokens: int) -> None:
+        self.running, self.waiting, self.kv_usage = running, waiting, kv_usage
+        self.prefix_hit_tokens += hit_tokens
+
+    def on_step(
+        self, now_s: float, *, prompt_tokens: int, output_tokens: int, preempted: int
+    ) -> None:
+        """One engine step that ended at ``now_s``: what it read, wrote and pushed out."""
+        self.prompt_tokens += prompt_tokens
+        self.output_tokens += output_tokens
+        self.preemptions += preempted
+        if self._last_step_s is not None:
+            step_s = now_s - self._last_step_s
+            if prompt_tokens and step_s > 0:
+                self.prefill_tok_s = _average(self.prefill_tok_s, prompt_tokens / step_s)
+            elif output_tokens:
+                self.decode_step_s = _average(self.decode_step_s, step_s)
+        # A gap without running requests is idleness, not a slow step.
+        self._last_step_s = now_s if self.running else None
+        self._changed.set()
+
+    def report(self, kv_tokens_max: int) -> dict[str, int | float | None]:
+        return {
+            "running": self.running,
+            "waiting": self.waiting,
+            "kv_tokens_used": round(self.kv_usage * kv_tokens_max),
+            "waiting_prefill_tokens": self.waiting_prefill_tokens(),
+            "prefill_tok_s": self.prefill_tok_s,
+            "decode_step_s": self.decode_step_s,
+            "preemptions": self.preemptions,
+            "prefix_hit_tokens": self.prefix_hit_tokens,
+        }
+
+    async def subscribe(self, kv_tokens_max: int) -> AsyncIterator[bytes]:
+        """Endless newline-delimited JSON, one load report per line."""
+        while True:
+            yield json.dumps(self.report(kv_tokens_max)).encode() + b"\n"
+            await asyncio.sleep(REPORT_INTERVAL_S)
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), HEARTBEAT_S)
+            except TimeoutError:
+                continue
+
+
+def _average(old: float | None, sample: float) -> float:
+    return sample if old is None else old + AVERAGE_WEIGHT * (sample - old)

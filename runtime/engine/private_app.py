@@ -1,0 +1,92 @@
+"""The private HTTP app of one engine: an allow-list of routes behind a per-boot token.
+
+Only Schedulers talk to it. Routes: the two OpenAI routes, the load stream, and the model
+list; vLLM's public server with its many open paths is never started.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from starlette.applications import Starlette
+from starlette.datastructures import State
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from runtime.engine.load_meter import LoadMeter
+from runtime.engine.settings import EngineFacts
+
+Handler = Callable[[Request], Awaitable[Response]]
+ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+@dataclass
+class PrivateApp:
+    """ASGI app. ``draining`` refuses new work with 503 and lets the running finish."""
+
+    facts: EngineFacts
+    meter: LoadMeter
+    token: str
+    chat: Handler
+    complete: Handler
+    errors: Mapping[type[Exception], ErrorHandler]  # what the handlers may raise
+    draining: bool = False
+    in_flight: int = 0
+    _app: Starlette = field(init=False)
+
+    def __post_init__(self) -> None:
+        routes = [
+            Route("/v1/chat/completions", self.chat, methods=["POST"]),
+            Route("/v1/completions", self.complete, methods=["POST"]),
+            Route("/v1/models", self._models, methods=["GET"]),
+            Route("/load", self._load, methods=["GET"]),
+        ]
+        self._app = Starlette(routes=routes, exception_handlers=dict(self.errors))
+
+    @property
+    def state(self) -> State:
+        return self._app.state
+
+    def asgi(self) -> ASGIApp:
+        return self._gate
+
+    async def _gate(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        if not _authorised(scope, self.token):
+            await _refuse(401, "wrong or missing token")(scope, receive, send)
+            return
+        if scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        if self.draining:
+            await _refuse(503, "draining")(scope, receive, send)
+            return
+        self.in_flight += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self.in_flight -= 1
+
+    async def _models(self, request: Request) -> Response:
+        entry = {"id": self.facts.model, "object": "model", "owned_by": "baseload"}
+        return JSONResponse({"object": "list", "data": [entry]})
+
+    async def _load(self, request: Request) -> Response:
+        stream = self.meter.subscribe(self.facts.kv_tokens_max)
+        return StreamingResponse(stream, media_type="application/x-ndjson")
+
+
+def _authorised(scope: Scope, token: str) -> bool:
+    expected = b"Bearer " + token.encode()
+    given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    return hmac.compare_digest(given, expected)
+
+
+def _refuse(status: int, message: str) -> Response:
+    error = {"message": message, "type": "private_app", "param": None, "code": None}
+    return JSONResponse({"error": error}, status_code=status)

@@ -1,0 +1,63 @@
+"""Serves an ASGI app on a private address, inside the event loop of its replica."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+BACKLOG = 1024
+KEEP_ALIVE_S = 75
+START_S_MAX = 10.0
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # signals belong to the process that hosts the replica
+
+
+class PrivateServer:
+    """``start`` binds and serves; ``port`` is the bound port; ``stop`` closes it."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int = 0) -> None:
+        self._config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            http="httptools",
+            interface="asgi3",  # a bound method is not recognised as one
+            timeout_keep_alive=KEEP_ALIVE_S,
+            server_header=False,
+            date_header=False,
+        )
+        self._server = _Server(self._config)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((host, port))
+        self._socket.listen(BACKLOG)
+        self.host = host
+        self.port: int = self._socket.getsockname()[1]
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
+        async with asyncio.timeout(START_S_MAX):
+            while not self._server.started:
+                await asyncio.sleep(0.01)
+
+    async def stop(self, grace_s: float = 1.0) -> None:
+        if self._task is None:
+            self._socket.close()
+            return
+        self._server.should_exit = True
+        done, _ = await asyncio.wait({self._task}, timeout=grace_s)
+        if not done:
+            self._server.force_exit = True
+            await self._task

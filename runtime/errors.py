@@ -1,0 +1,265 @@
+"""Everything that can end a request, or keep the runtime from starting.
+
+    BaseloadError
+    ├── ConfigError              not HTTP: raised at start, one line that says what to do
+    ├── InternalError       500  a defect here; its text goes to the log, never to the client
+    ├── RequestError             the caller's request is at fault; the same bytes fail again
+    │   ├── BadRequest      400
+    │   ├── UnknownField    400
+    │   ├── ContextTooLong  400
+    │   ├── InvalidApiKey   401
+    │   ├── PermissionDenied 403
+    │   ├── ModelNotFound   404
+    │   ├── RouteNotFound   404
+    │   ├── MethodNotAllowed 405
+    │   ├── RequestTimeout  408  the body did not arrive in time; may be sent again
+    │   ├── BodyTooLarge    413
+    │   ├── UnsupportedMediaType 415
+    │   ├── HeaderTooLarge  431
+    │   └── UpstreamRejected 4xx the target read the request and refused it
+    ├── CapacityError            the request is fine, nothing can take it
+    │   ├── QueueFull       429
+    │   ├── BudgetExhausted 429
+    │   ├── NoTarget        503
+    │   ├── Draining        503
+    │   ├── LedgerUnavailable 503
+    │   └── QueueTimeout    504
+    └── TargetError              work was dispatched and failed there
+        ├── UpstreamFailed  502  before the first byte
+        ├── StreamBroken    502  after it: ended with no finish reason, or with an error
+        └── StreamStalled   504  after it: no token for too long
+
+``retryable``: sending the same request again can help. ``billable``: a target may have done
+work, so the ledger row ends in a settle, not a void. Official clients retry 408, 409, 429 and
+5xx on their own; where that only spends twice, ``headers`` says ``x-should-retry: false``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+RETRIED_BY_CLIENTS = frozenset({408, 409, 429})  # and every 5xx
+RETRY_AFTER_S = 1  # when the scheduler cannot predict better
+
+
+class BaseloadError(Exception):
+    """``message`` reaches the client: no paths, addresses or exception texts in it."""
+
+    status: int
+    type: str
+    code: str
+    retryable: bool
+    billable: bool
+    says: str  # the message when the raiser has nothing to add
+    retry_after_s: int | None = None
+
+    def __init__(
+        self, message: str = "", *, param: str | None = None, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message or self.says)
+        self.message = message or self.says
+        self.param = param
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s
+
+
+class ConfigError(BaseloadError):
+    status, type, code = 500, "internal_error", "config_error"
+    retryable, billable = False, False
+    says = "The configuration cannot be used."
+
+
+class InternalError(BaseloadError):
+    """``str()`` keeps the raiser's text for the log; ``message`` never shows it."""
+
+    status, type, code = 500, "internal_error", "internal_error"
+    retryable, billable = False, True
+    says = "Internal error."
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.message = self.says
+
+
+class RequestError(BaseloadError):
+    status, type, code = 400, "invalid_request_error", "invalid_request"
+    retryable, billable = False, False
+    says = "The request cannot be served as it is."
+
+
+class BadRequest(RequestError):
+    code = "invalid_value"
+    says = "The request has an invalid value."
+
+
+class UnknownField(RequestError):
+    code = "unknown_field"
+    says = "The request has an unknown field."
+
+
+class ContextTooLong(RequestError):
+    code = "context_length_exceeded"
+    says = "Prompt and answer together exceed the model's context."
+
+
+class InvalidApiKey(RequestError):
+    status, type, code = 401, "authentication_error", "invalid_api_key"
+    says = "Send a valid API key as 'Authorization: Bearer <key>'."
+
+
+class PermissionDenied(RequestError):
+    status, type, code = 403, "permission_error", "permission_denied"
+    says = "This API key may not do this."
+
+
+class ModelNotFound(RequestError):
+    status, code = 404, "model_not_found"
+    says = "There is no such model. GET /v1/models lists those that exist."
+
+
+class RouteNotFound(RequestError):
+    status, code = 404, "not_found"
+    says = "There is no such route."
+
+
+class MethodNotAllowed(RequestError):
+    status, code = 405, "method_not_allowed"
+    says = "This route does not take this method."
+
+    def __init__(self, message: str = "", *, allow: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+
+class RequestTimeout(RequestError):
+    status, code = 408, "request_timeout"
+    retryable = True
+    says = "The request body did not arrive in time."
+
+
+class BodyTooLarge(RequestError):
+    status, code = 413, "body_too_large"
+    says = "The request body is too large."
+
+
+class UnsupportedMediaType(RequestError):
+    status, code = 415, "unsupported_media_type"
+    says = "Send the body as 'Content-Type: application/json'."
+
+
+class HeaderTooLarge(RequestError):
+    status, code = 431, "header_too_large"
+    says = "The request headers are too large."
+
+
+class UpstreamRejected(RequestError):
+    """A target's 4xx that is the request's own fault.
+
+    A target's 401, 402 or 403 is about our account there, not the caller's request: raise
+    UpstreamFailed for those, or the caller would look for a fault in their own key.
+    """
+
+    code = "upstream_rejected"
+    says = "The model server refused the request."
+
+    def __init__(self, message: str = "", *, status: int = 400, param: str | None = None) -> None:
+        if not 400 <= status <= 499:
+            raise ValueError(f"a rejection has a status from 400 to 499, not {status}")
+        super().__init__(message, param=param)
+        self.status = status
+        self.retryable = status in RETRIED_BY_CLIENTS
+
+
+class CapacityError(BaseloadError):
+    status, type, code = 503, "overloaded", "overloaded"
+    retryable, billable = True, False
+    says = "The service has no room for this request."
+    retry_after_s: int | None = RETRY_AFTER_S
+
+
+class QueueFull(CapacityError):
+    status, type, code = 429, "rate_limit_error", "rate_limit_exceeded"
+    says = "Too many requests are waiting. Try again later."
+
+
+class BudgetExhausted(CapacityError):
+    status, type, code = 429, "insufficient_quota", "insufficient_quota"
+    retryable = False
+    retry_after_s = None
+    says = "The budget of this API key is spent."
+
+
+class NoTarget(CapacityError):
+    code = "no_ready_replica"
+    says = "No replica or provider can serve this model at the moment."
+
+
+class Draining(CapacityError):
+    code = "draining"
+    says = "This server is shutting down. Try again; another one will answer."
+
+
+class LedgerUnavailable(CapacityError):
+    code = "ledger_unavailable"
+    says = "Usage cannot be recorded at the moment, so no work is started."
+
+
+class QueueTimeout(CapacityError):
+    status, type, code = 504, "timeout", "queue_timeout"
+    retryable = False
+    retry_after_s = None
+    says = "The request waited as long as it may without being started."
+
+
+class TargetError(BaseloadError):
+    status, type, code = 502, "upstream_error", "upstream_error"
+    retryable, billable = False, True
+    says = "The model server failed."
+
+
+class UpstreamFailed(TargetError):
+    says = "The model server failed before it answered."
+
+
+class StreamBroken(TargetError):
+    code = "incomplete_stream"
+    says = "The model server ended the answer before it was complete."
+
+
+class StreamStalled(TargetError):
+    status, code = 504, "stream_stalled"
+    says = "The model server stopped sending tokens."
+
+
+def envelope(error: BaseloadError, request_id: str) -> dict[str, Any]:
+    """The body of an error response. A fault on our side names the request to quote."""
+    message = error.message
+    if error.status >= 500:
+        message = f"{message} (request {request_id})"
+    return {"error": _facts(error, message)}
+
+
+def headers(error: BaseloadError) -> dict[str, str]:
+    """The headers that tell a client what to do about the error, all names in lower case."""
+    told: dict[str, str] = {}
+    if error.retry_after_s is not None:
+        told["retry-after"] = str(error.retry_after_s)
+    retried_unasked = error.status >= 500 or error.status in RETRIED_BY_CLIENTS
+    if retried_unasked and not error.retryable:
+        told["x-should-retry"] = "false"
+    if isinstance(error, MethodNotAllowed):
+        told["allow"] = ", ".join(error.allow)
+    if error.status == 401:
+        told["www-authenticate"] = "Bearer"
+    return told
+
+
+def frame(error: BaseloadError, tokens_billed: int) -> bytes:
+    """The last frame of a stream that failed. No ``[DONE]`` may follow it."""
+    told = {"error": {**_facts(error, error.message), "tokens_billed": tokens_billed}}
+    return b"data: " + json.dumps(told, separators=(",", ":")).encode() + b"\n\n"
+
+
+def _facts(error: BaseloadError, message: str) -> dict[str, Any]:
+    return {"message": message, "type": error.type, "param": error.param, "code": error.code}

@@ -1,0 +1,322 @@
+"""The Scheduler process's one object: targets, books, ledger and the waiting requests.
+
+It turns the pure scheduler's actions into answers for waiting requests, feeds it load
+reports and progress, watches for stalls, and keeps the books of replica time. It does not
+know the order in which a request passes through it: that is ``runtime.lifecycle``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import aiohttp
+
+from models.prices import Price, PriceBook
+from runtime.config import GatewayConfig
+from runtime.errors import ContextTooLong, Draining, NoTarget, QueueFull, QueueTimeout
+from runtime.estimate import Estimator
+from runtime.ledger.store import Ledger
+from runtime.metering import ShareClock
+from runtime.pools import Pool
+from runtime.providers import Account, open_accounts
+from runtime.telemetry import Telemetry
+from runtime.upstream import Upstream, new_session
+from scheduler.arrival import Arrival
+from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reason, Reject
+from scheduler.machine import Scheduler
+from scheduler.replica import LoadReport, Replica
+
+TICK_S = 0.05
+SWEEP_S = 5.0
+REPORT_SILENCE_S_MAX = 5.0  # heartbeats come every 0.5 s
+RESUBSCRIBE_S = 0.2
+DRAIN_POLL_S = 0.05
+
+log = logging.getLogger("baseload.gateway")
+
+
+class Stream(Protocol):
+    """An answer under way, as the stall watchdog and the progress report see it."""
+
+    @property
+    def tokens_out(self) -> int: ...
+
+    def stall(self) -> None: ...
+
+
+@dataclass(slots=True)
+class LocalTarget:
+    """A live replica: how to reach it, and the clock of its time."""
+
+    replica: Replica
+    upstream: Upstream
+    pool: Pool
+    clock: ShareClock
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A replica as the directory lists it."""
+
+    replica: Replica
+    base_url: str
+    token: str
+
+
+@dataclass(slots=True)
+class _Watch:
+    stream: Stream
+    tokens: int
+    since_s: float
+
+
+class Gateway:
+    """Create, ``start``, serve requests through ``runtime.lifecycle``, ``close``."""
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        pools: Iterable[Pool],
+        prices: PriceBook,
+        ledger: Ledger,
+        telemetry: Telemetry,
+    ) -> None:
+        self.config = config
+        self.pools = {pool.model: pool for pool in pools}
+        self.ledger = ledger
+        self.telemetry = telemetry
+        self.estimator = Estimator()
+        self.draining = False
+        self.locals: dict[str, LocalTarget] = {}
+        self.accounts: dict[str, Account] = {}
+        self._prices = prices
+        self._scheduler = Scheduler(config.settings(), ())
+        self._decisions: dict[str, asyncio.Future[Dispatch | Buy | Reject]] = {}
+        self._watched: dict[str, _Watch] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self._was_up: set[str] = set()
+        self._followed: set[str] = set()
+
+    # -- life ---------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        self._session = new_session()
+        self.reconfigure(self.config)
+        self._spawn("tick", self._tick_forever())
+        self._spawn("sweep", self._sweep_forever())
+
+    def reconfigure(self, config: GatewayConfig) -> None:
+        """Atomic: offers and settings change, books and waiting requests stay."""
+        accounts = open_accounts(config, self._prices, self.session, _today())
+        self.config, self.accounts = config, accounts
+        offers = [account.offer for account in accounts.values()]
+        self._scheduler.set_settings(config.settings(), offers, time.monotonic())
+
+    async def close(self, drain_s_max: float) -> None:
+        """Refuses new work, lets the running finish, settles the rest, closes the ledger."""
+        self.draining = True
+        deadline_s = time.monotonic() + drain_s_max
+        while (self._watched or self._decisions) and time.monotonic() < deadline_s:
+            await asyncio.sleep(DRAIN_POLL_S)
+        for watch in list(self._watched.values()):
+            watch.stream.stall()
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self.session.close()
+        self.ledger.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("the gateway was not started")
+        return self._session
+
+    def ready(self) -> bool:
+        """Would a request be served? True once every pool has been up, while it can serve."""
+        if self.draining or not self.ledger.healthy():
+            return False
+        now = time.monotonic()
+        return all(
+            model in self._was_up and self._scheduler.can_serve(model, now) for model in self.pools
+        )
+
+    def models(self) -> list[str]:
+        """Every model that this endpoint may serve, locally or through an offer."""
+        return sorted(
+            self.pools.keys() | {account.offer.model for account in self.accounts.values()}
+        )
+
+    # -- membership ---------------------------------------------------------------------
+
+    def set_replicas(self, endpoints: Iterable[Endpoint]) -> None:
+        """The directory's latest list: joins the new, drops the gone."""
+        listed = {endpoint.replica.replica_id: endpoint for endpoint in endpoints}
+        for replica_id in self._followed - listed.keys():
+            self._followed.discard(replica_id)
+            self._tasks[replica_id].cancel()
+        for replica_id in listed.keys() - self._followed:
+            endpoint = listed[replica_id]
+            if endpoint.replica.model in self.pools:
+                self._followed.add(replica_id)
+                self._spawn(replica_id, self._follow(endpoint))
+
+    async def _follow(self, endpoint: Endpoint) -> None:
+        """Member while its load stream is open, so a dead replica is noticed at once."""
+        replica = endpoint.replica
+        upstream = Upstream(self.session, endpoint.base_url, endpoint.token)
+        while True:
+            try:
+                async with await upstream.subscribe("/load", REPORT_SILENCE_S_MAX) as response:
+                    self._join(replica, upstream)
+                    async for line in response.content:
+                        report = _report(replica, line)
+                        self._apply(self._scheduler.on_load_report(report, _now()))
+            except (aiohttp.ClientError, TimeoutError) as error:
+                log.warning("replica %s: load stream lost (%s)", replica.replica_id, error)
+            finally:
+                self._leave(replica.replica_id)
+            await asyncio.sleep(RESUBSCRIBE_S)
+
+    def _join(self, replica: Replica, upstream: Upstream) -> None:
+        pool = self.pools[replica.model]
+        self.locals[replica.replica_id] = LocalTarget(replica, upstream, pool, ShareClock())
+        self._was_up.add(replica.model)
+        log.info("replica %s joined", replica.replica_id)
+        self._apply(self._scheduler.on_replica_joined(replica, _now()))
+
+    def _leave(self, replica_id: str) -> None:
+        # Its own streams still hold the target; they end by themselves, with an error frame.
+        if self.locals.pop(replica_id, None) is not None:
+            log.warning("replica %s left", replica_id)
+            self._apply(self._scheduler.on_replica_left(replica_id, _now()))
+
+    # -- decisions ----------------------------------------------------------------------
+
+    async def decide(self, arrival: Arrival, failed_target: str | None) -> Dispatch | Buy:
+        """Waits for the scheduler's answer; raises what a rejection means to the caller."""
+        if self.draining:
+            raise Draining()
+        future = asyncio.get_running_loop().create_future()
+        self._decisions[arrival.request_id] = future
+        try:
+            if failed_target is None:
+                actions = self._scheduler.on_arrival(arrival, _now())
+            else:
+                actions = self._scheduler.on_retry(arrival, failed_target, _now())
+            self._apply(actions)
+            action: Dispatch | Buy | Reject = await future
+        except asyncio.CancelledError:
+            self.finish(arrival.request_id, Outcome.CLIENT_LEFT)
+            raise
+        finally:
+            del self._decisions[arrival.request_id]
+        if isinstance(action, Reject):
+            self.telemetry.rejected(arrival.model, action.reason)
+            raise _refusal(action)
+        return action
+
+    def target_of(self, decision: Dispatch | Buy) -> LocalTarget | Account | None:
+        """What was decided on, or None if it has gone since."""
+        if isinstance(decision, Dispatch):
+            return self.locals.get(decision.replica_id)
+        return self.accounts.get(decision.offer_id)
+
+    def finish(self, request_id: str, outcome: Outcome) -> None:
+        self._apply(self._scheduler.on_finish(request_id, outcome, _now()))
+
+    def _apply(self, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Hold):
+                continue
+            future = self._decisions.get(action.request_id)
+            if future is not None and not future.done():
+                future.set_result(action)
+            elif not isinstance(action, Reject):
+                # The caller left between its wait and this action: give the room back.
+                self.finish(action.request_id, Outcome.CLIENT_LEFT)
+
+    # -- streams under way --------------------------------------------------------------
+
+    def watch(self, request_id: str, stream: Stream) -> None:
+        self._watched[request_id] = _Watch(stream, -1, time.monotonic())
+
+    def unwatch(self, request_id: str) -> None:
+        self._watched.pop(request_id, None)
+
+    def _tick(self, now: float) -> None:
+        """Progress and stalls are looked at here, so that a chunk costs nothing extra."""
+        limits = self.config.stream
+        for request_id, watch in list(self._watched.items()):
+            tokens = watch.stream.tokens_out
+            if tokens != watch.tokens:
+                watch.tokens, watch.since_s = tokens, now
+                self._scheduler.on_progress(request_id, tokens, now)
+                continue
+            silence_ms_max = limits.inter_token_ms_max if tokens else limits.first_token_ms_max
+            if (now - watch.since_s) * 1000 > silence_ms_max:
+                watch.stream.stall()
+        self._apply(self._scheduler.on_tick(now))
+
+    async def _tick_forever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._tick(_now())
+            self.telemetry.observe(self._scheduler.snapshot(_now()))
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            swept = await asyncio.to_thread(self.ledger.sweep)
+            if swept:
+                log.warning("ledger: ended %d rows of gateways that had died", swept)
+            await asyncio.sleep(SWEEP_S)
+
+    def _spawn(self, name: str, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks[name] = task
+        task.add_done_callback(lambda done: self._ended(name, done))
+
+    def _ended(self, name: str, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(name, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("task %s ended", name, exc_info=error)
+
+
+def price_of(account: Account) -> Price:
+    """The price of an eligible offer; the scheduler never buys where it is unknown."""
+    if account.offer.price is None:
+        raise RuntimeError(f"{account.offer.offer_id} was bought without a known price")
+    return account.offer.price
+
+
+def _refusal(action: Reject) -> Exception:
+    match action.reason:
+        case Reason.CONTEXT_TOO_LONG:
+            return ContextTooLong("The prompt and the answer do not fit the model's context.")
+        case Reason.QUEUE_TIMEOUT:
+            return QueueTimeout()
+        case Reason.NO_TARGET:
+            return NoTarget(retry_after_s=action.retry_after_s)
+        case _:
+            return QueueFull(retry_after_s=action.retry_after_s)
+
+
+def _report(replica: Replica, line: bytes) -> LoadReport:
+    fields = json.loads(line)
+    return LoadReport(replica_id=replica.replica_id, generation=replica.generation, **fields)
+
+
+def _now() -> float:
+    return time.monotonic()
+
+
+def _today() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,264 @@
+"""The HTTP edge: routes, keys, size limits, and one envelope for everything that goes wrong.
+
+Order of checks on a request: size, key, JSON, schema, tags, model, context. None of them
+touches an engine or the ledger. The answer itself is streamed by ``runtime.lifecycle``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from runtime.errors import (
+    BadRequest,
+    BaseloadError,
+    BodyTooLarge,
+    InternalError,
+    MethodNotAllowed,
+    ModelNotFound,
+    RequestTimeout,
+    RouteNotFound,
+    UnsupportedMediaType,
+    envelope,
+    headers,
+)
+from runtime.gateway import Gateway
+from runtime.http.auth import KeyRing
+from runtime.http.limits import LIMITS, refusals
+from runtime.http.tags import parse_tags
+from runtime.http.wire import ChatRequest, CompletionRequest, parse_chat, parse_completion
+from runtime.job import Job, needs_exact_count, new_job, refuse_over_context
+from runtime.lifecycle import answer, until_disconnect
+
+log = logging.getLogger("baseload.http")
+
+CONTEXT_UNKNOWN = 131_072  # of a model that only offers serve: they check it themselves
+
+
+class Edge:
+    """What the routes need; filled in when the process has started."""
+
+    def __init__(self) -> None:
+        self._gateway: Gateway | None = None
+        self._keys: KeyRing | None = None
+
+    def open(self, gateway: Gateway, keys: KeyRing) -> None:
+        self._gateway, self._keys = gateway, keys
+
+    @property
+    def gateway(self) -> Gateway:
+        if self._gateway is None:
+            raise InternalError("a request came before the gateway was open")
+        return self._gateway
+
+    def tenant(self, request: Request) -> str:
+        if self._keys is None:
+            raise InternalError("a request came before the keys were loaded")
+        return self._keys.tenant_of(request.headers.get("authorization"))
+
+
+def create_app(edge: Edge) -> FastAPI:
+    app = FastAPI(title="Baseload", version="1", redirect_slashes=False)
+    _add_generation(app, edge)
+    _add_information(app, edge)
+    app.add_exception_handler(BaseloadError, _on_baseload_error)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _on_http_exception)  # type: ignore[arg-type]
+    app.add_middleware(_Boundary)
+    return app
+
+
+def _add_generation(app: FastAPI, edge: Edge) -> None:
+    def route(path: str, parse: Callable[[bytes], ChatRequest | CompletionRequest]) -> None:
+        async def endpoint(request: Request) -> Response:
+            tenant = edge.tenant(request)
+            body = await _read_body(request)
+            job = await _job(edge.gateway, request, tenant, path, parse(body))
+            return Answer(edge.gateway, job)
+
+        kind = ChatRequest if parse is parse_chat else CompletionRequest
+        app.add_api_route(
+            "/v1" + path,
+            endpoint,
+            methods=["POST"],
+            response_class=Response,
+            summary=f"OpenAI-compatible {path.strip('/').replace('/', ' ')}, streamed or not",
+            openapi_extra=_documented(kind),
+        )
+
+    route("/chat/completions", parse_chat)
+    route("/completions", parse_completion)
+
+
+def _add_information(app: FastAPI, edge: Edge) -> None:
+    @app.get("/v1/models", summary="The models that this endpoint serves", openapi_extra=_KEYED)
+    async def models(request: Request) -> dict[str, Any]:
+        edge.tenant(request)
+        names = edge.gateway.models()
+        data = [{"id": name, "object": "model", "owned_by": "baseload"} for name in names]
+        return {"object": "list", "data": data}
+
+    @app.get("/live", summary="The process answers")
+    async def live() -> dict[str, bool]:
+        return {"live": True}
+
+    @app.get("/ready", summary="A request would be served")
+    async def ready(response: Response) -> dict[str, Any]:
+        gateway = edge.gateway
+        is_ready = gateway.ready()
+        response.status_code = 200 if is_ready else 503
+        replicas = {
+            model: sum(1 for target in gateway.locals.values() if target.pool.model == model)
+            for model in gateway.pools
+        }
+        return {"ready": is_ready, "replicas": replicas, "offers": sorted(gateway.accounts)}
+
+
+class Answer(Response):
+    """Streams a job; ends it within the same moment if the client leaves."""
+
+    def __init__(self, gateway: Gateway, job: Job) -> None:
+        self.background = None
+        self._gateway = gateway
+        self._job = job
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        work = asyncio.ensure_future(answer(self._gateway, self._job, send))
+        leave = asyncio.ensure_future(until_disconnect(receive))
+        try:
+            await asyncio.wait({work, leave}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leave.cancel()
+            if not work.done():
+                work.cancel()
+        try:
+            await work
+        except asyncio.CancelledError:
+            log.info("%s: the client left", self._job.request_id)
+
+
+async def _job(
+    gateway: Gateway,
+    request: Request,
+    tenant: str,
+    path: str,
+    parsed: ChatRequest | CompletionRequest,
+) -> Job:
+    tags = parse_tags(request.headers.items())
+    if parsed.model not in gateway.models():
+        served = ", ".join(gateway.models())
+        raise ModelNotFound(f"There is no such model here. Served: {served}.", param="model")
+    pool = gateway.pools.get(parsed.model)
+    context_tokens_max = pool.context_tokens_max if pool else CONTEXT_UNKNOWN
+    job = new_job(
+        request_id=request.scope["baseload.request_id"],
+        tenant=tenant,
+        tags=tags,
+        path=path,
+        request=parsed,
+        estimator=gateway.estimator,
+        context_tokens_max=context_tokens_max,
+        ttft_budget_ms=gateway.config.ttft_budget_ms,
+    )
+    if needs_exact_count(job, context_tokens_max):
+        tokenizer = pool.tokenizer if pool else None
+        await asyncio.to_thread(refuse_over_context, job, context_tokens_max, tokenizer)
+    return job
+
+
+async def _read_body(request: Request) -> bytes:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise UnsupportedMediaType("Send JSON, with content-type: application/json.")
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdigit():
+        raise BadRequest("The content-length header is not a number.")
+    if int(declared) > LIMITS.body_bytes_max:
+        raise _too_large()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(LIMITS.body_read_s_max):
+            async for part in request.stream():
+                body += part
+                if len(body) > LIMITS.body_bytes_max:
+                    raise _too_large()
+    except TimeoutError:
+        raise RequestTimeout() from None
+    return bytes(body)
+
+
+def _too_large() -> BodyTooLarge:
+    refusals["body_bytes_max"] += 1
+    return BodyTooLarge(f"A request body may have at most {LIMITS.body_bytes_max} bytes.")
+
+
+class _Boundary:
+    """Outermost: mints the request id, and turns whatever was not foreseen into an opaque 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request_id = scope["baseload.request_id"] = "req-" + secrets.token_hex(12)
+        started = False
+
+        async def track(message: Any) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, track)
+        except Exception:  # the boundary: logged, counted, opaque to the client
+            log.exception("%s failed", request_id)
+            refusals["internal_error"] += 1
+            if started:
+                raise
+            await _envelope(InternalError(), request_id)(scope, receive, send)
+
+
+async def _on_baseload_error(request: Request, error: BaseloadError) -> Response:
+    return _envelope(error, request.scope["baseload.request_id"])
+
+
+async def _on_http_exception(request: Request, error: HTTPException) -> Response:
+    own: BaseloadError
+    if error.status_code == 404:
+        own = RouteNotFound("There is no such route. See /docs.")
+    elif error.status_code == 405:
+        allow = (error.headers or {}).get("Allow", "")
+        own = MethodNotAllowed(allow=tuple(allow.split(", ")))
+    else:
+        own = BadRequest("The request could not be read.")
+    return _envelope(own, request.scope["baseload.request_id"])
+
+
+def _envelope(error: BaseloadError, request_id: str) -> Response:
+    return JSONResponse(
+        envelope(error, request_id),
+        status_code=error.status,
+        headers={**headers(error), "x-request-id": request_id},
+    )
+
+
+_KEYED: dict[str, Any] = {"security": [{"api key": []}]}
+
+
+def _documented(kind: type[ChatRequest] | type[CompletionRequest]) -> dict[str, Any]:
+    schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    return {
+        **_KEYED,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+    }
+

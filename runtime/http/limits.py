@@ -1,0 +1,74 @@
+"""Every bound of the HTTP edge, by name and unit, and how often each one refused something.
+
+A bound stands here even where another layer enforces it (the server's own header limits), so
+that one table answers what a request may hold. Most are far above what honest clients send.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    # the request as bytes
+    body_bytes_max: int = 2 * 1024 * 1024
+    body_read_s_max: int = 30
+    header_bytes_max: int = 16 * 1024  # all of them together
+    headers_max: int = 100
+    header_value_chars_max: int = 128  # of one X-Baseload-* header
+    api_key_chars_max: int = 256
+    # the request as JSON
+    json_depth_max: int = 64
+    json_members_max: int = 60_000  # objects, and keys in them
+    object_keys_max: int = 1_024
+    json_lists_max: int = 20_000
+    json_items_max: int = 300_000
+    json_floats_max: int = 4_096
+    number_chars_max: int = 64
+    integer_max: int = 2**63 - 1
+    # the request as a chat or a completion
+    model_chars_max: int = 256
+    messages_max: int = 1_024
+    content_parts_max: int = 256  # of one message
+    content_chars_max: int = 1_000_000
+    name_chars_max: int = 64
+    id_chars_max: int = 128
+    description_chars_max: int = 8_192
+    tool_calls_max: int = 128  # of one message
+    tools_max: int = 128
+    schema_bytes_max: int = 64 * 1024
+    schema_depth_max: int = 32
+    schema_nodes_max: int = 20_000  # of all schemas of a request
+    prompts_max: int = 16
+    prompt_ids_max: int = 262_144
+    token_id_max: int = 1_000_000
+    stop_max: int = 4
+    stop_chars_max: int = 256
+    n_max: int = 8
+    choices_max: int = 16  # n, times the prompts of a completion
+    logprobs_max: int = 20
+    logit_bias_max: int = 300
+    max_tokens_max: int = 1_048_576
+    top_k_max: int = 1_000
+    repetition_penalty_max: int = 10
+    latency_budget_ms_max: int = 3_600_000
+    label_chars_max: int = 512  # text that is accepted and ignored
+    metadata_max: int = 16
+    # what is said back, and what is read from a target
+    shown_chars_max: int = 64
+    frame_bytes_max: int = 1024 * 1024
+
+
+LIMITS = Limits()
+
+# Keyed by a limit's name, or by the dotted path of the field whose own bound was hit. Both come
+# from this code, never from a request, so the number of keys is bounded.
+refusals: Counter[str] = Counter()
+
+
+def shown(text: str) -> str:
+    """A caller's text as an error message may quote it: short, printable, valid UTF-8."""
+    text = text if len(text) <= LIMITS.shown_chars_max else text[: LIMITS.shown_chars_max] + "…"
+    return "".join(c if c.isprintable() else "�" for c in text)

@@ -1,0 +1,57 @@
+"""Parse, never forward: a request body becomes typed fields, and only those are sent on.
+
+``parse_chat`` and ``parse_completion`` raise BaseloadError leaves and nothing else.
+``to_upstream`` writes a new body; a field that is not declared here cannot reach a target.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from runtime.http.json_body import decode
+from runtime.http.wire_chat import ChatRequest
+from runtime.http.wire_completion import CompletionRequest
+from runtime.http.wire_error import to_error
+
+__all__ = ["ChatRequest", "CompletionRequest", "parse_chat", "parse_completion", "to_upstream"]
+
+_Request = TypeVar("_Request", ChatRequest, CompletionRequest)
+
+
+def parse_chat(body: bytes) -> ChatRequest:
+    return _parse(ChatRequest, body)
+
+
+def parse_completion(body: bytes) -> CompletionRequest:
+    return _parse(CompletionRequest, body)
+
+
+def to_upstream(
+    request: ChatRequest | CompletionRequest,
+    *,
+    model: str,
+    cache_salt: str | None = None,
+    openai_only: bool = False,
+) -> bytes:
+    """The body for a target. ``openai_only`` is for vendors: no fields that only vLLM knows.
+
+    Usage is always asked of a stream: the bill needs it, whether or not the client wants it.
+    """
+    fields = request.upstream_fields(openai_only=openai_only)
+    fields["model"] = model
+    if request.streaming:
+        fields["stream_options"] = {"include_usage": True}
+    if not openai_only and cache_salt is not None:
+        fields["cache_salt"] = cache_salt
+    return to_json(fields)
+
+
+def _parse(kind: type[_Request], body: bytes) -> _Request:
+    document = decode(body)
+    try:
+        return kind.model_validate(document)
+    except ValidationError as failed:
+        raise to_error(failed, document) from None

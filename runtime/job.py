@@ -1,0 +1,128 @@
+"""One accepted request, before any target is chosen: what it asks, who asks, how big it is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from runtime.errors import ContextTooLong
+from runtime.estimate import Estimator, PromptSize
+from runtime.http.tags import Tags
+from runtime.http.wire import ChatRequest, CompletionRequest
+from scheduler.arrival import Arrival
+
+Request = ChatRequest | CompletionRequest
+
+EXACT_COUNT_SHARE = 0.5  # of the context: from here on the estimate is checked by a tokenizer
+TOKENIZERS_KEPT_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """``arrived_s`` is monotonic; ``arrived_ms`` is unix time, for the ledger."""
+
+    request_id: str
+    tenant: str
+    tags: Tags
+    path: str  # "/chat/completions" or "/completions"
+    request: Request
+    size: PromptSize
+    arrival: Arrival
+    arrived_s: float
+    arrived_ms: int
+
+    @property
+    def model(self) -> str:
+        return self.arrival.model
+
+    @property
+    def streaming(self) -> bool:
+        return self.request.streaming
+
+
+def new_job(
+    *,
+    request_id: str,
+    tenant: str,
+    tags: Tags,
+    path: str,
+    request: Request,
+    estimator: Estimator,
+    context_tokens_max: int,
+    ttft_budget_ms: int,
+) -> Job:
+    size = measure(request)
+    exact = request.prompt_tokens if isinstance(request, CompletionRequest) else None
+    prompt_tokens = exact or estimator.prompt_tokens(request.model, size)
+    room = max(1, context_tokens_max - prompt_tokens)
+    output_tokens_max = request.output_tokens_max(room) * request.choices
+    arrival = Arrival(
+        request_id=request_id,
+        tenant=tenant,
+        model=request.model,
+        prompt_tokens=prompt_tokens,
+        output_tokens=estimator.output_tokens(request.model, output_tokens_max),
+        max_output_tokens=output_tokens_max,
+        ttft_budget_ms=tags.latency_budget_ms or ttft_budget_ms,
+    )
+    return Job(
+        request_id=request_id,
+        tenant=tenant,
+        tags=tags,
+        path=path,
+        request=request,
+        size=size,
+        arrival=arrival,
+        arrived_s=time.monotonic(),
+        arrived_ms=time.time_ns() // 1_000_000,
+    )
+
+
+def measure(request: Request) -> PromptSize:
+    ascii_bytes = other_bytes = messages = 0
+    for text in request.texts():
+        messages += 1
+        if text.isascii():
+            ascii_bytes += len(text)
+        else:
+            plain = sum(1 for char in text if char < "\x80")
+            ascii_bytes += plain
+            other_bytes += len(text.encode()) - plain
+    return PromptSize(ascii_bytes, other_bytes, messages)
+
+
+def needs_exact_count(job: Job, context_tokens_max: int) -> bool:
+    """Cheap test on the hot path: only a prompt near the context is worth a tokenizer."""
+    return job.arrival.prompt_tokens > EXACT_COUNT_SHARE * context_tokens_max
+
+
+def refuse_over_context(job: Job, context_tokens_max: int, tokenizer: Path | None) -> None:
+    """Raises ContextTooLong when prompt and answer cannot fit. CPU-bound: call off the loop.
+
+    Without a tokenizer the estimate decides, with a factor of two in the caller's favour.
+    """
+    asked = job.request.answer_tokens_max or 1
+    if tokenizer is None:
+        prompt_tokens = job.arrival.prompt_tokens // 2
+    elif isinstance(job.request, CompletionRequest) and job.request.prompt_tokens is not None:
+        prompt_tokens = max(len(ids) for ids in job.request.prompts)
+    else:
+        counts = [len(_tokenizer(tokenizer).encode(text)) for text in job.request.texts()]
+        is_chat = isinstance(job.request, ChatRequest)
+        prompt_tokens = sum(counts) if is_chat else max(counts, default=0)
+    if prompt_tokens + asked > context_tokens_max:
+        raise ContextTooLong(
+            f"The model's context is {context_tokens_max} tokens. The prompt has about "
+            f"{prompt_tokens} and up to {asked} were asked for. Shorten the prompt or lower "
+            "max_tokens.",
+            param="messages" if isinstance(job.request, ChatRequest) else "prompt",
+        )
+
+
+@lru_cache(TOKENIZERS_KEPT_MAX)
+def _tokenizer(path: Path) -> Tokenizer:
+    return Tokenizer.from_file(str(path))

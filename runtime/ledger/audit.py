@@ -1,0 +1,172 @@
+"""The ledger checked against itself, from the first entry.
+
+Every entry is read back, its hash recomputed and its amount added up here, without the views,
+indexes and triggers that the reports rely on; then both accounts must agree to the last unit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection, Row, create_engine, select
+
+from models.money import NanoUsd
+from runtime.ledger import sqlite
+from runtime.ledger.chain import GENESIS, link
+from runtime.ledger.migrations import migrate
+from runtime.ledger.owners import Owners
+from runtime.ledger.report import Report, Sums, report_on
+from runtime.ledger.schema import entries, open_attempts
+
+PROBLEMS_MAX = 20  # told one by one; the count of all of them is told always
+
+
+class Audit(BaseModel):
+    """``head`` names everything before it: kept elsewhere, it shows later that nothing of it
+    was changed or cut off. ``doubt_nano_usd`` is what expired attempts may have cost at most,
+    apart from ``doubt_unbounded`` of them whose reserve had no bound."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ok: bool
+    rows: int
+    chain_intact: bool
+    head: str
+    open_reserves: int
+    open_reserves_live: int
+    open_reserves_dead: int  # the next sweep ends them
+    total_nano_usd: NanoUsd
+    by_tenant: dict[str, NanoUsd]
+    by_model: dict[str, NanoUsd]
+    by_target: dict[str, NanoUsd]
+    expired: int
+    doubt_nano_usd: NanoUsd
+    doubt_unbounded: int
+    problems: list[str]
+    problem_count: int
+
+
+class _Account:
+    """What the entries say, in their order. Holds the open attempts, not all of them."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.head = GENESIS
+        self.chain_intact = True
+        self.open: dict[tuple[str, int], Row[Any]] = {}
+        self.total: NanoUsd = 0
+        self.by: dict[str, defaultdict[str, NanoUsd]] = {
+            name: defaultdict(int) for name in ("tenant", "model", "target")
+        }
+        self.expired = self.doubt_nano_usd = self.doubt_unbounded = 0
+        self.problems: list[str] = []
+        self.problem_count = 0
+
+    def problem(self, what: str) -> None:
+        self.problem_count += 1
+        if len(self.problems) < PROBLEMS_MAX:
+            self.problems.append(what)
+
+    def take(self, entry: Row[Any]) -> None:
+        self.rows += 1
+        expected = link(self.head, entry[:-1])
+        if entry.seq != self.rows or entry.chain != expected:
+            self.chain_intact = False
+            self.problem(f"entry {entry.seq}: it or an entry before it was changed or removed")
+        self.rows, self.head = entry.seq, entry.chain  # one break is one problem
+        key = (entry.request_id, entry.attempt)
+        if entry.kind == "reserve":
+            if key in self.open:
+                self.problem(f"entry {entry.seq}: attempt {key} is reserved twice")
+            self.open[key] = entry
+            for sums in self.by:
+                self.by[sums][getattr(entry, sums)] += 0
+        elif (reserve := self.open.pop(key, None)) is None:
+            self.total += entry.cost_nano_usd
+            self.problem(f"entry {entry.seq}: an ending of {key}, which is not open")
+        else:
+            self._end(reserve, entry)
+
+    def _end(self, reserve: Row[Any], ending: Row[Any]) -> None:
+        self.total += ending.cost_nano_usd
+        for name, sums in self.by.items():
+            sums[getattr(reserve, name)] += ending.cost_nano_usd
+        if ending.kind == "expire":
+            self.expired += 1
+            self.doubt_nano_usd += reserve.bound_nano_usd or 0
+            self.doubt_unbounded += reserve.bound_nano_usd is None
+
+
+def audit(path: Path) -> Audit:
+    account = _Account()
+    with sqlite.reading(path) as connection:
+        _check_file(connection, account)
+        for entry in connection.execute(select(entries).order_by(entries.c.seq)):
+            account.take(entry)
+        _compare(connection, account)
+    owners = Owners(path)
+    alive = {owner: owners.alive(owner) for owner in {row.owner for row in account.open.values()}}
+    live = sum(alive[row.owner] for row in account.open.values())
+    return Audit(
+        ok=account.problem_count == 0,
+        rows=account.rows,
+        chain_intact=account.chain_intact,
+        head=account.head.hex(),
+        open_reserves=len(account.open),
+        open_reserves_live=live,
+        open_reserves_dead=len(account.open) - live,
+        total_nano_usd=account.total,
+        by_tenant=dict(account.by["tenant"]),
+        by_model=dict(account.by["model"]),
+        by_target=dict(account.by["target"]),
+        expired=account.expired,
+        doubt_nano_usd=account.doubt_nano_usd,
+        doubt_unbounded=account.doubt_unbounded,
+        problems=account.problems,
+        problem_count=account.problem_count,
+    )
+
+
+def _check_file(connection: Connection, account: _Account) -> None:
+    """The file's structure, and that every rule of this version's schema is still in it."""
+    for found in connection.exec_driver_sql("PRAGMA quick_check").scalars():
+        if found != "ok":
+            account.problem(f"file: {found}")
+    held, due = _objects(connection), _objects_of_a_new_ledger()
+    for name in sorted(held.keys() | due.keys()):
+        if held.get(name) != due.get(name):
+            account.problem(f"schema: {name} was added, changed or removed")
+
+
+def _compare(connection: Connection, account: _Account) -> None:
+    """The account against what reports and sweeps read."""
+    told: Report = report_on(connection)
+    told_by: dict[str, dict[str, Sums]] = {
+        "tenant": told.by_tenant,
+        "model": told.by_model,
+        "target": told.by_target,
+    }
+    if told.total.cost_nano_usd != account.total:
+        account.problem(f"report: its total is {told.total.cost_nano_usd}, not {account.total}")
+    for name, sums in account.by.items():
+        if sum(sums.values()) != account.total:
+            account.problem(f"conservation: the sum by {name} is not the total")
+        if {key: sums.cost_nano_usd for key, sums in told_by[name].items()} != sums:
+            account.problem(f"report: its costs by {name} differ from the entries")
+    keys = select(open_attempts.c.request_id, open_attempts.c.attempt)
+    if {(found[0], found[1]) for found in connection.execute(keys)} != account.open.keys():
+        account.problem("open attempts: their index differs from the entries")
+
+
+def _objects(connection: Connection) -> dict[str, str]:
+    query = "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+    return {str(name): str(sql) for name, sql in connection.exec_driver_sql(query)}
+
+
+def _objects_of_a_new_ledger() -> dict[str, str]:
+    with create_engine("sqlite+pysqlite://").connect() as connection:
+        migrate(connection)
+        return _objects(connection)

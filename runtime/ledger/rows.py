@@ -1,0 +1,108 @@
+"""The two rows of an attempt: the intent before any work, and its one ending.
+
+A row checks itself when it is built, so that one malformed row fails its own caller and never
+the transaction that it would have shared with others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+TEXT_BYTES_MAX = 1024  # of one text field: identifiers and one-line explanations, no prose
+INT_MAX = 2**63 - 1  # what the store can hold
+
+
+class Ending(StrEnum):
+    SETTLE = "settle"  # work was done: the row says what it cost
+    VOID = "void"  # no work was done
+    EXPIRE = "expire"  # the owner died first: what was done is in doubt, up to the bound
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """The intent. ``bound_nano_usd`` is the most it can cost, None where no price is known."""
+
+    request_id: str
+    attempt: int
+    owner: str  # boot id of the gateway process
+    at_ms: int  # unix time
+    tenant: str
+    feature: str
+    task: str
+    model: str
+    target: str
+    reason: str
+    price_id: str
+    prompt_tokens_est: int
+    output_tokens_max: int
+    bound_nano_usd: int | None
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.request_id, self.attempt
+
+    @property
+    def kind(self) -> str:
+        return "reserve"
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The ending. Token counts are None where nobody reported them, never 0."""
+
+    request_id: str
+    attempt: int
+    at_ms: int  # unix time
+    ending: Ending
+    outcome: str
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+    cost_nano_usd: int
+    usage_source: str  # "target", "frames" or "none"
+    derivation: str  # how the cost was derived, for a reader
+    held_ms: int
+    ttft_ms: int | None
+    e2e_ms: int
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.request_id, self.attempt
+
+    @property
+    def kind(self) -> str:
+        return self.ending.value
+
+
+Row = Reserve | Settle
+
+_TYPES = {"int": int, "int | None": int, "str": str, "Ending": Ending}
+
+
+# name, type, and whether None is meant, per field.
+_SHAPES: dict[type[Row], list[tuple[str, type, bool]]] = {
+    row_type: [(f.name, _TYPES[str(f.type)], "None" in str(f.type)) for f in fields(row_type)]
+    for row_type in (Reserve, Settle)
+}
+
+
+def _check(row: Row) -> None:
+    for name, kind, optional in _SHAPES[type(row)]:
+        value: Any = getattr(row, name)
+        if value is None and optional:
+            continue
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{name} must be {kind.__name__}, not {type(value).__name__}")
+        if isinstance(value, str):
+            if len(value.encode()) > TEXT_BYTES_MAX:
+                raise ValueError(f"{name} must be at most {TEXT_BYTES_MAX} bytes of text")
+        elif not 0 <= value <= INT_MAX:
+            raise ValueError(f"{name} must be from 0 to {INT_MAX}, not {value}")

@@ -1,0 +1,231 @@
+"""The life of a request: decide, reserve, dispatch, stream, settle, tell.
+
+The only place that knows this order. Two rules hold everywhere below: nothing reaches a
+target before its reserve is durable, and the end of an answer reaches the client only after
+its settle is durable. A second attempt is made once, and only before the first byte.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import aiohttp
+
+from models.money import format_usd
+from runtime.attempt import Attempt, Bill
+from runtime.errors import (
+    BaseloadError,
+    StreamBroken,
+    StreamStalled,
+    UpstreamFailed,
+    UpstreamRejected,
+    frame,
+)
+from runtime.gateway import Gateway
+from runtime.http.sse import FrameScanner
+from runtime.http.usage import Usage, read_usage
+from runtime.http.wire import to_upstream
+from runtime.job import Job
+from runtime.upstream import NotStarted, read_answer
+from scheduler.decision import Outcome
+
+ATTEMPTS_MAX = 2
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+async def answer(gateway: Gateway, job: Job, send: Send) -> None:
+    """Answers one request on an ASGI ``send``.
+
+    Raises BaseloadError only while nothing has been sent; a later failure becomes an error
+    frame. Cancellation (the client left) aborts the target and still bills.
+    """
+    passage = _Passage(gateway, job)
+    try:
+        await passage.run(send)
+    finally:
+        passage.abandon()
+
+
+class _Passage:
+    """The state of one request under way; also what the stall watchdog sees."""
+
+    def __init__(self, gateway: Gateway, job: Job) -> None:
+        self._gateway = gateway
+        self._job = job
+        self._attempt: Attempt | None = None
+        self._response: aiohttp.ClientResponse | None = None
+        self._scanner = FrameScanner(
+            wants_usage=job.request.wants_usage, choices=job.request.choices
+        )
+        self._stalled = False
+
+    # -- the watchdog's view ------------------------------------------------------------
+
+    @property
+    def tokens_out(self) -> int:
+        return self._scanner.frames
+
+    def stall(self) -> None:
+        """Closing the connection wakes the reader below, and aborts the target."""
+        self._stalled = True
+        if self._response is not None:
+            self._response.close()
+
+    # -- the order of things ------------------------------------------------------------
+
+    async def run(self, send: Send) -> None:
+        attempt, response, first = await self._open()
+        attempt.first_token()
+        if self._job.streaming:
+            await self._stream(attempt, response, first, send)
+        else:
+            await self._whole(attempt, first, send)
+
+    def abandon(self) -> None:
+        """Sync on purpose: runs in a ``finally`` whose task may be cancelled again."""
+        self._gateway.unwatch(self._job.request_id)
+        if self._response is not None:
+            self._response.close()  # an unread answer: the target sees the client leave
+        if self._attempt is not None:
+            self._attempt.abandon(self._scanner.frames, started=self._response is not None)
+
+    async def _open(self) -> tuple[Attempt, aiohttp.ClientResponse, bytes]:
+        """An attempt whose target has begun to answer, with the first bytes of it."""
+        failed_target: str | None = None
+        failed: BaseloadError | None = None
+        for number in range(1, ATTEMPTS_MAX + 1):
+            decision = await self._gateway.decide(self._job.arrival, failed_target)
+            target = self._gateway.target_of(decision)
+            failed_target = decision.target
+            if target is None:  # the replica died between the decision and here
+                self._gateway.finish(self._job.request_id, Outcome.TARGET_FAILED)
+                continue
+            attempt = Attempt(self._gateway, self._job, number, decision, target)
+            self._attempt = attempt
+            await attempt.begin()
+            try:
+                return attempt, *await self._dispatch(attempt)
+            except UpstreamRejected as error:
+                await attempt.void(Outcome.CLIENT_ERROR, error.code)
+                raise
+            except NotStarted as error:
+                await attempt.void(Outcome.TARGET_FAILED, error.code)
+                failed = error
+            except UpstreamFailed as error:
+                bill = Bill(None, None, None, "none")
+                await attempt.settle(bill, Outcome.TARGET_FAILED, error.code)
+                failed = error
+        raise UpstreamFailed("The model server failed twice before its first token.") from failed
+
+    async def _dispatch(self, attempt: Attempt) -> tuple[aiohttp.ClientResponse, bytes]:
+        self._gateway.watch(self._job.request_id, self)
+        body = to_upstream(self._job.request, model=attempt.model_there, openai_only=attempt.bought)
+        limits = self._gateway.config.stream
+        response = await attempt.upstream.post(self._job.path, body, limits)
+        self._response = response
+        try:
+            if not self._job.streaming:
+                return response, await read_answer(response)
+            first = await response.content.readany()
+        except (aiohttp.ClientError, TimeoutError, StreamBroken) as error:
+            response.close()
+            self._response = None
+            raise UpstreamFailed("the target broke off before its first token") from error
+        if not first:
+            raise UpstreamFailed("the target closed the stream before its first token")
+        return response, first
+
+    async def _stream(
+        self, attempt: Attempt, response: aiohttp.ClientResponse, chunk: bytes, send: Send
+    ) -> None:
+        scanner = self._scanner
+        read = response.content.readany
+        await send(_start(200, b"text/event-stream; charset=utf-8", attempt))
+        try:
+            while chunk:
+                if passed := scanner.feed(chunk):
+                    await send({"type": "http.response.body", "body": passed, "more_body": True})
+                if scanner.done or scanner.error is not None:
+                    break
+                chunk = await read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            failure: BaseloadError | None = self._broken(error)
+        else:
+            failure = self._broken(None) if _incomplete(scanner) else None
+        self._gateway.unwatch(self._job.request_id)
+        bill = _bill(scanner.usage, scanner.frames)
+        if failure is None:
+            await attempt.settle(bill, Outcome.OK)
+            self._learn(scanner.usage)
+            last = scanner.tail
+        else:
+            response.close()
+            await attempt.settle(bill, Outcome.TARGET_FAILED, failure.code)
+            last = frame(failure, bill.completion_tokens or 0)
+        await send({"type": "http.response.body", "body": last, "more_body": False})
+
+    async def _whole(self, attempt: Attempt, body: bytes, send: Send) -> None:
+        self._gateway.unwatch(self._job.request_id)
+        try:
+            usage = read_usage(json.loads(body))
+        except (ValueError, AttributeError) as error:
+            bill = Bill(None, None, None, "none")
+            await attempt.settle(bill, Outcome.TARGET_FAILED, "bad_answer")
+            raise UpstreamFailed("The model server's answer was not understood.") from error
+        await attempt.settle(_bill(usage, 0), Outcome.OK)
+        self._learn(usage)
+        start = _start(200, b"application/json", attempt)
+        cost = format_usd(attempt.cost_nano_usd).encode()
+        start["headers"] += [
+            (b"content-length", str(len(body)).encode()),
+            (b"x-baseload-cost-usd", cost),
+        ]
+        await send(start)
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def _broken(self, cause: BaseException | None) -> BaseloadError:
+        if self._stalled:
+            return StreamStalled("The model server sent no token for too long.")
+        return StreamBroken("The model server broke off its answer.")
+
+    def _learn(self, usage: Usage | None) -> None:
+        if usage is not None:
+            self._gateway.estimator.learn(
+                self._job.model, self._job.size, usage.prompt_tokens, usage.completion_tokens
+            )
+
+
+def _incomplete(scanner: FrameScanner) -> bool:
+    return scanner.error is not None or not (scanner.finished and scanner.done)
+
+
+def _bill(usage: Usage | None, frames: int) -> Bill:
+    if usage is None:
+        return Bill(None, None, frames, "frames") if frames else Bill(None, None, None, "none")
+    return Bill(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, "target")
+
+
+def _start(status: int, content_type: bytes, attempt: Attempt) -> dict[str, Any]:
+    decision = attempt.decision
+    return {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [
+            (b"content-type", content_type),
+            (b"cache-control", b"no-store"),
+            (b"x-request-id", attempt.job.request_id.encode()),
+            (b"x-baseload-target", decision.target.encode()),
+            (b"x-baseload-reason", decision.reason.value.encode()),
+            (b"x-baseload-model", attempt.job.model.encode()),
+            (b"x-baseload-held-ms", str(attempt.held_ms).encode()),
+        ],
+    }
+
+
+async def until_disconnect(receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> None:
+    """Returns when the client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,54 @@
+"""External accounts: each offer of the configuration as a target with a dated price."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from datetime import datetime
+
+import aiohttp
+
+from models.prices import PriceBook
+from runtime.config import GatewayConfig
+from runtime.upstream import Upstream
+from scheduler.offer import Offer
+
+log = logging.getLogger("baseload.providers")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One offer, and the client that buys it."""
+
+    offer: Offer
+    upstream: Upstream
+    name: str  # the model's name at the provider
+
+
+def open_accounts(
+    config: GatewayConfig, prices: PriceBook, session: aiohttp.ClientSession, now: datetime
+) -> dict[str, Account]:
+    """Accounts by offer id. A provider whose key is not in the environment is left out."""
+    accounts: dict[str, Account] = {}
+    for provider, settings in config.providers.items():
+        key = os.environ.get(settings.key_env, "")
+        if not key:
+            log.warning("provider %s is off: set %s to use it", provider, settings.key_env)
+            continue
+        upstream = Upstream(session, settings.base_url.rstrip("/"), key)
+        for model in settings.offers:
+            terms = settings.offer(model)
+            price = prices.price_at(provider, terms.name, now.date())
+            if price is None:
+                log.warning("offer %s/%s has no known price: never bought", provider, terms.name)
+            offer = Offer(
+                offer_id=f"{provider}/{terms.name}",
+                provider=provider,
+                model=model,
+                context_tokens_max=terms.context_tokens_max,
+                in_flight_max=terms.in_flight_max,
+                price=price,
+            )
+            accounts[offer.offer_id] = Account(offer, upstream, terms.name)
+    return accounts

@@ -1,0 +1,126 @@
+"""What operators see: Prometheus series on their own bind, and one span per attempt.
+
+Labels come from the configuration and from enums, never from a request's text, so their
+number is bounded. Spans follow the OpenTelemetry environment variables; without them they
+cost next to nothing.
+"""
+
+from __future__ import annotations
+
+from threading import Thread
+from wsgiref.simple_server import WSGIServer
+
+from opentelemetry import trace
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from runtime.http.limits import refusals
+from runtime.job import Job
+from runtime.ledger.rows import Settle
+from scheduler.decision import Buy, Dispatch, Reason
+from scheduler.snapshot import Snapshot
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Telemetry:
+    """All series of one gateway process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        place = ("model", "place", "reason")
+        self._ended = Counter(
+            "baseload_attempts", "Attempts that ended", (*place, "outcome"), registry=registry
+        )
+        self._rejected = Counter(
+            "baseload_rejected", "Requests refused", ("model", "reason"), registry=registry
+        )
+        self._tokens = Counter(
+            "baseload_tokens", "Tokens billed", ("model", "place", "kind"), registry=registry
+        )
+        self._cost = Counter(
+            "baseload_cost_usd", "Cost of ended attempts", ("model", "place"), registry=registry
+        )
+        self._ttft = Histogram(
+            "baseload_ttft_seconds",
+            "Arrival to first token",
+            ("model", "place"),
+            registry=registry,
+            buckets=SECONDS,
+        )
+        self._held = Histogram(
+            "baseload_held_seconds",
+            "Arrival to decision",
+            ("model", "place"),
+            registry=registry,
+            buckets=SECONDS,
+        )
+        self._queue = Gauge(
+            "baseload_queue", "The late-binding queue", ("model", "unit"), registry=registry
+        )
+        self._in_flight = Gauge(
+            "baseload_in_flight", "Requests at a target", ("target",), registry=registry
+        )
+        self._kv = Gauge(
+            "baseload_kv_tokens_reserved", "KV tokens promised", ("target",), registry=registry
+        )
+        self._limits = Gauge(
+            "baseload_limit_hits", "How often each limit bit", ("limit",), registry=registry
+        )
+        self._tracer = trace.get_tracer("baseload")
+        self._server: tuple[WSGIServer, Thread] | None = None
+
+    def serve(self, host: str, port: int) -> None:
+        """OSError when the port is taken."""
+        self._server = start_http_server(port, addr=host, registry=self.registry)
+
+    def close(self) -> None:
+        if self._server is not None:
+            server, thread = self._server
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+    def rejected(self, model: str, reason: Reason) -> None:
+        self._rejected.labels(model, reason.value).inc()
+
+    def ended(self, job: Job, decision: Dispatch | Buy, row: Settle) -> None:
+        place = "local" if isinstance(decision, Dispatch) else "offer"
+        outcome = row.outcome.partition(":")[0]
+        self._ended.labels(job.model, place, decision.reason.value, outcome).inc()
+        self._tokens.labels(job.model, place, "prompt").inc(row.prompt_tokens or 0)
+        self._tokens.labels(job.model, place, "completion").inc(row.completion_tokens or 0)
+        self._cost.labels(job.model, place).inc(row.cost_nano_usd / 1e9)
+        self._held.labels(job.model, place).observe(row.held_ms / 1000)
+        if row.ttft_ms is not None:
+            self._ttft.labels(job.model, place).observe(row.ttft_ms / 1000)
+        span = self._tracer.start_span("chat", start_time=job.arrived_ms * 1_000_000)
+        if span.is_recording():
+            span.set_attributes(
+                {
+                    "request_id": job.request_id,
+                    "model_id": job.model,
+                    "target": decision.target,
+                    "route_reason": decision.reason.value,
+                    "prompt_tokens": row.prompt_tokens or 0,
+                    "completion_tokens": row.completion_tokens or 0,
+                    "cost_nano_usd": row.cost_nano_usd,
+                    "outcome": outcome,
+                }
+            )
+        span.end()
+
+    def observe(self, snapshot: Snapshot) -> None:
+        for queue in snapshot.queues:
+            self._queue.labels(queue.model, "requests").set(queue.requests)
+            self._queue.labels(queue.model, "tokens").set(queue.tokens)
+        self._in_flight.clear()
+        self._kv.clear()
+        for replica in snapshot.replicas:
+            self._in_flight.labels(f"local:{replica.replica_id}").set(replica.in_flight)
+            self._kv.labels(f"local:{replica.replica_id}").set(replica.kv_tokens_reserved)
+        for offer in snapshot.offers:
+            self._in_flight.labels(f"offer:{offer.offer_id}").set(offer.in_flight)
+        for limit, hits in snapshot.limits.items():
+            self._limits.labels(limit.value).set(hits)
+        for name, hits in refusals.items():
+            self._limits.labels(name).set(hits)

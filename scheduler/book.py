@@ -1,0 +1,152 @@
+"""The token book of one replica: what this scheduler has in flight there, and what is reported.
+
+Sums are kept incrementally, so that a decision costs the same whatever is in flight. A request
+reserves its prompt and its expected answer; an answer that outlives the expectation doubles it.
+Work that the report shows beyond the book belongs to other schedulers and takes room as well.
+An absurd report is not taken in, and takes away the trust in the one before it: both leave only
+the in-flight level that the last good report showed to be safe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from scheduler.arrival import Arrival
+from scheduler.breaker import Breaker
+from scheduler.replica import LoadReport, Replica
+from scheduler.settings import Settings
+
+PREFILL_TOK_S_MAX = 1e8
+DECODE_STEP_S_MAX = 60.0
+
+
+def output_tokens_expected(arrival: Arrival) -> int:
+    return max(1, min(arrival.output_tokens, arrival.max_output_tokens))
+
+
+def kv_tokens_expected(arrival: Arrival) -> int:
+    return arrival.prompt_tokens + output_tokens_expected(arrival)
+
+
+def is_plausible(report: LoadReport, replica: Replica) -> bool:
+    """Comparisons are written so that NaN fails them."""
+    prefill, step = report.prefill_tok_s, report.decode_step_s
+    return (
+        0 <= report.running <= replica.running_max
+        and 0 <= report.kv_tokens_used <= replica.kv_tokens_max
+        and report.waiting >= 0
+        and report.waiting_prefill_tokens >= 0
+        and (prefill is None or 0 < prefill <= PREFILL_TOK_S_MAX)
+        and (step is None or 0 < step <= DECODE_STEP_S_MAX)
+    )
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request in flight."""
+
+    prompt_tokens: int
+    output_tokens_max: int
+    output_tokens: int  # expected
+    streamed_tokens: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Book:
+    replica: Replica
+    breaker: Breaker = field(default_factory=Breaker)
+    is_alive: bool = True
+    entries: dict[str, Entry] = field(default_factory=dict)
+    prompt_tokens: int = 0  # this and the next three: sums over the entries
+    output_tokens: int = 0
+    streamed_tokens: int = 0
+    prefill_tokens_waiting: int = 0  # prompts of requests without a first token
+    report: LoadReport | None = None  # the last good one
+    reported_at: float | None = None
+    is_trusted: bool = False
+    safe_in_flight: int = 0
+    foreign_requests: int = 0
+    foreign_kv_tokens: int = 0
+
+    target: str = field(init=False)
+    incarnation: str = field(init=False)  # the target in this very boot
+
+    def __post_init__(self) -> None:
+        self.target = f"local:{self.replica.replica_id}"
+        self.incarnation = f"{self.target}#{self.replica.generation}"
+
+    def add(self, arrival: Arrival) -> None:
+        expected = output_tokens_expected(arrival)
+        entry = Entry(arrival.prompt_tokens, max(expected, arrival.max_output_tokens), expected)
+        self.entries[arrival.request_id] = entry
+        self.prompt_tokens += entry.prompt_tokens
+        self.output_tokens += entry.output_tokens
+        self.prefill_tokens_waiting += entry.prompt_tokens
+
+    def progress(self, request_id: str, tokens_out: int) -> None:
+        entry = self.entries[request_id]
+        tokens = min(tokens_out, entry.output_tokens_max)
+        if tokens <= entry.streamed_tokens:
+            return
+        if entry.streamed_tokens == 0:
+            self.prefill_tokens_waiting -= entry.prompt_tokens
+        self.streamed_tokens += tokens - entry.streamed_tokens
+        entry.streamed_tokens = tokens
+        while entry.output_tokens < min(tokens + 1, entry.output_tokens_max):
+            grown = min(2 * entry.output_tokens, entry.output_tokens_max)
+            self.output_tokens += grown - entry.output_tokens
+            entry.output_tokens = grown
+
+    def remove(self, request_id: str) -> None:
+        entry = self.entries.pop(request_id)
+        self.prompt_tokens -= entry.prompt_tokens
+        self.output_tokens -= entry.output_tokens
+        self.streamed_tokens -= entry.streamed_tokens
+        if entry.streamed_tokens == 0:
+            self.prefill_tokens_waiting -= entry.prompt_tokens
+
+    def take_report(self, report: LoadReport, now: float) -> bool:
+        """Take in a report of this generation. False if it was absurd."""
+        self.is_trusted = is_plausible(report, self.replica)
+        if not self.is_trusted:
+            return False
+        self.report, self.reported_at = report, now
+        kv_tokens_held = self.prompt_tokens + self.streamed_tokens
+        self.foreign_kv_tokens = max(0, report.kv_tokens_used - kv_tokens_held)
+        self.foreign_requests = max(0, report.running + report.waiting - len(self.entries))
+        if report.waiting == 0:
+            self.safe_in_flight = len(self.entries)
+        return True
+
+    def is_fresh(self, settings: Settings, now: float) -> bool:
+        if not self.is_trusted or self.reported_at is None:
+            return False
+        return now - self.reported_at <= settings.report_age_ms_max / 1000
+
+    @property
+    def in_flight(self) -> int:
+        return len(self.entries)
+
+    @property
+    def kv_tokens_reserved(self) -> int:
+        return self.prompt_tokens + self.output_tokens
+
+    def slots_free(self, settings: Settings, is_fresh: bool) -> int:
+        """Requests that may be added. Without a fresh report, growth is frozen."""
+        if is_fresh:
+            return self.replica.running_max - len(self.entries) - self.foreign_requests
+        safe = max(settings.ramp_requests, self.safe_in_flight)
+        return min(safe, self.replica.running_max) - len(self.entries)
+
+    def kv_tokens_free(self, settings: Settings, is_fresh: bool) -> int:
+        usable = int(self.replica.kv_tokens_max * (1 - settings.kv_headroom))
+        foreign = self.foreign_kv_tokens if is_fresh else 0
+        return usable - self.kv_tokens_reserved - foreign
+
+    def prefill_tok_s(self, settings: Settings) -> float:
+        measured = self.report.prefill_tok_s if self.report else None
+        return measured or settings.prefill_tok_s_assumed
+
+    def decode_step_s(self, settings: Settings) -> float:
+        measured = self.report.decode_step_s if self.report else None
+        return measured or settings.decode_step_s_assumed

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from runtime.errors import BaseloadError, UnknownField, envelope
+from runtime.http.limits import refusals
+from tests.runtime.http.bodies import (
+    TOOL,
+    USER,
+    chat,
+    refused,
+)
+
+
+def test_bounds_count_when_they_refuse_and_never_under_a_name_of_the_callers() -> None:
+    before = set(refusals)
+    refused(lambda: chat(n=10**6))
+    refused(lambda: chat(metadata={"canary": "x" * 5000}))
+    refused(lambda: chat(logit_bias={"123": 1000}))
+    assert {"n", "metadata", "logit_bias"} <= set(refusals)
+    assert not any("canary" in name or "123" in name for name in set(refusals) - before)
+
+
+def test_errors_quote_little_and_stay_printable() -> None:
+    for key in ("k" * 10_000, "\x00\r\n", "中" * 500, "\ud800"):
+        with pytest.raises(BaseloadError) as caught:
+            chat(**{key: 1})
+        told = envelope(caught.value, "r")
+        assert len(json.dumps(told, ensure_ascii=False).encode()) < 1000
+        assert "nput should" not in caught.value.message
+        assert (caught.value.param or "").isprintable()
+
+
+def test_lone_surrogates_are_refused_everywhere() -> None:
+    refused(lambda: chat(messages=[{"role": "user", "content": "\ud800"}]))
+    deep = {"a": {"\udfff": ["\ud800"]}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": deep}}
+    assert refused(lambda: chat(tools=[tool])).param == "tools[0].function.parameters"
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"foo": 1}, "foo"),
+        ({"cache_salt": "mine"}, "cache_salt"),
+        ({"priority": -1}, "priority"),
+        ({"chat_template": "{{ x }}"}, "chat_template"),
+        ({"prompt_logprobs": 1}, "prompt_logprobs"),
+        ({"messages": [{**USER[0], "api_base": "http://x"}]}, "messages[0].api_base"),
+        ({"stream": True, "stream_options": {"x": 1}}, "stream_options.x"),
+        ({"tools": [{**TOOL, "x": 1}]}, "tools[0].x"),
+        ({"response_format": {"type": "text", "x": 1}}, "response_format.x"),
+    ],
+)
+def test_unknown_fields_are_refused_at_every_level(fields: dict[str, Any], param: str) -> None:
+    assert refused(lambda: chat(**fields), UnknownField).param == param

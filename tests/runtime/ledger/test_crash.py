@@ -1,0 +1,94 @@
+"""kill -9 at random points: whatever was acknowledged is there, once, and every attempt ends.
+
+BASELOAD_CRASH_CYCLES and BASELOAD_CRASH_SEED set how often and where.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runtime.ledger.audit import audit
+from runtime.ledger.report import report, requests
+from tests.runtime.ledger.samples import opened
+from tests.runtime.ledger.test_processes import ROOT, worker
+
+CYCLES = int(os.environ.get("BASELOAD_CRASH_CYCLES", "25"))
+SEED = int(os.environ.get("BASELOAD_CRASH_SEED", str(random.SystemRandom().randrange(10**6))))
+
+
+@contextmanager
+def lives(path: Path) -> Iterator[subprocess.Popen[str]]:
+    command = worker("lives", path, "boot", SEED)
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(timeout=30) == 0
+
+
+def one_life(process: subprocess.Popen[str], chance: random.Random) -> list[str]:
+    """Let it live for a random number of acknowledgements and a moment; what it said."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("live\n")
+    process.stdin.flush()
+    said: list[str] = []
+    pid, acks_max = 0, chance.randrange(0, 150)
+    while len(said) < acks_max or not pid:
+        line = process.stdout.readline().split()
+        if line[0] == "born":
+            pid = int(line[1])
+        else:
+            said.append(" ".join(line))
+    time.sleep(chance.random() * 0.003)  # anywhere inside a transaction, a flush, a reply
+    os.kill(pid, signal.SIGKILL)
+    while (line := process.stdout.readline().split())[0] != "dead":
+        said.append(" ".join(line))
+    return said
+
+
+def stored(path: Path) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {"reserve": set(), "settle": set(), "void": set()}
+    for request in requests(path):
+        found["reserve"].add(request.request_id)
+        if request.ending in ("settle", "void"):
+            found[request.ending].add(f"{request.request_id} {request.cost_nano_usd}")
+    return found
+
+
+def test_acknowledged_rows_survive_any_kill(tmp_path: Path) -> None:
+    print(f"BASELOAD_CRASH_SEED={SEED} BASELOAD_CRASH_CYCLES={CYCLES}")
+    path, chance = tmp_path / "ledger.db", random.Random(SEED)
+    acknowledged: list[str] = []
+    with lives(path) as process:
+        for cycle in range(CYCLES):
+            acknowledged += one_life(process, chance)
+            if path.exists():
+                check(path, acknowledged, cycle)
+    assert len(acknowledged) > CYCLES
+
+
+def check(path: Path, acknowledged: list[str], cycle: int) -> None:
+    with opened(path, f"check-{cycle}") as ledger:
+        open_before = audit(path).open_reserves
+        assert ledger.sweep() == open_before
+    found = audit(path)
+    assert found.problems == []
+    assert found.open_reserves == 0
+    assert found.expired + len(stored(path)["settle"]) + len(stored(path)["void"]) == (
+        report(path).total.attempts
+    )
+    there = stored(path)
+    for line in acknowledged:
+        kind, what = line.split(" ", 1)
+        assert what in there[kind], line
+    assert len(acknowledged) == len(set(acknowledged))

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+import pickle
+
+import pytest
+
+from runtime import errors
+from runtime.errors import BaseloadError
+
+
+def _tree(kind: type[BaseloadError] = BaseloadError) -> list[type[BaseloadError]]:
+    return [k for sub in kind.__subclasses__() for k in (sub, *_tree(sub))]
+
+
+KINDS = _tree()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_states_its_facts(kind: type[BaseloadError]) -> None:
+    assert isinstance(kind.status, int)
+    assert 400 <= kind.status <= 599
+    for name in ("type", "code", "says"):
+        assert isinstance(getattr(kind, name), str)
+        assert getattr(kind, name)
+    assert isinstance(kind.retryable, bool)
+    assert isinstance(kind.billable, bool)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_can_be_raised_bare_and_told(kind: type[BaseloadError]) -> None:
+    error = kind()
+    told = errors.envelope(error, "req-1")["error"]
+    assert set(told) == {"message", "type", "param", "code"}
+    assert told["message"].startswith(kind.says)
+    assert ("req-1" in told["message"]) == (error.status >= 500)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301
+
+
+def test_the_drawing_and_the_tree_name_the_same_classes() -> None:
+    drawn = {word for word in (errors.__doc__ or "").split() if word in vars(errors)}
+    assert drawn >= {kind.__name__ for kind in KINDS}
+    for line in (errors.__doc__ or "").splitlines():
+        if "── " in line:
+            name, *facts = line.split("── ")[1].split()
+            kind = getattr(errors, name)
+            if facts and facts[0].isdigit():
+                assert kind.status == int(facts[0]), name
+
+
+def test_codes_of_leaves_are_distinct() -> None:
+    leaves = [kind for kind in KINDS if not kind.__subclasses__()]
+    codes = [kind.code for kind in leaves]
+    assert len(set(codes)) == len(codes)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_clients_do_not_retry_what_only_costs_twice(kind: type[BaseloadError]) -> None:
+    told = errors.headers(kind())
+    retried_unasked = kind.status in (408, 409, 429) or kind.status >= 500
+    assert (told.get("x-should-retry") == "false") == (retried_unasked and not kind.retryable)
+    assert not ("retry-after" in told and not kind.retryable)
+
+
+def test_headers_say_when_and_how() -> None:
+    assert errors.headers(errors.QueueFull(retry_after_s=7)) == {"retry-after": "7"}
+    assert errors.headers(errors.NoTarget())["retry-after"] == "1"
+    assert errors.headers(errors.BudgetExhausted()) == {"x-should-retry": "false"}
+    assert errors.headers(errors.InvalidApiKey()) == {"www-authenticate": "Bearer"}
+    assert errors.headers(errors.MethodNotAllowed(allow=("GET", "POST")))["allow"] == "GET, POST"
+    assert errors.headers(errors.BadRequest("x", param="n")) == {}
+
+
+def test_internal_errors_are_opaque() -> None:
+    error = errors.InternalError("KeyError at /srv/runtime/x.py 0xdead")
+    assert "0xdead" in str(error)
+    assert "0xdead" not in json.dumps(errors.envelope(error, "r"))
+    assert b"0xdead" not in errors.frame(error, 0)
+
+
+def test_the_error_frame_is_one_frame_even_with_line_ends_in_the_message() -> None:
+    raw = errors.frame(errors.StreamBroken("a\n\ndata: [DONE]\r\n中"), 12)
+    assert raw.startswith(b"data: {")
+    assert raw.endswith(b"}\n\n")
+    assert raw.count(b"\n") == 2
+    told = json.loads(raw[6:])["error"]
+    assert told["tokens_billed"] == 12
+    assert told["code"] == "incomplete_stream"
+
+
+def test_a_rejection_carries_the_status_of_the_target() -> None:
+    error = errors.UpstreamRejected("no such tool", status=404, param="tools")
+    assert (error.status, error.retryable, error.param) == (404, False, "tools")
+    assert errors.UpstreamRejected(status=429).retryable
+    with pytest.raises(ValueError, match="502"):
+        errors.UpstreamRejected(status=502)

@@ -1,0 +1,231 @@
+"""Retries, failures, membership and reconfiguration, one situation each."""
+
+from __future__ import annotations
+
+import pytest
+
+from scheduler.breaker import BreakerState
+from scheduler.decision import (
+    Buy,
+    Dispatch,
+    Hold,
+    Outcome,
+    Reason,
+    Refusal,
+    Reject,
+    Verdict,
+)
+from scheduler.machine import REVIEWS_PER_EVENT_MAX, Scheduler
+from scheduler.settings import Settings
+from scheduler.snapshot import Limit
+from tests.scheduler.given import (
+    SETTINGS,
+    arrival,
+    offer,
+    only,
+    patient,
+    price,
+    replica,
+    report,
+    running,
+)
+
+
+def test_a_retry_avoids_the_failed_replica() -> None:
+    scheduler = running(replicas=2)
+    assert only(scheduler.on_arrival(arrival(), 0.0)).target == "local:r1"  # type: ignore[union-attr]
+    scheduler.on_finish("q1", Outcome.TARGET_FAILED, 0.1)
+    retried = only(scheduler.on_retry(arrival(), "local:r1", 0.1))
+    assert isinstance(retried, Dispatch)
+    assert (retried.replica_id, retried.reason) == ("r2", Reason.RETRY)
+    assert Verdict("local:r1", Refusal.EXCLUDED) in retried.verdicts
+
+
+def test_a_retry_avoids_the_failed_offer() -> None:
+    scheduler = Scheduler(SETTINGS, [offer("a/m", provider="a"), offer("b/m", provider="b")])
+    scheduler.on_arrival(arrival(), 0.0)
+    scheduler.on_finish("q1", Outcome.TARGET_FAILED, 0.1)
+    retried = only(scheduler.on_retry(arrival(), "offer:a/m", 0.1))
+    assert isinstance(retried, Buy)
+    assert (retried.offer_id, retried.reason) == ("b/m", Reason.RETRY)
+
+
+def test_a_retry_that_waits_for_a_reboot_blocks_nobody() -> None:
+    scheduler = running()
+    scheduler.on_arrival(arrival("q1"), 0.0)
+    scheduler.on_finish("q1", Outcome.TARGET_FAILED, 0.1)
+    assert scheduler.on_retry(patient("q1"), "local:r1", 0.1) == [Hold("q1")]
+    assert isinstance(only(scheduler.on_arrival(patient("q2"), 0.2)), Dispatch)
+    assert scheduler.on_arrival(patient("q3"), 0.2) == [Hold("q3")]
+    assert isinstance(only(scheduler.on_finish("q2", Outcome.OK, 0.3)), Dispatch)
+    released = only(scheduler.on_replica_joined(replica(generation=2), 0.4))
+    assert isinstance(released, Dispatch)
+    assert (released.request_id, released.reason) == ("q1", Reason.RETRY)
+
+
+def test_an_event_reviews_a_bounded_number_that_blocks_nobody() -> None:
+    scheduler = running()
+    for n in range(REVIEWS_PER_EVENT_MAX):
+        assert scheduler.on_retry(patient(f"x{n}"), "local:r1", 0.0) == [Hold(f"x{n}")]
+    scheduler.on_arrival(patient("q1"), 0.0)
+    assert scheduler.on_arrival(patient("q2"), 0.0) == [Hold("q2")]
+    assert scheduler.on_finish("q1", Outcome.OK, 0.1) == []
+    assert only(scheduler.on_tick(0.2)) == Dispatch(
+        "q2", "r1", Reason.HELD, (Verdict("local:r1", None),)
+    )
+
+
+def test_one_attempt_at_a_time() -> None:
+    scheduler = running()
+    scheduler.on_arrival(patient("q1"), 0.0)
+    scheduler.on_arrival(patient("q2"), 0.0)
+    for request_id in ("q1", "q2"):
+        with pytest.raises(ValueError, match="has not finished"):
+            scheduler.on_arrival(patient(request_id), 0.1)
+        with pytest.raises(ValueError, match="has not finished"):
+            scheduler.on_retry(patient(request_id), "local:r1", 0.1)
+
+
+def test_unknown_ids_are_no_ops() -> None:
+    scheduler = running()
+    before = scheduler.snapshot(0.0)
+    scheduler.on_progress("nobody", 5, 0.0)
+    assert scheduler.on_finish("nobody", Outcome.OK, 0.0) == []
+    assert scheduler.snapshot(0.0) == before
+
+
+def test_a_caller_who_leaves_the_queue_makes_room_for_those_behind() -> None:
+    scheduler = running(settings=Settings(kv_headroom=0.0))
+    scheduler.on_replica_joined(replica("r1", kv=1_000, running_max=8), 0.0)
+    scheduler.on_arrival(patient("q1", prompt=600), 0.0)
+    scheduler.on_arrival(patient("big", prompt=800), 0.0)
+    scheduler.on_arrival(patient("small", prompt=10), 0.0)
+    released = only(scheduler.on_finish("big", Outcome.CLIENT_LEFT, 0.1))
+    assert released.request_id == "small"
+
+
+def test_reports_of_strangers_and_absurd_reports_are_counted_and_release_nothing() -> None:
+    scheduler = running()
+    scheduler.on_arrival(patient("q1"), 0.0)
+    scheduler.on_arrival(patient("q2"), 0.0)
+    assert scheduler.on_load_report(report("stranger"), 0.1) == []
+    assert scheduler.on_load_report(report(generation=2), 0.1) == []
+    assert scheduler.on_load_report(report(decode_step_s=float("nan")), 0.1) == []
+    view = scheduler.snapshot(0.1)
+    assert view.limits == {Limit.REPORT_UNKNOWN: 2, Limit.REPORT_ABSURD: 1}
+    assert not view.replicas[0].is_fresh
+
+
+def test_a_new_generation_starts_an_empty_book_and_an_old_one_is_late() -> None:
+    scheduler = running()
+    scheduler.on_arrival(patient("q1"), 0.0)
+    scheduler.on_replica_joined(replica(generation=3), 1.0)
+    assert scheduler.snapshot(1.0).replicas[0].in_flight == 0
+    scheduler.on_replica_joined(replica(generation=2), 1.0)
+    view = scheduler.snapshot(1.0)
+    assert view.replicas[0].generation == 3
+    assert view.limits == {Limit.REPLICA_OUTDATED: 1}
+    scheduler.on_arrival(patient("q2"), 1.0)
+    scheduler.on_progress("q1", 5, 1.0)
+    scheduler.on_finish("q1", Outcome.TARGET_FAILED, 1.0)
+    assert scheduler.snapshot(1.0).replicas[0].in_flight == 1
+
+
+def test_a_renewal_keeps_the_book() -> None:
+    scheduler = running()
+    scheduler.on_arrival(patient("q1"), 0.0)
+    scheduler.on_replica_joined(replica("r1", running_max=2), 1.0)
+    assert scheduler.snapshot(1.0).replicas[0].in_flight == 1
+    assert isinstance(only(scheduler.on_arrival(patient("q2"), 1.0)), Dispatch)
+
+
+def test_a_replica_that_changes_its_model_leaves_the_old_pool() -> None:
+    scheduler = running()
+    scheduler.on_replica_joined(replica("r1", model="other"), 1.0)
+    assert scheduler.on_arrival(arrival("q1"), 1.0) == [Hold("q1")]
+    assert isinstance(only(scheduler.on_arrival(arrival("q2", model="other"), 1.0)), Dispatch)
+
+
+def test_a_failing_provider_is_left_alone_until_a_probe_succeeds() -> None:
+    offers = [offer("a/m", provider="a", at=price(1, 1)), offer("b/m", provider="b")]
+    scheduler = Scheduler(SETTINGS, offers)
+
+    def bought(request_id: str, now: float) -> str:
+        action = only(scheduler.on_arrival(arrival(request_id), now))
+        assert isinstance(action, Buy)
+        return action.offer_id
+
+    for n in range(2):
+        assert bought(f"q{n}", 0.0) == "a/m"
+        scheduler.on_finish(f"q{n}", Outcome.TARGET_FAILED, 0.0)
+    assert bought("q2", 0.5) == "b/m"
+    assert scheduler.snapshot(0.5).limits == {Limit.BREAKER_OPENED: 1}
+    assert scheduler.snapshot(0.5).offers[0].breaker is BreakerState.OPEN
+    assert [bought("probe", 1.0), bought("q3", 1.0)] == ["a/m", "b/m"]
+    scheduler.on_finish("probe", Outcome.OK, 1.1)
+    assert bought("q4", 1.2) == "a/m"
+
+
+def test_the_breaker_belongs_to_the_provider() -> None:
+    scheduler = Scheduler(SETTINGS, [offer("v/a"), offer("v/b", model="other")])
+    for n in range(2):
+        scheduler.on_arrival(arrival(f"q{n}"), 0.0)
+        scheduler.on_finish(f"q{n}", Outcome.TARGET_FAILED, 0.0)
+    rejected = only(scheduler.on_arrival(arrival("q3", model="other"), 0.0))
+    assert isinstance(rejected, Reject)
+    assert rejected.reason is Reason.NO_TARGET
+    assert not scheduler.can_serve("other", 0.0)
+    assert scheduler.can_serve("other", 1.0)
+
+
+def test_a_failing_replica_is_waited_for_and_probed() -> None:
+    scheduler = running()
+    for n in range(2):
+        scheduler.on_arrival(arrival(f"q{n}"), 0.0)
+        scheduler.on_finish(f"q{n}", Outcome.TARGET_FAILED, 0.0)
+    assert scheduler.on_arrival(arrival("q2"), 0.5) == [Hold("q2")]
+    assert not scheduler.can_serve("moe", 0.5)
+    assert isinstance(only(scheduler.on_tick(1.0)), Dispatch)
+
+
+def test_settings_change_without_losing_the_books() -> None:
+    scheduler = running(offer(in_flight_max=1))
+    scheduler.on_arrival(patient("q1"), 0.0)
+    scheduler.on_arrival(patient("q2"), 0.0)
+    assert isinstance(only(scheduler.on_arrival(arrival("q3", ttft_budget_ms=0), 0.0)), Buy)
+    wider = Settings(queue_requests_max=1)
+    scheduler.set_settings(wider, [offer(in_flight_max=2), offer("new/m", provider="new")], 0.1)
+    view = scheduler.snapshot(0.1)
+    assert [(o.offer_id, o.in_flight) for o in view.offers] == [("vendor/m", 1), ("new/m", 0)]
+    assert (view.replicas[0].in_flight, view.queue_requests) == (1, 1)
+    scheduler.on_finish("q3", Outcome.OK, 0.2)
+    assert [o.in_flight for o in scheduler.snapshot(0.2).offers] == [0, 0]
+    scheduler.set_settings(wider, [], 0.3)
+    rejected = only(scheduler.on_arrival(arrival("q4", ttft_budget_ms=0), 0.3))
+    assert isinstance(rejected, Reject)
+    assert rejected.reason is Reason.QUEUE_FULL
+
+
+def test_can_serve() -> None:
+    assert not Scheduler(SETTINGS).can_serve("moe", 0.0)
+    assert not Scheduler(SETTINGS, [offer(at=None)]).can_serve("moe", 0.0)
+    assert Scheduler(SETTINGS, [offer()]).can_serve("moe", 0.0)
+    scheduler = running()
+    assert scheduler.can_serve("moe", 0.0)
+    scheduler.on_replica_left("r1", 0.0)
+    assert not scheduler.can_serve("moe", 0.0)
+
+
+def test_snapshot() -> None:
+    scheduler = running(offer())
+    scheduler.on_arrival(arrival("q1", ttft_budget_ms=5_000), 0.0)
+    scheduler.on_arrival(arrival("q2", ttft_budget_ms=5_000), 0.0)
+    view = scheduler.snapshot(2.0)
+    assert (view.queue_requests, view.queue_tokens) == (1, 150)
+    (one,) = view.replicas
+    assert (one.replica_id, one.model, one.generation) == ("r1", "moe", 1)
+    assert (one.in_flight, one.kv_tokens_reserved, one.prefill_tokens_waiting) == (1, 150, 100)
+    assert (one.report_age_s, one.is_fresh, one.breaker) == (2.0, True, BreakerState.CLOSED)
+    assert view.reasons == {Reason.LOCAL_FIT: 1}
+    scheduler.on_replica_joined(replica("r2"), 2.0)
+    assert scheduler.snapshot(2.0).replicas[1].report_age_s is None
