@@ -6,17 +6,19 @@ What is here restarts replicas when it changes; what requests are routed by is t
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from ray import serve
 from ray.serve import Application
 
+from cluster.arguments import AppArgs, PoolArgs, StandInArgs
 from cluster.directory import Directory
 from cluster.engine import DRAIN_S_MAX, Engine, StandIn
+from cluster.ingress import IMPORT_PATH
 from cluster.scheduler import Scheduler, build_edge
+from cluster.state import state_folder
 from models.cards import load_cards
 from models.catalogue import load_catalogue
 from models.money import nano_usd_per_hour
@@ -27,7 +29,6 @@ from runtime.errors import ConfigError
 from runtime.http.auth import ensure_local_key, hash_key
 from runtime.pools import Pool
 
-STATE_ENV = "BASELOAD_STATE"
 STAND_IN_KEY_ENV = "BASELOAD_STAND_IN_KEY"
 LOCAL_TENANT = "local"
 TINY_MODEL = "tiny-moe"
@@ -46,41 +47,6 @@ SCHEDULER = serve.deployment(name="Scheduler", max_ongoing_requests=100_000, **H
 )
 
 
-class _Args(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PoolArgs(_Args):
-    """The replicas of one model. ``engine`` holds fields of EngineSettings."""
-
-    model: str
-    replicas: int = Field(default=1, ge=1)
-    card: str
-    card_usd_per_hour: str | None = None  # overrides the catalogue's dated price
-    checkpoint: Path | None = None  # None: the tiny model, built here
-    engine: dict[str, Any] = Field(default_factory=dict)
-
-
-class StandInArgs(_Args):
-    host: str = "127.0.0.1"
-    port: int = Field(ge=1, le=65_535)
-    engine: dict[str, Any] = Field(default_factory=dict)
-
-
-class AppArgs(_Args):
-    pools: list[PoolArgs] = Field(min_length=1)
-    stand_in: StandInArgs | None = None
-    local_key: bool = False  # make a key for this machine's user, in <state>/api-key
-    engine_host: str | None = None  # None: the node's own address
-    schedulers: int = Field(default=1, ge=1)
-
-
-def state_folder() -> Path:
-    """Where ledger, key and checkpoint live: $BASELOAD_STATE, or beside the packages."""
-    given = os.environ.get(STATE_ENV)
-    return Path(given) if given else Path(__file__).resolve().parent.parent / ".baseload"
-
-
 def build(args: dict[str, Any]) -> Application:
     """Serve calls this with the ``args`` of the application in a config file."""
     try:
@@ -91,7 +57,11 @@ def build(args: dict[str, Any]) -> Application:
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory = DIRECTORY.options(ray_actor_options={"num_cpus": 0}).bind()
     engines = [_engines(pool, wanted, state, directory) for pool in wanted.pools]
-    scheduler_env = {"RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0"}
+    scheduler_env = {
+        # One event loop in the Scheduler's process: chunks do not cross threads.
+        "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": IMPORT_PATH,
+    }
     if wanted.stand_in is not None:
         key = ensure_local_key(state / "stand-in-key")
         scheduler_env[STAND_IN_KEY_ENV] = key

@@ -53,7 +53,7 @@ class _Engine:
     async def _drain(self) -> None:
         self._engine.app.draining = True
         deadline_s = time.monotonic() + DRAIN_S_MAX
-        while self._engine.app.in_flight and time.monotonic() < deadline_s:  # noqa: ASYNC110
+        while self._engine.app.in_flight and time.monotonic() < deadline_s:
             await asyncio.sleep(DRAIN_POLL_S)
         for task in self._tasks:
             task.cancel()

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from fastapi import FastAPI
 from ray.serve.handle import DeploymentHandle
+from starlette.types import ASGIApp
 
 from cluster.leases import Registration
 from models.prices import load_price_book
@@ -31,7 +31,7 @@ EDGE = Edge()
 log = logging.getLogger("ray.serve")
 
 
-def build_edge() -> FastAPI:
+def build_edge() -> ASGIApp:
     """Built in the replica, so that routes and replica share one ``EDGE``."""
     return create_app(EDGE)
 

@@ -59,7 +59,7 @@ class Model(Entry):
     as_of: date
 
 
-class UnknownModel(KeyError):  # noqa: N818 -- named for what it says
+class UnknownModel(KeyError):
     """A name that is not in the catalogue; ``near`` lists known names that look like it."""
 
     def __init__(self, model_id: str, near: list[str]) -> None:

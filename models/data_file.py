@@ -26,7 +26,7 @@ class Entry(BaseModel):
 EntryT = TypeVar("EntryT")
 
 
-class BadDataFile(ValueError):  # noqa: N818 -- named for what it says
+class BadDataFile(ValueError):
     """A data file that cannot be trusted; ``problems`` lists all that is wrong with it."""
 
     def __init__(self, path: Path, problems: list[str]) -> None:

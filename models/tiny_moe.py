@@ -50,7 +50,7 @@ FILES = (
 RECIPE = ("tiny_moe.py", "tiny_tokenizer.py", "tiny_weights.py", "data/tiny_corpus.yaml")
 
 
-class NotACheckpoint(ValueError):  # noqa: N818 -- named for what it says
+class NotACheckpoint(ValueError):
     """The folder holds files that this builder never writes, so it will not replace it."""
 
 

@@ -26,6 +26,7 @@
     │   └── QueueTimeout    504
     └── TargetError              work was dispatched and failed there
         ├── UpstreamFailed  502  before the first byte
+        │   └── NotStarted  502  refused before any work: safe to send elsewhere
         ├── StreamBroken    502  after it: ended with no finish reason, or with an error
         └── StreamStalled   504  after it: no token for too long
 
@@ -220,6 +221,12 @@ class TargetError(BaseloadError):
 
 class UpstreamFailed(TargetError):
     says = "The model server failed before it answered."
+
+
+class NotStarted(UpstreamFailed):
+    code = "upstream_not_started"
+    billable = False
+    says = "The model server did not take the request."
 
 
 class StreamBroken(TargetError):

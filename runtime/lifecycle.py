@@ -17,6 +17,7 @@ from models.money import format_usd
 from runtime.attempt import Attempt, Bill
 from runtime.errors import (
     BaseloadError,
+    NotStarted,
     StreamBroken,
     StreamStalled,
     UpstreamFailed,
@@ -28,7 +29,7 @@ from runtime.http.sse import FrameScanner
 from runtime.http.usage import Usage, read_usage
 from runtime.http.wire import to_upstream
 from runtime.job import Job
-from runtime.upstream import NotStarted, read_answer
+from runtime.upstream import read_answer
 from scheduler.decision import Outcome
 
 ATTEMPTS_MAX = 2

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from runtime.config import StreamConfig
-from runtime.errors import BaseloadError, StreamBroken, UpstreamFailed, UpstreamRejected
+from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFailed, UpstreamRejected
 
 CONNECTIONS_MAX = 4096
 READ_BUFFER_BYTES = 256 * 1024  # per stream, before back pressure reaches the target
@@ -20,10 +20,6 @@ ANSWER_BYTES_MAX = 64 * 1024 * 1024  # of an answer that is not streamed
 ERROR_BYTES_MAX = 64 * 1024
 MESSAGE_CHARS_MAX = 500
 BUSY_STATUSES = frozenset({408, 409, 425, 429})  # 4xx that are the target's state, not a fault
-
-
-class NotStarted(UpstreamFailed):
-    """The target refused before any work: safe to send elsewhere."""
 
 
 def new_session() -> aiohttp.ClientSession:

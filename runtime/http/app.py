@@ -261,4 +261,3 @@ def _documented(kind: type[ChatRequest] | type[CompletionRequest]) -> dict[str, 
         **_KEYED,
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
     }
-

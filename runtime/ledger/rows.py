@@ -88,7 +88,7 @@ _TYPES = {"int": int, "int | None": int, "str": str, "Ending": Ending}
 
 
 # name, type, and whether None is meant, per field.
-_SHAPES: dict[type[Row], list[tuple[str, type, bool]]] = {
+_SHAPES: dict[type[Row], list[tuple[str, type[Any], bool]]] = {
     row_type: [(f.name, _TYPES[str(f.type)], "None" in str(f.type)) for f in fields(row_type)]
     for row_type in (Reserve, Settle)
 }
@@ -96,7 +96,7 @@ _SHAPES: dict[type[Row], list[tuple[str, type, bool]]] = {
 
 def _check(row: Row) -> None:
     for name, kind, optional in _SHAPES[type(row)]:
-        value: Any = getattr(row, name)
+        value = getattr(row, name)
         if value is None and optional:
             continue
         if not isinstance(value, kind) or isinstance(value, bool):

@@ -96,8 +96,8 @@ class Ledger:
         for owner in self._owners_of_open_attempts():
             if self._owners.alive(owner):
                 continue
-            while rows := self._open_rows(owner):
-                ended += self._expire(rows)
+            while expired := self._expire(self._open_rows(owner)):
+                ended += expired
             self._owners.forget(owner)
         return ended
 

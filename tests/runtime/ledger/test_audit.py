@@ -96,11 +96,12 @@ def test_a_rule_that_is_gone_is_named(path: Path, statements: list[str], problem
 
 
 def test_a_second_ending_is_no_conservation(path: Path) -> None:
-    columns = "request_id, attempt, kind, at_ms, cost_nano_usd, chain"
     _tamper(
         path,
         "DROP INDEX one_ending",
-        f"INSERT INTO entries (seq, {columns}) SELECT 39, {columns} FROM entries WHERE seq = 4",
+        "INSERT INTO entries (seq, request_id, attempt, kind, at_ms, cost_nano_usd, chain)"
+        " SELECT 39, request_id, attempt, kind, at_ms, cost_nano_usd, chain"
+        " FROM entries WHERE seq = 4",
     )
     problems = audit(path).problems
     assert "entry 39: an ending of ('r1', 1), which is not open" in problems

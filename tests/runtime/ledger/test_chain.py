@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.ledger.chain import COLUMNS, GENESIS, link
@@ -12,6 +12,7 @@ values = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(values, values)
 def test_entries_share_a_hash_only_if_they_are_equal(
     one: list[int | str | None], other: list[int | str | None]
@@ -19,6 +20,7 @@ def test_entries_share_a_hash_only_if_they_are_equal(
     assert (link(GENESIS, one) == link(GENESIS, other)) == (one == other)
 
 
+@settings(deadline=None)
 @given(values, st.integers(0, len(COLUMNS) - 1))
 def test_each_column_counts(row: list[int | str | None], column: int) -> None:
     changed = [*row]

@@ -125,7 +125,7 @@ def _compare(path: Path, model: Model) -> None:
     assert told.total.open_attempts == found.open_reserves
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(groups)
 def test_one_ending_and_conservation(steps: list[list[Reserve | Settle] | str]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -70,7 +70,7 @@ def test_the_flush_precedes_every_acknowledgement(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     watch = ["strace", "-f", "-y", "-o", str(trace), "-e", "trace=write,pwrite64,fdatasync,fsync"]
     watched = subprocess.run(
-        [*watch, *worker("work", tmp_path / "ledger.db", "boot-1", 20)],
+        [*watch, *worker("work_alone", tmp_path / "ledger.db", "boot-1", 20)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -25,7 +25,7 @@ def say(*words: object) -> None:
     os.write(1, (" ".join(str(word) for word in words) + "\n").encode())
 
 
-async def workload(ledger: Ledger, seed: int, requests: int) -> None:
+async def workload(ledger: Ledger, seed: int, requests: int, clients: int = CLIENTS) -> None:
     """Clients that reserve and end attempts in seeded random ways, each said when durable."""
     chance = random.Random(seed)
     numbers = iter(range(requests))
@@ -44,12 +44,19 @@ async def workload(ledger: Ledger, seed: int, requests: int) -> None:
             if chance.random() < 0.1:
                 assert not await ledger.settle(settle(name))  # a replay changes nothing
 
-    await asyncio.gather(*(client() for _ in range(CLIENTS)))
+    await asyncio.gather(*(client() for _ in range(clients)))
 
 
 def work(path: Path, owner: str, requests: int) -> None:
     ledger = Ledger.open(path, owner=owner)
     asyncio.run(workload(ledger, seed=requests, requests=requests))
+    ledger.close()
+
+
+def work_alone(path: Path, owner: str, requests: int) -> None:
+    """One client: nothing is written while it is being told."""
+    ledger = Ledger.open(path, owner=owner)
+    asyncio.run(workload(ledger, seed=requests, requests=requests, clients=1))
     ledger.close()
 
 
@@ -88,5 +95,6 @@ def no_disk(path: Path, owner: str, file_bytes_max: int) -> None:
 
 if __name__ == "__main__":
     what, ledger_path, owner_name, argument = sys.argv[1:]
-    run = {"work": work, "lives": lives, "full_disk": full_disk, "no_disk": no_disk}[what]
+    workers = (work, work_alone, lives, full_disk, no_disk)
+    run = {worker.__name__: worker for worker in workers}[what]
     run(Path(ledger_path), owner_name, int(argument))

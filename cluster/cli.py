@@ -1,0 +1,185 @@
+"""The `baseload` command. Every command has --json on stdout; progress goes to stderr."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from cluster import supervisor
+from cluster.cli_ledger import ledger_app
+from cluster.profile import Profile, load
+from cluster.state import state_folder
+from runtime.errors import BaseloadError
+from runtime.http.auth import ensure_local_key, hash_key, new_key
+
+LOCAL_PROFILE = Path(__file__).parent / "local.yaml"
+EXIT_REFUSED = 2
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(ledger_app, name="ledger")
+note = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """Console script. A refusal is one line on stderr and exit status 2."""
+    try:
+        app()
+    except BaseloadError as error:
+        _refuse(error)
+
+
+@app.callback()
+def baseload() -> None:
+    """Self-hosted inference that keeps GPUs at base load, buys the peaks, and bills every token."""
+
+
+@app.command()
+def serve(
+    config: Annotated[Path, typer.Argument(help="A Serve config file.")] = LOCAL_PROFILE,
+    port: Annotated[int | None, typer.Option(help="Listen here instead.")] = None,
+    with_make: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Start the endpoint and stay until Ctrl-C.
+
+    Example: baseload serve --port 8010
+    """
+    state = state_folder()
+    profile = load(config)
+    if port is not None and port != profile.port:
+        profile = profile.moved(port, supervisor.free_ports(2))
+    supervisor.preflight(profile, state)
+    started_s = time.monotonic()
+    with _signals():
+        run = supervisor.start(profile, state, watch_parent=with_make)
+        try:
+            supervisor.wait_ready(run, lambda line: note.print(f"  {line}"))
+            _welcome(profile, state, time.monotonic() - started_s)
+            supervisor.stay(run)
+        except supervisor.Stopped:
+            note.print("stopping: running requests may finish")
+        finally:
+            with _signals_ignored():
+                killed = supervisor.stop(run)
+            note.print("stopped" + (f" ({killed} processes had to be killed)" if killed else ""))
+
+
+@app.command()
+def check(
+    config: Annotated[Path, typer.Argument(help="A Serve config file.")] = LOCAL_PROFILE,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Check a config file and print what it resolves to. Secrets are never in it.
+
+    Example: baseload check cluster/local.yaml --json
+    """
+    profile = load(config)
+    resolved = {
+        "path": str(profile.path),
+        "host": profile.host,
+        "port": profile.port,
+        "args": profile.args.model_dump(mode="json"),
+        "user_config": profile.routing.model_dump(mode="json"),
+    }
+    if as_json:
+        print(json.dumps(resolved, indent=2))
+    else:
+        pools = ", ".join(f"{pool.replicas} x {pool.model}" for pool in profile.args.pools)
+        providers = ", ".join(profile.routing.providers) or "none"
+        print(f"{config}: valid. Pools: {pools}. Providers: {providers}.")
+
+
+@app.command()
+def key(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Make an API key and the hash that goes into a tenant's `key_sha256`.
+
+    Example: baseload key --json
+    """
+    made = new_key()
+    if as_json:
+        print(json.dumps({"key": made, "key_sha256": hash_key(made)}))
+    else:
+        print(f"key         {made}   (shown once; give it to the caller)")
+        print(f"key_sha256  {hash_key(made)}   (for the config file)")
+
+
+@app.command()
+def engines(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """List the live replicas of the Ray cluster of this machine, with their private addresses.
+
+    The tokens are an operator's: they open the engines past the Scheduler and its ledger.
+
+    Example: baseload engines --json
+    """
+    from cluster.inspect import live_engines
+
+    found = live_engines()
+    if as_json:
+        print(json.dumps(found))
+        return
+    for entry in found:
+        print(f"{entry['replica_id']}  {entry['base_url']}  {entry['kv_tokens_max']} KV tokens")
+
+
+def _welcome(profile: Profile, state: Path, took_s: float) -> None:
+    url = f"http://{profile.host}:{profile.port}/v1"
+    model = profile.args.pools[0].model
+    note.print(f"[bold]Baseload is ready[/bold] after {took_s:.0f} s")
+    if not profile.args.local_key:
+        print(f"address   {url}")
+        return
+    secret = ensure_local_key(state / "api-key")
+    body = json.dumps(
+        {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 32}
+    )
+    print(f"address   {url}")
+    print(f"API key   {secret}   (in {state / 'api-key'})")
+    print(f"docs      http://{profile.host}:{profile.port}/docs")
+    print(
+        f"try       curl -s {url}/chat/completions -H 'Authorization: Bearer {secret}' "
+        f"-H 'Content-Type: application/json' -d '{body}'",
+        flush=True,
+    )
+
+
+def _refuse(error: BaseloadError) -> NoReturn:
+    note.print(f"[red]baseload:[/red] {error.message}")
+    raise SystemExit(EXIT_REFUSED)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        raise supervisor.Stopped
+
+    before = [(each, signal.signal(each, on_signal)) for each in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield
+    finally:
+        for each, handler in before:
+            signal.signal(each, handler)
+
+
+@contextmanager
+def _signals_ignored() -> Iterator[None]:
+    """While stopping: a second Ctrl-C must not leave half a run behind."""
+    before = [
+        (each, signal.signal(each, signal.SIG_IGN)) for each in (signal.SIGINT, signal.SIGTERM)
+    ]
+    try:
+        yield
+    finally:
+        for each, handler in before:
+            signal.signal(each, handler)

@@ -1,0 +1,57 @@
+"""What stands before the Scheduler in Serve's HTTP server: one request id, no Serve switches.
+
+Serve lets a caller's headers name the request id, set a timeout, or switch off the handling of
+disconnects. Here they are dropped, and an answer carries one id, which is ours.
+Serve finds ``middlewares`` through RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH.
+"""
+
+from __future__ import annotations
+
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+IMPORT_PATH = "cluster.ingress.middlewares"
+REQUEST_ID = b"x-request-id"
+SERVE_SWITCHES = frozenset(
+    {
+        REQUEST_ID,
+        b"x-request-timeout-seconds",
+        b"x-request-disconnect-disabled",
+        b"serve_multiplexed_model_id",
+        b"serve-multiplexed-model-id",
+        b"x-session-id",
+    }
+)
+
+
+def middlewares() -> list[Middleware]:
+    return [Middleware(OneRequestId)]
+
+
+class OneRequestId:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = [pair for pair in scope["headers"] if pair[0] not in SERVE_SWITCHES]
+
+        async def send_one_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = _first_id_only(message["headers"])
+            await send(message)
+
+        await self._app({**scope, "headers": headers}, receive, send_one_id)
+
+
+def _first_id_only(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    kept: list[tuple[bytes, bytes]] = []
+    seen = False
+    for name, value in headers:
+        is_id = name.lower() == REQUEST_ID
+        if not (is_id and seen):
+            kept.append((name, value))
+        seen = seen or is_id
+    return kept

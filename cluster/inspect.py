@@ -1,0 +1,33 @@
+"""Looks into a running cluster from outside, for operators and benchmarks."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from typing import Any
+
+import ray
+from ray import serve
+
+from runtime.errors import ConfigError
+
+APP = "baseload"
+
+
+def live_engines() -> list[dict[str, Any]]:
+    """The directory's list. ConfigError when no Baseload runs on this machine."""
+    try:
+        ray.init(
+            address="auto",
+            namespace="serve",
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+        )
+    except ConnectionError:
+        raise ConfigError("no Ray runs on this machine: start `baseload serve` first") from None
+    try:
+        handle = serve.get_deployment_handle("Directory", APP)
+        _, entries = handle.watch.remote(-1).result(timeout_s=10)
+    finally:
+        ray.shutdown()
+    return [dataclasses.asdict(entry) for entry in entries]

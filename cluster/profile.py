@@ -1,0 +1,93 @@
+"""A Serve config file as `baseload serve` reads it: checked as a whole before Ray starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from cluster.arguments import AppArgs
+from runtime.config import GatewayConfig, describe, load_config
+from runtime.errors import ConfigError
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8000
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The file's content, and the parts of it that start-up looks at."""
+
+    path: Path
+    document: dict[str, Any]
+    args: AppArgs
+    routing: GatewayConfig
+
+    @property
+    def host(self) -> str:
+        return str(self.document.get("http_options", {}).get("host", DEFAULT_HOST))
+
+    @property
+    def port(self) -> int:
+        return int(self.document.get("http_options", {}).get("port", DEFAULT_PORT))
+
+    def moved(self, port: int, free_ports: list[int]) -> Profile:
+        """The same application on ``port``, its side ports on free ones."""
+        document = _deep_copy(self.document)
+        document.setdefault("http_options", {})["port"] = port
+        app = document["applications"][0]
+        routing = app["deployments"][0]["user_config"]
+        if self.args.stand_in is not None:
+            old, new = self.args.stand_in.port, free_ports[0]
+            app["args"]["stand_in"]["port"] = new
+            for provider in routing.get("providers", {}).values():
+                provider["base_url"] = provider["base_url"].replace(f":{old}/", f":{new}/")
+        if self.routing.telemetry.metrics_port is not None:
+            routing["telemetry"]["metrics_port"] = free_ports[1]
+        return parse(self.path, document)
+
+
+def load(path: Path) -> Profile:
+    """ConfigError says in one line what is wrong with the file and where."""
+    try:
+        document = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {_one_line(error)}") from None
+    return parse(path, document)
+
+
+def parse(path: Path, document: Any) -> Profile:
+    try:
+        (app,) = document["applications"]
+        (scheduler,) = app["deployments"]
+        args, routing = app["args"], scheduler["user_config"]
+        if scheduler["name"] != "Scheduler":
+            raise KeyError("Scheduler")
+    except (TypeError, KeyError, ValueError, IndexError):
+        raise ConfigError(
+            f"{path} must hold one application with `args` and one deployment `Scheduler` with "
+            "`user_config`; cluster/local.yaml is an example"
+        ) from None
+    try:
+        checked = AppArgs.model_validate(args)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: args: {describe(error)}") from None
+    try:
+        config = load_config(routing)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: user_config: {error.message}") from None
+    return Profile(path, document, checked, config)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _deep_copy(document: dict[str, Any]) -> dict[str, Any]:
+    copy: dict[str, Any] = yaml.safe_load(yaml.safe_dump(document))
+    return copy
