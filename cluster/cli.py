@@ -26,7 +26,7 @@ EXIT_REFUSED = 2
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(ledger_app, name="ledger")
-note = Console(stderr=True, highlight=False, soft_wrap=True)
+note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 def main() -> None:
@@ -136,7 +136,7 @@ def engines(
 def _welcome(profile: Profile, state: Path, took_s: float) -> None:
     url = f"http://{profile.host}:{profile.port}/v1"
     model = profile.args.pools[0].model
-    note.print(f"[bold]Baseload is ready[/bold] after {took_s:.0f} s")
+    note.print(f"Baseload is ready after {took_s:.0f} s", style="bold")
     if not profile.args.local_key:
         print(f"address   {url}")
         return
@@ -155,7 +155,7 @@ def _welcome(profile: Profile, state: Path, took_s: float) -> None:
 
 
 def _refuse(error: BaseloadError) -> NoReturn:
-    note.print(f"[red]baseload:[/red] {error.message}")
+    note.print(f"baseload: {error.message}", style="red")
     raise SystemExit(EXIT_REFUSED)
 
 

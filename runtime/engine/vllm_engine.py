@@ -23,6 +23,7 @@ from runtime.engine.settings import EngineFacts, EngineSettings
 CPU_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; the tiny model overrides the number of blocks
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # replicas share the cores
+    "OMP_NUM_THREADS": "1",  # spinning threads of several replicas would fight for the cores
 }
 ENVIRONMENT = {
     LIFELINE_ENV: "1",
@@ -92,6 +93,10 @@ class VllmEngine:
         if device == "cpu":
             for name, value in CPU_ENVIRONMENT.items():
                 os.environ.setdefault(name, value)
+            if settings.tensor_parallel == 1:
+                # Lets vLLM keep the one worker inside the engine core: a worker process of its
+                # own spins on shared memory, and several of them starve each other.
+                os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
 
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.entrypoints.launchers.cli_args import make_arg_parser

@@ -21,13 +21,13 @@ from runtime.ledger import sqlite
 from runtime.ledger.owners import Owners
 from runtime.ledger.rows import Ending, Reserve, Settle
 from runtime.ledger.schema import open_attempts
-from runtime.ledger.writer import Counts, Ticket, Writer
+from runtime.ledger.writer import COMMIT_INTERVAL_S, Counts, Ticket, Writer
 
 # A busy event loop lets go of the interpreter lock only for system calls too short for another
 # thread to wake up in, and each one restarts that thread's wait for its turn: the writer could
 # starve for seconds. Once rows wait this long, the loop sleeps now and then to give it turns.
-GIVE_WAY_AFTER_S = 0.001
-GIVE_WAY_EVERY_S = 0.0002
+GIVE_WAY_AFTER_S = 0.008
+GIVE_WAY_EVERY_S = 0.0005
 GIVE_WAY_S = 0.00005
 
 SWEEP_ROWS_MAX = 1000  # expired at once; more follow in the same sweep
@@ -122,6 +122,8 @@ class Ledger:
     def _give_way(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._writer.idle():
             self._gives_way = None
+        elif self._writer.paced():
+            loop.call_later(COMMIT_INTERVAL_S, self._give_way, loop)
         else:
             time.sleep(GIVE_WAY_S)
             loop.call_later(GIVE_WAY_EVERY_S, self._give_way, loop)

@@ -1,0 +1,202 @@
+"""A provider that costs next to nothing: a fixed answer, one write per chunk, on a step clock.
+
+It stands where an engine would stand, so that what is measured in front of it is the gateway
+alone. As with an engine, each step sends one chunk of every running answer; if steps take longer
+than the clock allows, the clock slips and no two chunks are merged to catch up. The request's
+``max_tokens`` is the number of content chunks. Only what the gateway sends is understood.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+from typing import cast
+
+import uvloop
+
+HOST = "127.0.0.1"
+BACKLOG = 1024
+REQUEST_BYTES_MAX = 1024 * 1024
+ROUTE = b"POST /v1/chat/completions "
+HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
+    b"transfer-encoding: chunked\r\n\r\n"
+)
+REFUSED = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+WORDS = ("the", " river", " turned", " its", " old", " wheel", " and", " she", " listened", ".")
+
+
+def frames(tokens: int) -> list[bytes]:
+    """The answer as the events that vLLM would send, [DONE] included."""
+    common = {
+        "id": "chatcmpl-5f0c6b0a4de94b6fa6b8f2c1d3e4a5b6",
+        "object": "chat.completion.chunk",
+        "created": 1_790_000_000,
+        "model": "tiny-moe",
+    }
+
+    def content(delta: dict[str, str], finish: str | None) -> dict[str, object]:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return {**common, "choices": [choice]}
+
+    usage = {"prompt_tokens": 24, "completion_tokens": tokens, "total_tokens": 24 + tokens}
+    told = [content({"role": "assistant", "content": ""}, None)]
+    told += [content({"content": WORDS[i % len(WORDS)]}, None) for i in range(tokens)]
+    told += [content({}, "length"), {**common, "choices": [], "usage": usage}]
+    texts = [json.dumps(each, separators=(",", ":")) for each in told]
+    return [b"data: " + text.encode() + b"\n\n" for text in [*texts, "[DONE]"]]
+
+
+def transfer_chunk(body: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(body), body)
+
+
+class Script:
+    """The writes of an answer of each length, made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, list[bytes]] = {}
+
+    def writes(self, tokens: int) -> list[bytes]:
+        if tokens not in self._made:
+            body = [transfer_chunk(frame) for frame in frames(tokens)]
+            # An engine's last step sends the finish reason, usage and [DONE] in one go.
+            end = b"".join(body[-3:]) + b"0\r\n\r\n"
+            self._made[tokens] = [HEAD + body[0], *body[1:-3], end]
+        return self._made[tokens]
+
+
+class StepClock:
+    """Every ``step_s`` one write to each running answer; 0 steps as fast as the loop turns."""
+
+    def __init__(self, step_s: float) -> None:
+        self._step_s = step_s
+        self._running: set[Connection] = set()
+
+    def add(self, connection: Connection) -> None:
+        self._running.add(connection)
+
+    def remove(self, connection: Connection) -> None:
+        self._running.discard(connection)
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
+        while True:
+            due_s = max(due_s + self._step_s, loop.time())
+            await asyncio.sleep(due_s - loop.time())
+            for connection in list(self._running):
+                connection.step()
+
+
+class Connection(asyncio.Protocol):
+    """One keep-alive connection, one request at a time."""
+
+    def __init__(self, clock: StepClock, script: Script) -> None:
+        self._clock = clock
+        self._script = script
+        self._transport: asyncio.Transport | None = None
+        self._received = b""
+        self._writes: list[bytes] = []
+        self._next = 0
+        self._paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's does not derive from it
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._clock.remove(self)
+        self._transport = None
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if len(self._received) > REQUEST_BYTES_MAX:
+            self._refuse()
+            return
+        head, found, rest = self._received.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = _content_length(head)
+        if not head.startswith(ROUTE) or length is None:
+            self._refuse()
+        elif len(rest) >= length:
+            self._received = rest[length:]
+            self._answer(rest[:length])
+
+    def step(self) -> None:
+        """The next write; a reader that has fallen behind misses its step."""
+        if self._paused or self._transport is None:
+            return
+        self._transport.write(self._writes[self._next])
+        self._next += 1
+        if self._next == len(self._writes):
+            self._clock.remove(self)
+
+    def _answer(self, body: bytes) -> None:
+        try:
+            tokens = int(json.loads(body)["max_tokens"])
+        except (ValueError, KeyError, TypeError):
+            self._refuse()
+            return
+        self._writes = self._script.writes(tokens)
+        self._next = 0
+        self._clock.add(self)
+
+    def _refuse(self) -> None:
+        if self._transport is not None:
+            self._transport.write(REFUSED)
+            self._transport.close()
+
+
+def _content_length(head: bytes) -> int | None:
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length" and value.strip().isdigit():
+            return int(value)
+    return None
+
+
+async def listen(clock: StepClock, port: int) -> asyncio.Server:
+    script = Script()
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(
+        lambda: Connection(clock, script), HOST, port, backlog=BACKLOG, reuse_address=True
+    )
+
+
+async def _serve(port: int, step_s: float) -> None:
+    clock = StepClock(step_s)
+    server = await listen(clock, port)
+    stepping = asyncio.create_task(clock.run())
+    bound = server.sockets[0].getsockname()[1]
+    print(f"ready on http://{HOST}:{bound}/v1", flush=True)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+    stepping.cancel()
+    server.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scripted_upstream",
+        description="An OpenAI-compatible provider with a fixed answer.",
+        epilog="Example: python -m benchmarks.scripted_upstream --port 8111 --step-ms 5",
+    )
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--step-ms", type=float, default=0.0, help="0: as fast as it can")
+    given = parser.parse_args()
+    uvloop.run(_serve(given.port, given.step_ms / 1000))
+
+
+if __name__ == "__main__":
+    main()

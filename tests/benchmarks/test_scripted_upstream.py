@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import asyncio
+
+from benchmarks.scripted_upstream import HOST, StepClock, frames, listen, transfer_chunk
+
+BODY = b'{"model":"tiny-moe","max_tokens":3}'
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+
+
+async def talk(*pieces: bytes, answers: int) -> bytes:
+    """What comes back on one connection for the pieces, sent one by one."""
+    clock = StepClock(0)
+    server = await listen(clock, 0)
+    stepping = asyncio.create_task(clock.run())
+    reader, writer = await asyncio.open_connection(HOST, server.sockets[0].getsockname()[1])
+    received = b""
+    try:
+        async with asyncio.timeout(5):
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.01)
+            while received.count(b"\r\n0\r\n\r\n") < answers:
+                data = await reader.read(65536)
+                if not data:
+                    break
+                received += data
+    finally:
+        writer.close()
+        stepping.cancel()
+        server.close()
+    return received
+
+
+async def test_answer_is_chunked_and_complete() -> None:
+    received = await talk(HEAD + BODY, answers=1)
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK")
+    assert b"transfer-encoding: chunked" in head
+    assert body == b"".join(map(transfer_chunk, frames(3))) + b"0\r\n\r\n"
+
+
+async def test_request_may_come_in_pieces() -> None:
+    received = await talk(HEAD[:20], HEAD[20:], BODY[:5], BODY[5:], answers=1)
+    assert received.endswith(b"0\r\n\r\n")
+
+
+async def test_connection_is_kept_for_the_next_request() -> None:
+    received = await talk(HEAD + BODY, HEAD + BODY, answers=2)
+    assert received.count(b"HTTP/1.1 200 OK") == 2
+    assert received.count(b"[DONE]") == 2
+
+
+async def test_what_is_not_understood_is_refused() -> None:
+    assert (await talk(b"GET / HTTP/1.1\r\n\r\n", answers=1)).startswith(b"HTTP/1.1 404")
+    no_bound = b'{"model":"tiny-moe"}'
+    head = HEAD.replace(b"%d" % len(BODY), b"%d" % len(no_bound))
+    assert (await talk(head + no_bound, answers=1)).startswith(b"HTTP/1.1 404")
