@@ -32,11 +32,16 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """``direct`` and ``baseload`` are medians of their own; the other two are of the pairs."""
+    """``direct`` and ``baseload`` are medians of their own; the rest is of the pairs.
+
+    A wide range of ratios says that the machine was not quiet.
+    """
 
     direct: float
     baseload: float
     ratio: float
+    ratio_min: float
+    ratio_max: float
     difference: float
 
 
@@ -56,10 +61,13 @@ def direct_first(pair: int) -> bool:
 
 def contrast(pairs: Sequence[tuple[float, float]]) -> Contrast:
     """Of (direct, baseload) values."""
+    ratios = [baseload / direct for direct, baseload in pairs]
     return Contrast(
         direct=median(direct for direct, _ in pairs),
         baseload=median(baseload for _, baseload in pairs),
-        ratio=median(baseload / direct for direct, baseload in pairs),
+        ratio=median(ratios),
+        ratio_min=min(ratios),
+        ratio_max=max(ratios),
         difference=median(baseload - direct for direct, baseload in pairs),
     )
 

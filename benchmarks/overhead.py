@@ -43,7 +43,9 @@ from benchmarks.stack import Stack, running
 RESULT = Path(__file__).parent / "results" / "overhead.json"
 CONCURRENCIES = (1, 8, 32)
 STACK_ANSWER_TOKENS = 64
-WARM_UP_S = 4.0
+WARM_UP_S = 3.0
+WARM_UPS_MAX = 5  # of each way
+WARM = 1.1  # a further round brings less than this factor
 EXIT_INCOMPLETE = 1
 DECIMALS = 3
 
@@ -83,12 +85,14 @@ class Overhead:
         except (BenchmarkError, OSError, psutil.Error) as error:
             self.failures.append(f"{name}: {error}")
             note.print(f"{name}: {error}", style="red")
+        except KeyboardInterrupt:
+            self.failures.append(f"{name}: interrupted")
+            raise
 
     def _compare_all(self, folder: Path) -> None:
         with running(folder, self._port) as stack:
-            note.print("  warming up")
             for targets in ((stack.endpoint,), stack.engines):
-                run_apart(Load(targets, max(CONCURRENCIES), STACK_ANSWER_TOKENS, WARM_UP_S))
+                _warm_up(targets)
             for concurrency in CONCURRENCIES:
                 pairs = [self._pair(stack, concurrency, i) for i in range(self._effort.pairs)]
                 self.comparisons.append(compare(pairs))
@@ -153,6 +157,18 @@ class Overhead:
         }
         rounded: dict[str, Any] = rounded_floats(document)
         return rounded
+
+
+def _warm_up(targets: tuple[Target, ...]) -> None:
+    """Until throughput no longer rises."""
+    reached = 0.0
+    for _ in range(WARM_UPS_MAX):
+        load = Load(targets, max(CONCURRENCIES), STACK_ANSWER_TOKENS, WARM_UP_S)
+        found = run_apart(load).req_s
+        note.print(f"  warming up: {found:.1f} req/s")
+        if found < reached * WARM:
+            return
+        reached = found
 
 
 def rounded_floats(value: Any) -> Any:

@@ -12,7 +12,7 @@ from benchmarks.gateway_alone import CONCURRENCY, Cell
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:
     table = Table(title="The same engines, asked directly and through Baseload")
-    for name in ("c", "", "engine", "Baseload", "ratio", "difference"):
+    for name in ("c", "", "engine", "Baseload", "ratio", "of pairs", "difference"):
         table.add_column(name, justify="left" if name == "" else "right")
     for each in comparisons:
         for name, label in METRICS.items():
@@ -23,6 +23,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
                 f"{shown.direct:.1f}",
                 f"{shown.baseload:.1f}",
                 f"{shown.ratio:.2f}",
+                f"{shown.ratio_min:.2f}–{shown.ratio_max:.2f}",
                 f"{shown.difference:+.1f}",
             )
         cpu = each.cpu_us_per_chunk[SCHEDULER]
@@ -33,8 +34,8 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
 
 def alone_table(cells: Sequence[Cell]) -> Table:
     table = Table(title=f"One gateway process, scripted upstream, c={CONCURRENCY}")
-    names = ("tokens", "starts", "offered chunks/s", "chunks/s", "reads/s", "CPU µs/chunk")
-    for name in (*names, "of a core", "errors"):
+    names = ("tokens", "starts", "offered/s", "chunks/s", "reads/s", "µs/chunk", "of a core")
+    for name in (*names, "errors"):
         table.add_column(name, justify="right")
     for cell in cells:
         table.add_row(

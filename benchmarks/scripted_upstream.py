@@ -176,11 +176,11 @@ async def _serve(port: int, step_s: float) -> None:
     clock = StepClock(step_s)
     server = await listen(clock, port)
     stepping = asyncio.create_task(clock.run())
-    bound = server.sockets[0].getsockname()[1]
-    print(f"ready on http://{HOST}:{bound}/v1", flush=True)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    bound = server.sockets[0].getsockname()[1]
+    print(f"ready on http://{HOST}:{bound}/v1", flush=True)
     await stop.wait()
     stepping.cancel()
     server.close()

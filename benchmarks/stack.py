@@ -1,7 +1,7 @@
 """The real stack under a benchmark: started and stopped as an operator would, by command line.
 
 It owns a state folder of its own, by which its processes are recognised. Another Baseload on the
-same machine is refused: its load would be measured, too.
+same machine is refused, before, during and after: its load would be measured, too.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ class Stack:
 
 @contextlib.contextmanager
 def running(state: Path, port: int | None) -> Iterator[Stack]:
-    """Raises BenchmarkError if it does not start, or if it leaves a process behind."""
-    others = [process for process in psutil.process_iter() if _title(process) == REPLICA_TITLE]
-    if others:
-        raise BenchmarkError("another Baseload runs on this machine: stop it first")
+    """Raises BenchmarkError if it does not start, is not alone, or leaves a process behind."""
+    _check_alone(state)
     port = port or free_port()
     env = {STATE_ENV: str(state)}
     # It ends with us, whatever happens to us.
     argv = [str(_command()), "serve", str(PROFILE), "--port", str(port), "--with-make"]
     with Child(argv, "try ", env) as child:
         child.wait_ready()
+        _check_alone(state)
         key = (state / "api-key").read_text().strip()
         yield Stack(
             endpoint=Target(f"http://127.0.0.1:{port}/v1", key),
             engines=_engines(env),
             watched=_watched(state),
         )
+        _check_alone(state)
     _check_nothing_left(state)
 
 
@@ -89,6 +89,13 @@ def _engines(env: dict[str, str]) -> tuple[Target, ...]:
     return tuple(Target(entry["base_url"], entry["token"]) for entry in listed)
 
 
+def _check_alone(state: Path) -> None:
+    ours = {process.pid for process in marked(state)}
+    for process in psutil.process_iter():
+        if _command_line(process).startswith(REPLICA_TITLE) and process.pid not in ours:
+            raise BenchmarkError("another Baseload runs on this machine: stop it, and run again")
+
+
 def _watched(state: Path) -> dict[str, int]:
     found = {}
     for process in marked(state):
@@ -118,10 +125,6 @@ def marked(state: Path) -> list[psutil.Process]:
             if process.pid != os.getpid() and process.environ().get(STATE_ENV) == str(state):
                 found.append(process)
     return found
-
-
-def _title(process: psutil.Process) -> str:
-    return _command_line(process)[: len(REPLICA_TITLE)]
 
 
 def _command_line(process: psutil.Process) -> str:

@@ -6,6 +6,7 @@ is dropped in any way, ``abandon`` ends it without an await, so a cancelled task
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from runtime.upstream import Upstream
 from scheduler.decision import Buy, Dispatch, Outcome
 
 ROUTE_TASK_DEFAULT = ""
+
+log = logging.getLogger("baseload.attempt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Attempt:
         self.ttft_ms: int | None = None
         self.cost_nano_usd: NanoUsd = 0
         self._mark: int | None = None
-        self._share_us = 0
+        self._share_ns = 0
         self._ended = False
         self._reserved = False
 
@@ -79,7 +82,7 @@ class Attempt:
             self._gateway.finish(self.job.request_id, Outcome.CLIENT_LEFT)
             raise
         if isinstance(self.target, LocalTarget):
-            self._mark = self.target.clock.start(_now_us())
+            self._mark = self.target.clock.start(time.monotonic_ns())
 
     def first_token(self) -> None:
         self.ttft_ms = _ms_since(self.job.arrived_s)
@@ -102,14 +105,17 @@ class Attempt:
         bill = Bill(None, None, frames, "frames") if frames else Bill(None, None, None, "none")
         row = self._end(ending, bill, Outcome.CLIENT_LEFT, "")
         if row is not None:
-            self._gateway.ledger.settle_detached(row)
+            try:
+                self._gateway.ledger.settle_detached(row)
+            except LedgerUnavailable:
+                log.error("%s: its ending was lost, a sweep will write one", self.job.request_id)
 
     def _end(self, ending: Ending, bill: Bill, outcome: Outcome, detail: str) -> Settle | None:
         if self._ended or not self._reserved:
             return None
         self._ended = True
         if self._mark is not None and isinstance(self.target, LocalTarget):
-            self._share_us = self.target.clock.stop(self._mark, _now_us())
+            self._share_ns = self.target.clock.stop(self._mark, time.monotonic_ns())
         self._gateway.finish(self.job.request_id, outcome)
         cost, derivation = (0, "no work") if ending is Ending.VOID else self._cost(bill)
         self.cost_nano_usd = cost
@@ -135,10 +141,10 @@ class Attempt:
     def _cost(self, bill: Bill) -> tuple[NanoUsd, str]:
         if isinstance(self.target, LocalTarget):
             pool = self.target.pool
-            cost = share_cost_nano(self._share_us, pool.card_hour_nano_usd, pool.cards_per_replica)
+            cost = share_cost_nano(self._share_ns, pool.card_hour_nano_usd, pool.cards_per_replica)
             return cost, (
                 f"{pool.cards_per_replica} x {pool.card} at {pool.card_hour_nano_usd} nano-USD/h"
-                f" x {self._share_us} us, its equal share of the replica's busy time"
+                f" x {self._share_ns} ns, its equal share of the replica's busy time"
             )
         price = price_of(self.target)
         prompt = bill.prompt_tokens
@@ -174,10 +180,6 @@ class Attempt:
             output_tokens_max=arrival.max_output_tokens,
             bound_nano_usd=bound,
         )
-
-
-def _now_us() -> int:
-    return time.monotonic_ns() // 1000
 
 
 def _unix_ms() -> int:

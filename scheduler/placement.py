@@ -15,18 +15,23 @@ from scheduler.queue import Waiting
 from scheduler.settings import Settings
 
 
-def predicted_work_s(arrival: Arrival, book: Book, settings: Settings) -> float:
-    """Prefill still to be done, plus one decode step for each request that shares the batch."""
+def predicted_work(arrival: Arrival, book: Book) -> int:
+    """Prefill tokens to be done, times the requests that share the batch (LMetric, arXiv
+    2603.15202). Counts, not seconds: a replica that happened to measure itself slow in its
+    first steps would get no work, and so never measure anything else."""
     prefill_tokens = book.prefill_tokens_waiting + arrival.prompt_tokens
-    prefill_s = prefill_tokens / book.prefill_tok_s(settings)
-    batch = book.in_flight + book.foreign_requests
-    return prefill_s + batch * book.decode_step_s(settings)
+    return prefill_tokens * (book.in_flight + book.foreign_requests + 1)
 
 
 def least_work(arrival: Arrival, free: Iterable[Book], settings: Settings) -> Book:
+    """Equal work goes to the replica that prefills faster, where cards differ."""
     return min(
         free,
-        key=lambda book: (predicted_work_s(arrival, book, settings), book.replica.replica_id),
+        key=lambda book: (
+            predicted_work(arrival, book),
+            -book.prefill_tok_s(settings),
+            book.replica.replica_id,
+        ),
     )
 
 

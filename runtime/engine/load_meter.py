@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 REPORT_INTERVAL_S = 0.04  # 25 Hz while busy
 HEARTBEAT_S = 0.5
@@ -35,6 +36,7 @@ class LoadMeter:
     def on_state(self, *, running: int, waiting: int, kv_usage: float, hit_tokens: int) -> None:
         self.running, self.waiting, self.kv_usage = running, waiting, kv_usage
         self.prefix_hit_tokens += hit_tokens
+        self._tell()
 
     def on_step(
         self, now_s: float, *, prompt_tokens: int, output_tokens: int, preempted: int
@@ -51,7 +53,12 @@ class LoadMeter:
                 self.decode_step_s = _average(self.decode_step_s, step_s)
         # A gap without running requests is idleness, not a slow step.
         self._last_step_s = now_s if self.running else None
+        self._tell()
+
+    def _tell(self) -> None:
+        """Each change has an event of its own, so that no subscriber clears another's."""
         self._changed.set()
+        self._changed = asyncio.Event()
 
     def report(self, kv_tokens_max: int) -> dict[str, int | float | None]:
         return {
@@ -68,13 +75,11 @@ class LoadMeter:
     async def subscribe(self, kv_tokens_max: int) -> AsyncIterator[bytes]:
         """Endless newline-delimited JSON, one load report per line."""
         while True:
+            changed = self._changed  # by anything from here on
             yield json.dumps(self.report(kv_tokens_max)).encode() + b"\n"
             await asyncio.sleep(REPORT_INTERVAL_S)
-            self._changed.clear()
-            try:
-                await asyncio.wait_for(self._changed.wait(), HEARTBEAT_S)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), HEARTBEAT_S)
 
 
 def _average(old: float | None, sample: float) -> float:

@@ -41,7 +41,12 @@ def test_ratios_are_taken_within_a_pair() -> None:
 )
 def test_constant_ratio_survives_any_drift(speeds: list[float], ratio: float) -> None:
     found = contrast([(speed, speed * ratio) for speed in speeds])
-    assert found.ratio == pytest.approx(ratio)
+    assert [found.ratio, found.ratio_min, found.ratio_max] == pytest.approx([ratio] * 3)
+
+
+def test_range_of_the_pairs_is_shown() -> None:
+    found = contrast([(10.0, 7.0), (10.0, 9.0), (10.0, 8.0)])
+    assert (found.ratio_min, found.ratio, found.ratio_max) == pytest.approx((0.7, 0.8, 0.9))
 
 
 def test_order_alternates() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from scheduler.book import Book
 from scheduler.breaker import Breaker
 from scheduler.offer_book import OfferBook
-from scheduler.placement import cheapest, least_work, predicted_work_s
+from scheduler.placement import cheapest, least_work, predicted_work
 from scheduler.queue import Waiting
 from scheduler.settings import Settings
 from tests.scheduler.given import arrival, offer, price, replica, report
@@ -19,13 +19,23 @@ def book(replica_id: str, requests: int = 0, prompt: int = 100, tok_s: float = 1
     return one
 
 
-def test_predicted_work_is_prefill_and_a_step_for_each_request() -> None:
-    assert predicted_work_s(arrival(prompt=300), book("r1", 2), SETTINGS) == 0.5 + 0.02
+def test_predicted_work_is_prefill_times_the_batch() -> None:
+    assert predicted_work(arrival(prompt=300), book("r1", 2)) == (2 * 100 + 300) * 3
 
 
 def test_the_least_work_wins() -> None:
-    busy, idle, slow = book("a", 3), book("b", 1), book("c", 0, tok_s=100.0)
-    assert least_work(arrival(prompt=300), [busy, idle, slow], SETTINGS) is idle
+    busy, idle, taken = book("a", 3), book("c", 0), book("b", 1)
+    assert least_work(arrival(prompt=300), [busy, idle, taken], SETTINGS) is idle
+
+
+def test_a_slow_first_measurement_does_not_starve_a_replica() -> None:
+    fast, slow = book("a", 1, tok_s=9_000.0), book("b", 0, tok_s=10.0)
+    assert least_work(arrival(), [fast, slow], SETTINGS) is slow
+
+
+def test_equal_work_goes_to_the_faster_card() -> None:
+    slow, fast = book("a", tok_s=1_000.0), book("b", tok_s=4_000.0)
+    assert least_work(arrival(), [slow, fast], SETTINGS) is fast
 
 
 def test_ties_go_to_the_smaller_name_in_any_order() -> None:

@@ -1,0 +1,84 @@
+"""What a scripted engine says: deterministic OpenAI answers in the shape that vLLM gives them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+WORDS = ("the", " river", " turned", " its", " old", " wheel", " and", " she", " listened", ".")
+TOKENS_DEFAULT = 16  # where the request names no bound
+CHARS_PER_TOKEN = 4
+CREATED_S = 1_790_000_000
+DONE = b"data: [DONE]\n\n"
+
+
+class ScriptedAnswer:
+    """The whole answer to one request body, and its frames."""
+
+    def __init__(self, body: dict[str, Any], *, is_chat: bool) -> None:
+        self._model = body.get("model", "")
+        self._is_chat = is_chat
+        self._tells_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+        self.texts = prompt_texts(body)
+        self.prompt_tokens = sum(1 + len(text) // CHARS_PER_TOKEN for text in self.texts)
+        self.tokens: int = body.get("max_tokens", TOKENS_DEFAULT)
+        self.choices: int = body.get("n", 1) * (1 if is_chat else len(self.texts))
+
+    def first(self) -> bytes:
+        return self._frame({"role": "assistant", "content": ""}, None) if self._is_chat else b""
+
+    def token(self, number: int) -> bytes:
+        return self._frame({"content": WORDS[number % len(WORDS)]}, None)
+
+    def last(self) -> bytes:
+        """Finish reason, usage if it was asked for, and the end, in one step as vLLM sends them."""
+        frames = self._frame({}, "length")
+        if self._tells_usage:
+            frames += event({**self._common(".chunk"), "choices": [], "usage": self._usage()})
+        return frames + DONE
+
+    def whole(self) -> bytes:
+        text = "".join(WORDS[number % len(WORDS)] for number in range(self.tokens))
+        message = {"role": "assistant", "content": text}
+        told: dict[str, Any] = {"message": message} if self._is_chat else {"text": text}
+        choices = [self._choice(index, told, "length") for index in range(self.choices)]
+        return json.dumps({**self._common(""), "choices": choices, "usage": self._usage()}).encode()
+
+    def _frame(self, delta: dict[str, str], finish: str | None) -> bytes:
+        told: dict[str, Any] = (
+            {"delta": delta} if self._is_chat else {"text": delta.get("content", "")}
+        )
+        return b"".join(
+            event({**self._common(".chunk"), "choices": [self._choice(index, told, finish)]})
+            for index in range(self.choices)
+        )
+
+    def _choice(self, index: int, told: dict[str, Any], finish: str | None) -> dict[str, Any]:
+        return {"index": index, **told, "logprobs": None, "finish_reason": finish}
+
+    def _common(self, suffix: str) -> dict[str, Any]:
+        kind = "chat.completion" + suffix if self._is_chat else "text_completion"
+        return {"id": "cmpl-scripted", "object": kind, "created": CREATED_S, "model": self._model}
+
+    def _usage(self) -> dict[str, int]:
+        written = self.tokens * self.choices
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "total_tokens": self.prompt_tokens + written,
+            "completion_tokens": written,
+        }
+
+
+def event(data: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(data, separators=(",", ":")).encode() + b"\n\n"
+
+
+def prompt_texts(body: dict[str, Any]) -> list[str]:
+    """Every prompt as text; token ids are written as a list."""
+    if "messages" in body:
+        contents = [message.get("content") for message in body["messages"]]
+    else:
+        prompt = body.get("prompt", "")
+        many = isinstance(prompt, list) and not isinstance(prompt[0], int)
+        contents = prompt if many else [prompt]
+    return [each if isinstance(each, str) else json.dumps(each) for each in contents]
