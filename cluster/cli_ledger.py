@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from runtime.ledger.report import Sums, report, requests
 EXIT_NOT_OK = 1
 
 ledger_app = typer.Typer(no_args_is_help=True, help="The ledger: reports and proof.")
-_out = Console(highlight=False)
+_out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 LedgerPath = Annotated[
     Path | None, typer.Option("--ledger", help="The ledger file (default: this state folder's).")

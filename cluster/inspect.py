@@ -9,16 +9,18 @@ from typing import Any
 import ray
 from ray import serve
 
+from cluster.state import ADDRESS_FILE, state_folder
 from runtime.errors import ConfigError
 
 APP = "baseload"
 
 
 def live_engines() -> list[dict[str, Any]]:
-    """The directory's list. ConfigError when no Baseload runs on this machine."""
+    """The directory's list. ConfigError when no Baseload runs here."""
+    address = state_folder() / ADDRESS_FILE
     try:
         ray.init(
-            address="auto",
+            address=address.read_text() if address.is_file() else "auto",
             namespace="serve",
             logging_level=logging.ERROR,
             log_to_driver=False,

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 STATE_ENV = "BASELOAD_STATE"
+ADDRESS_FILE = "ray-address"  # of the Ray that `baseload serve` runs on
 
 
 def state_folder() -> Path:

@@ -18,11 +18,13 @@ from ray import serve
 from ray.serve._private.api import serve_start
 from ray.serve.schema import ServeDeploySchema
 
+from cluster.state import ADDRESS_FILE
 from runtime.engine.lifeline import die_with_parent
 
 
 def main() -> None:
     path, parent = Path(sys.argv[1]), int(sys.argv[2])
+    address_file = path.with_name(ADDRESS_FILE)
     die_with_parent(parent)
     stop = threading.Event()
 
@@ -32,7 +34,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     config = ServeDeploySchema.model_validate(yaml.safe_load(path.read_text()))
-    ray.init(namespace="serve", include_dashboard=False, log_to_driver=True)
+    context = ray.init(namespace="serve", include_dashboard=False, log_to_driver=True)
+    address_file.write_text(context.address_info["gcs_address"])
     try:
         client = serve_start(
             http_options=config.http_options.model_dump(), proxy_location=config.proxy_location
@@ -40,6 +43,7 @@ def main() -> None:
         client.deploy_apps(config, _blocking=False)
         stop.wait()
     finally:
+        address_file.unlink(missing_ok=True)
         serve.shutdown()
         ray.shutdown()
 

@@ -9,30 +9,38 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import logging
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 import aiohttp
 
 from models.prices import Price, PriceBook
 from runtime.config import GatewayConfig
-from runtime.errors import ContextTooLong, Draining, NoTarget, QueueFull, QueueTimeout
+from runtime.errors import (
+    ContextTooLong,
+    Draining,
+    LedgerUnavailable,
+    NoTarget,
+    QueueFull,
+    QueueTimeout,
+)
 from runtime.estimate import Estimator
 from runtime.ledger.store import Ledger
+from runtime.load_report import read_report
 from runtime.metering import ShareClock
 from runtime.pools import Pool
 from runtime.providers import Account, open_accounts
 from runtime.telemetry import Telemetry
 from runtime.upstream import Upstream, new_session
+from runtime.watchdog import Stream, Watchdog
 from scheduler.arrival import Arrival
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reason, Reject
 from scheduler.machine import Scheduler
-from scheduler.replica import LoadReport, Replica
+from scheduler.replica import Replica
 
 TICK_S = 0.05
 SWEEP_S = 5.0
@@ -40,18 +48,10 @@ OBSERVE_S = 1.0  # metrics are sampled; the tick is not paid for them
 REPORT_SILENCE_S_MAX = 5.0  # heartbeats come every 0.5 s
 RESUBSCRIBE_S = 0.2
 DRAIN_POLL_S = 0.05
+SETTLE_S_MAX = 3.0  # for requests that were cut off, to tell their clients and the ledger
 GC_ALLOCATIONS = 50_000  # between young collections; requests free themselves by count
 
 log = logging.getLogger("baseload.gateway")
-
-
-class Stream(Protocol):
-    """An answer under way, as the stall watchdog and the progress report see it."""
-
-    @property
-    def tokens_out(self) -> int: ...
-
-    def stall(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -71,13 +71,6 @@ class Endpoint:
     replica: Replica
     base_url: str
     token: str
-
-
-@dataclass(slots=True)
-class _Watch:
-    stream: Stream
-    tokens: int
-    since_s: float
 
 
 class Gateway:
@@ -102,9 +95,10 @@ class Gateway:
         self._prices = prices
         self._scheduler = Scheduler(config.settings(), ())
         self._decisions: dict[str, asyncio.Future[Dispatch | Buy | Reject]] = {}
-        self._watched: dict[str, _Watch] = {}
+        self._watchdog = Watchdog()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._underway = 0
         self._was_up: set[str] = set()
         self._followed: set[str] = set()
 
@@ -131,16 +125,31 @@ class Gateway:
     async def close(self, drain_s_max: float) -> None:
         """Refuses new work, lets the running finish, settles the rest, closes the ledger."""
         self.draining = True
-        deadline_s = time.monotonic() + drain_s_max
-        while (self._watched or self._decisions) and time.monotonic() < deadline_s:
-            await asyncio.sleep(DRAIN_POLL_S)
-        for watch in list(self._watched.values()):
-            watch.stream.stall()
+        await self._idle(drain_s_max)
+        for future in self._decisions.values():
+            if not future.done():
+                future.set_exception(Draining())
+        self._watchdog.stall_all()
+        await self._idle(SETTLE_S_MAX)
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await self.session.close()
         self.ledger.close()
+
+    async def _idle(self, wait_s_max: float) -> None:
+        deadline_s = time.monotonic() + wait_s_max
+        while self._underway and time.monotonic() < deadline_s:
+            await asyncio.sleep(DRAIN_POLL_S)
+
+    @contextmanager
+    def underway(self) -> Iterator[None]:
+        """A request is in here from its decision to its last byte."""
+        self._underway += 1
+        try:
+            yield
+        finally:
+            self._underway -= 1
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -150,7 +159,7 @@ class Gateway:
 
     def ready(self) -> bool:
         """Would a request be served? True once every pool has been up, while it can serve."""
-        if self.draining or not self.ledger.healthy():
+        if self.draining or "tick" not in self._tasks or not self.ledger.healthy():
             return False
         now = time.monotonic()
         return all(
@@ -170,7 +179,8 @@ class Gateway:
         listed = {endpoint.replica.replica_id: endpoint for endpoint in endpoints}
         for replica_id in self._followed - listed.keys():
             self._followed.discard(replica_id)
-            self._tasks[replica_id].cancel()
+            if task := self._tasks.get(replica_id):
+                task.cancel()
         for replica_id in listed.keys() - self._followed:
             endpoint = listed[replica_id]
             if endpoint.replica.model in self.pools:
@@ -186,9 +196,9 @@ class Gateway:
                 async with await upstream.subscribe("/load", REPORT_SILENCE_S_MAX) as response:
                     self._join(replica, upstream)
                     async for line in response.content:
-                        report = _report(replica, line)
-                        self._apply(self._scheduler.on_load_report(report, _now()))
-            except (aiohttp.ClientError, TimeoutError) as error:
+                        if report := read_report(replica, line):
+                            self._apply(self._scheduler.on_load_report(report, _now()))
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # or an endless line
                 log.warning("replica %s: load stream lost (%s)", replica.replica_id, error)
             finally:
                 self._leave(replica.replica_id)
@@ -222,7 +232,7 @@ class Gateway:
                 actions = self._scheduler.on_retry(arrival, failed_target, _now())
             self._apply(actions)
             action: Dispatch | Buy | Reject = await future
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, Draining):
             self.finish(arrival.request_id, Outcome.CLIENT_LEFT)
             raise
         finally:
@@ -255,29 +265,17 @@ class Gateway:
     # -- streams under way --------------------------------------------------------------
 
     def watch(self, request_id: str, stream: Stream) -> None:
-        self._watched[request_id] = _Watch(stream, -1, time.monotonic())
+        self._watchdog.watch(request_id, stream, _now())
 
     def unwatch(self, request_id: str) -> None:
-        self._watched.pop(request_id, None)
-
-    def _tick(self, now: float) -> None:
-        """Progress and stalls are looked at here, so that a chunk costs nothing extra."""
-        limits = self.config.stream
-        for request_id, watch in list(self._watched.items()):
-            tokens = watch.stream.tokens_out
-            if tokens != watch.tokens:
-                watch.tokens, watch.since_s = tokens, now
-                self._scheduler.on_progress(request_id, tokens, now)
-                continue
-            silence_ms_max = limits.inter_token_ms_max if tokens else limits.first_token_ms_max
-            if (now - watch.since_s) * 1000 > silence_ms_max:
-                watch.stream.stall()
-        self._apply(self._scheduler.on_tick(now))
+        self._watchdog.unwatch(request_id)
 
     async def _tick_forever(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self._tick(_now())
+            now = _now()
+            self._watchdog.look(self.config.stream, self._scheduler.on_progress, now)
+            self._apply(self._scheduler.on_tick(now))
 
     async def _observe_forever(self) -> None:
         while True:
@@ -286,7 +284,10 @@ class Gateway:
 
     async def _sweep_forever(self) -> None:
         while True:
-            swept = await asyncio.to_thread(self.ledger.sweep)
+            try:
+                swept = await asyncio.to_thread(self.ledger.sweep)
+            except LedgerUnavailable:
+                return  # for good: readiness and health say so
             if swept:
                 log.warning("ledger: ended %d rows of gateways that had died", swept)
             await asyncio.sleep(SWEEP_S)
@@ -297,7 +298,8 @@ class Gateway:
         task.add_done_callback(lambda done: self._ended(name, done))
 
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(name, None)
+        if self._tasks.get(name) is task:  # else it has a successor of that name
+            del self._tasks[name]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.critical("task %s ended", name, exc_info=error)
 
@@ -319,11 +321,6 @@ def _refusal(action: Reject) -> Exception:
             return NoTarget(retry_after_s=action.retry_after_s)
         case _:
             return QueueFull(retry_after_s=action.retry_after_s)
-
-
-def _report(replica: Replica, line: bytes) -> LoadReport:
-    fields = json.loads(line)
-    return LoadReport(replica_id=replica.replica_id, generation=replica.generation, **fields)
 
 
 def _now() -> float:

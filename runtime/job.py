@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -59,7 +59,8 @@ def new_job(
     exact = request.prompt_tokens if isinstance(request, CompletionRequest) else None
     prompt_tokens = exact or estimator.prompt_tokens(request.model, size)
     room = max(1, context_tokens_max - prompt_tokens)
-    output_tokens_max = request.output_tokens_max(room) * request.choices
+    answer_tokens_max = request.output_tokens_max(room)
+    output_tokens_max = answer_tokens_max * request.choices
     arrival = Arrival(
         request_id=request_id,
         tenant=tenant,
@@ -67,6 +68,7 @@ def new_job(
         prompt_tokens=prompt_tokens,
         output_tokens=estimator.output_tokens(request.model, output_tokens_max),
         max_output_tokens=output_tokens_max,
+        sequence_tokens=prompt_tokens + answer_tokens_max,
         ttft_budget_ms=tags.latency_budget_ms or ttft_budget_ms,
     )
     return Job(
@@ -96,31 +98,47 @@ def measure(request: Request) -> PromptSize:
 
 
 def needs_exact_count(job: Job, context_tokens_max: int) -> bool:
-    """Cheap test on the hot path: only a prompt near the context is worth a tokenizer."""
-    return job.arrival.prompt_tokens > EXACT_COUNT_SHARE * context_tokens_max
+    """Cheap test on the hot path: only a request near the context is worth a tokenizer."""
+    asked = job.request.answer_tokens_max or 1
+    return job.arrival.prompt_tokens / EXACT_COUNT_SHARE + asked > context_tokens_max
 
 
-def refuse_over_context(job: Job, context_tokens_max: int, tokenizer: Path | None) -> None:
-    """Raises ContextTooLong when prompt and answer cannot fit. CPU-bound: call off the loop.
+def exactly_counted(job: Job, context_tokens_max: int, tokenizer: Path | None) -> Job:
+    """The job with its prompt counted; ContextTooLong when prompt and answer cannot fit.
 
-    Without a tokenizer the estimate decides, with a factor of two in the caller's favour.
+    CPU-bound: call off the loop. Without a tokenizer the estimate decides, with a factor of two
+    in the caller's favour.
     """
     asked = job.request.answer_tokens_max or 1
-    if tokenizer is None:
-        prompt_tokens = job.arrival.prompt_tokens // 2
-    elif isinstance(job.request, CompletionRequest) and job.request.prompt_tokens is not None:
-        prompt_tokens = max(len(ids) for ids in job.request.prompts)
-    else:
-        counts = [len(_tokenizer(tokenizer).encode(text)) for text in job.request.texts()]
-        is_chat = isinstance(job.request, ChatRequest)
-        prompt_tokens = sum(counts) if is_chat else max(counts, default=0)
-    if prompt_tokens + asked > context_tokens_max:
+    prompts = _prompt_tokens(job, tokenizer)
+    if max(prompts) + asked > context_tokens_max:
         raise ContextTooLong(
             f"The model's context is {context_tokens_max} tokens. The prompt has about "
-            f"{prompt_tokens} and up to {asked} were asked for. Shorten the prompt or lower "
+            f"{max(prompts)} and up to {asked} were asked for. Shorten the prompt or lower "
             "max_tokens.",
             param="messages" if isinstance(job.request, ChatRequest) else "prompt",
         )
+    answer_tokens_max = job.request.output_tokens_max(context_tokens_max - max(prompts))
+    output_tokens_max = answer_tokens_max * job.request.choices
+    arrival = replace(
+        job.arrival,
+        prompt_tokens=max(1, sum(prompts)),
+        output_tokens=max(1, min(job.arrival.output_tokens, output_tokens_max)),
+        max_output_tokens=output_tokens_max,
+        sequence_tokens=max(prompts) + answer_tokens_max,
+    )
+    return replace(job, arrival=arrival)
+
+
+def _prompt_tokens(job: Job, tokenizer: Path | None) -> list[int]:
+    """Of each prompt; a chat is one."""
+    request = job.request
+    if isinstance(request, CompletionRequest) and request.prompt_tokens is not None:
+        return [len(ids) for ids in request.prompts]
+    if tokenizer is None:
+        return [job.arrival.prompt_tokens // 2]
+    counts = [len(_tokenizer(tokenizer).encode(text)) for text in request.texts()]
+    return [sum(counts)] if isinstance(request, ChatRequest) else counts
 
 
 @lru_cache(TOKENIZERS_KEPT_MAX)

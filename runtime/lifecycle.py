@@ -7,8 +7,10 @@ its settle is durable. A second attempt is made once, and only before the first 
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -17,6 +19,7 @@ from models.money import format_usd
 from runtime.attempt import Attempt, Bill
 from runtime.errors import (
     BaseloadError,
+    LedgerUnavailable,
     NotStarted,
     StreamBroken,
     StreamStalled,
@@ -33,6 +36,7 @@ from runtime.upstream import read_answer
 from scheduler.decision import Outcome
 
 ATTEMPTS_MAX = 2
+LAST_FRAME_S_MAX = 1.0  # for a client that may have stopped reading
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -44,10 +48,11 @@ async def answer(gateway: Gateway, job: Job, send: Send) -> None:
     frame. Cancellation (the client left) aborts the target and still bills.
     """
     passage = _Passage(gateway, job)
-    try:
-        await passage.run(send)
-    finally:
-        passage.abandon()
+    with gateway.underway():
+        try:
+            await passage.run(send)
+        finally:
+            passage.abandon()
 
 
 class _Passage:
@@ -58,6 +63,8 @@ class _Passage:
         self._job = job
         self._attempt: Attempt | None = None
         self._response: aiohttp.ClientResponse | None = None
+        self._dispatched = False  # a target may have begun to work
+        self._patience: asyncio.Timeout | None = None
         self._scanner = FrameScanner(
             wants_usage=job.request.wants_usage, choices=job.request.choices
         )
@@ -70,10 +77,22 @@ class _Passage:
         return self._scanner.frames
 
     def stall(self) -> None:
-        """Closing the connection wakes the reader below, and aborts the target."""
-        self._stalled = True
-        if self._response is not None:
-            self._response.close()
+        """Ends whatever is waited for: the target's next bytes, or a client that reads none."""
+        if self._patience is not None and not self._stalled:
+            self._stalled = True
+            self._patience.reschedule(asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        """Inside, the watchdog looks on; TimeoutError when it loses its patience."""
+        self._stalled = False
+        self._gateway.watch(self._job.request_id, self)
+        try:
+            async with asyncio.timeout(None) as self._patience:
+                yield
+        finally:
+            self._patience = None
+            self._gateway.unwatch(self._job.request_id)
 
     # -- the order of things ------------------------------------------------------------
 
@@ -87,11 +106,10 @@ class _Passage:
 
     def abandon(self) -> None:
         """Sync on purpose: runs in a ``finally`` whose task may be cancelled again."""
-        self._gateway.unwatch(self._job.request_id)
         if self._response is not None:
             self._response.close()  # an unread answer: the target sees the client leave
         if self._attempt is not None:
-            self._attempt.abandon(self._scanner.frames, started=self._response is not None)
+            self._attempt.abandon(self._scanner.frames, started=self._dispatched)
 
     async def _open(self) -> tuple[Attempt, aiohttp.ClientResponse, bytes]:
         """An attempt whose target has begun to answer, with the first bytes of it."""
@@ -105,7 +123,7 @@ class _Passage:
                 self._gateway.finish(self._job.request_id, Outcome.TARGET_FAILED)
                 continue
             attempt = Attempt(self._gateway, self._job, number, decision, target)
-            self._attempt = attempt
+            self._attempt, self._response, self._dispatched = attempt, None, False
             await attempt.begin()
             try:
                 return attempt, *await self._dispatch(attempt)
@@ -122,18 +140,19 @@ class _Passage:
         raise UpstreamFailed("The model server failed twice before its first token.") from failed
 
     async def _dispatch(self, attempt: Attempt) -> tuple[aiohttp.ClientResponse, bytes]:
-        self._gateway.watch(self._job.request_id, self)
         body = to_upstream(self._job.request, model=attempt.model_there, openai_only=attempt.bought)
         limits = self._gateway.config.stream
-        response = await attempt.upstream.post(self._job.path, body, limits)
-        self._response = response
         try:
-            if not self._job.streaming:
-                return response, await read_answer(response)
-            first = await response.content.readany()
+            async with self._watched():
+                self._dispatched = True
+                response = await attempt.upstream.post(self._job.path, body, limits)
+                self._response = response
+                if not self._job.streaming:
+                    return response, await read_answer(response)
+                first = await response.content.readany()
         except (aiohttp.ClientError, TimeoutError, StreamBroken) as error:
-            response.close()
-            self._response = None
+            if self._response is not None:
+                self._response.close()
             raise UpstreamFailed("the target broke off before its first token") from error
         if not first:
             raise UpstreamFailed("the target closed the stream before its first token")
@@ -144,35 +163,55 @@ class _Passage:
     ) -> None:
         scanner = self._scanner
         read = response.content.readany
-        await send(_start(200, b"text/event-stream; charset=utf-8", attempt))
+        failure: BaseloadError | None = None
+        sending = True
         try:
-            while chunk:
-                if passed := scanner.feed(chunk):
-                    await send({"type": "http.response.body", "body": passed, "more_body": True})
-                if scanner.done or scanner.error is not None:
-                    break
-                chunk = await read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            failure: BaseloadError | None = self._broken(error)
+            async with self._watched():
+                await send(_start(200, b"text/event-stream; charset=utf-8", attempt))
+                while chunk:
+                    sending = True
+                    if passed := scanner.feed(chunk):
+                        await send(_part(passed, more=True))
+                    sending = False
+                    if scanner.done or scanner.error is not None:
+                        break
+                    chunk = await read()
+        except (aiohttp.ClientError, TimeoutError):
+            failure = self._broken()
         else:
-            failure = self._broken(None) if _incomplete(scanner) else None
-        self._gateway.unwatch(self._job.request_id)
-        bill = _bill(scanner.usage, scanner.frames)
-        if failure is None:
-            await attempt.settle(bill, Outcome.OK)
-            self._learn(scanner.usage)
-            last = scanner.tail
-        else:
+            failure = self._broken() if _incomplete(scanner) else None
+        if sending:  # the client has stopped reading: nothing more can be told to it
             response.close()
-            await attempt.settle(bill, Outcome.TARGET_FAILED, failure.code)
-            last = frame(failure, bill.completion_tokens or 0)
-        await send({"type": "http.response.body", "body": last, "more_body": False})
+            attempt.abandon(scanner.frames, started=True)
+            return
+        bill = _bill(scanner.usage, scanner.frames)
+        failure = await self._settle(attempt, bill, failure)
+        if failure is None:
+            await send(_part(scanner.tail, more=False))
+            return
+        response.close()
+        last = frame(failure, bill.completion_tokens or 0)
+        with suppress(TimeoutError):  # then the connection just ends
+            await asyncio.wait_for(send(_part(last, more=False)), LAST_FRAME_S_MAX)
+
+    async def _settle(
+        self, attempt: Attempt, bill: Bill, failure: BaseloadError | None
+    ) -> BaseloadError | None:
+        """Bills a stream that has ended; returns what is wrong with it for the client."""
+        try:
+            if failure is not None:
+                await attempt.settle(bill, Outcome.TARGET_FAILED, failure.code)
+                return failure
+            await attempt.settle(bill, Outcome.OK)
+        except LedgerUnavailable as error:  # an end that was not billed is not told
+            return failure or error
+        self._learn(self._scanner.usage)
+        return None
 
     async def _whole(self, attempt: Attempt, body: bytes, send: Send) -> None:
-        self._gateway.unwatch(self._job.request_id)
         try:
             usage = read_usage(json.loads(body))
-        except (ValueError, AttributeError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             bill = Bill(None, None, None, "none")
             await attempt.settle(bill, Outcome.TARGET_FAILED, "bad_answer")
             raise UpstreamFailed("The model server's answer was not understood.") from error
@@ -185,9 +224,9 @@ class _Passage:
             (b"x-baseload-cost-usd", cost),
         ]
         await send(start)
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        await send(_part(body, more=False))
 
-    def _broken(self, cause: BaseException | None) -> BaseloadError:
+    def _broken(self) -> BaseloadError:
         if self._stalled:
             return StreamStalled("The model server sent no token for too long.")
         return StreamBroken("The model server broke off its answer.")
@@ -224,6 +263,10 @@ def _start(status: int, content_type: bytes, attempt: Attempt) -> dict[str, Any]
             (b"x-baseload-held-ms", str(attempt.held_ms).encode()),
         ],
     }
+
+
+def _part(body: bytes, *, more: bool) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": body, "more_body": more}
 
 
 async def until_disconnect(receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import secrets
 import signal
 from pathlib import Path
+from typing import Any
 
 import uvloop
 import yaml
@@ -19,7 +20,7 @@ import yaml
 from models.prices import load_price_book
 from runtime.config import GatewayConfig, load_config
 from runtime.engine.private_server import PrivateServer
-from runtime.errors import BaseloadError
+from runtime.errors import BaseloadError, ConfigError
 from runtime.gateway import Gateway
 from runtime.http.app import Edge, create_app
 from runtime.http.auth import KeyRing
@@ -49,6 +50,13 @@ async def serve(config: GatewayConfig, host: str, port: int, state: Path) -> Non
     await server.stop()
 
 
+def _read(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m runtime.standalone",
@@ -61,7 +69,7 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True, help="folder of the ledger")
     given = parser.parse_args()
     try:
-        config = load_config(yaml.safe_load(given.config.read_text()))
+        config = load_config(_read(given.config))
         given.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         uvloop.run(serve(config, given.host, given.port, given.state))
     except BaseloadError as error:

@@ -21,6 +21,9 @@ ERROR_BYTES_MAX = 64 * 1024
 MESSAGE_CHARS_MAX = 500
 BUSY_STATUSES = frozenset({408, 409, 425, 429})  # 4xx that are the target's state, not a fault
 
+# Our key, our account, the name or address that we have for the model: never the caller's fault.
+OUR_FAULTS = frozenset({401, 402, 403, 404, 405})
+
 
 def new_session() -> aiohttp.ClientSession:
     """The one session of a process."""
@@ -106,8 +109,7 @@ async def _failure(response: aiohttp.ClientResponse) -> BaseloadError:
         response.release()
     if status in BUSY_STATUSES or status == 503:
         return NotStarted(f"the target is busy ({status})")
-    if status in (401, 402, 403) or not 400 <= status < 500:
-        # Our key, our account or their server: never the caller's fault.
+    if status in OUR_FAULTS or not 400 <= status < 500:
         return UpstreamFailed(f"the target answered {status}")
     message, param = _safe_message(text)
     return UpstreamRejected(message, status=status, param=param)

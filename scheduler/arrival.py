@@ -19,8 +19,14 @@ class Arrival:
     output_tokens: int
     max_output_tokens: int
     ttft_budget_ms: int
+    sequence_tokens: int | None = None  # the longest of several answers; None: there is one
 
     @property
     def kv_tokens(self) -> int:
         """KV tokens that the request holds at its end, if it answers as long as it may."""
         return self.prompt_tokens + self.max_output_tokens
+
+    @property
+    def context_tokens(self) -> int:
+        """What must fit a context: one prompt and one answer, of however many."""
+        return self.kv_tokens if self.sequence_tokens is None else self.sequence_tokens

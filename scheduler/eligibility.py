@@ -28,7 +28,7 @@ def refuse_replica(waiting: Waiting, book: Book, settings: Settings, now: float)
     arrival, replica = waiting.arrival, book.replica
     if replica.model != arrival.model:
         return Refusal.OTHER_MODEL
-    if arrival.kv_tokens > replica.context_tokens_max:
+    if arrival.context_tokens > replica.context_tokens_max:
         return Refusal.CONTEXT
     if not book.is_alive:
         return Refusal.DEAD
@@ -64,7 +64,7 @@ def refuse_offer(waiting: Waiting, book: OfferBook, now: float) -> Refusal | Non
     arrival, offer = waiting.arrival, book.offer
     if offer.model != arrival.model:
         return Refusal.OTHER_MODEL
-    if arrival.kv_tokens > offer.context_tokens_max:
+    if arrival.context_tokens > offer.context_tokens_max:
         return Refusal.CONTEXT
     if offer.price is None:
         return Refusal.PRICE_UNKNOWN

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from runtime.errors import ConfigError
+
 BACKLOG = 1024
 KEEP_ALIVE_S = 75
 START_S_MAX = 10.0
@@ -22,7 +24,7 @@ class _Server(uvicorn.Server):
 
 
 class PrivateServer:
-    """``start`` binds and serves; ``port`` is the bound port; ``stop`` closes it."""
+    """Binds at once (ConfigError if it cannot); ``start`` serves, ``stop`` closes."""
 
     def __init__(self, app: ASGIApp, host: str, port: int = 0) -> None:
         self._config = uvicorn.Config(
@@ -40,8 +42,15 @@ class PrivateServer:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((host, port))
-        self._socket.listen(BACKLOG)
+        try:
+            self._socket.bind((host, port))
+            self._socket.listen(BACKLOG)
+        except OSError as error:
+            self._socket.close()
+            raise ConfigError(
+                f"{host} port {port} cannot be listened on ({error.strerror}): stop what holds "
+                "it, or choose another"
+            ) from None
         self.host = host
         self.port: int = self._socket.getsockname()[1]
         self._task: asyncio.Task[None] | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from typing import Any
 
@@ -33,12 +34,15 @@ ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 OWNED_FLAGS = frozenset({"model", "served-model-name", "host", "port", "api-key"})
-REFUSED_FLAGS = frozenset({"trust-remote-code", "middleware", "enable-prompt-embeds"})
+# They run foreign code, read prompts that are not text, or bring in flags from another file.
+REFUSED_FLAGS = frozenset({"trust-remote-code", "middleware", "enable-prompt-embeds", "config"})
+
+_FLAG = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)*")
 
 
 def command_line(settings: EngineSettings, device: str) -> list[str]:
     """The vLLM flags of these settings; ValueError names a flag that may not be given."""
-    refused = (OWNED_FLAGS | REFUSED_FLAGS) & settings.vllm_flags.keys()
+    refused = [name for name in settings.vllm_flags if not _may_be_given(name)]
     if refused:
         raise ValueError(f"vllm_flags may not hold {', '.join(sorted(refused))}")
     flags: dict[str, str | int | float | bool] = {
@@ -66,12 +70,20 @@ def command_line(settings: EngineSettings, device: str) -> list[str]:
     return [part for name, value in flags.items() for part in _flag(name, value)]
 
 
+def _may_be_given(name: str) -> bool:
+    """vLLM also reads flags with underscores, and flags that are cut short."""
+    spelt = name.replace("_", "-")
+    return _FLAG.fullmatch(spelt) is not None and not any(
+        flag.startswith(spelt) for flag in OWNED_FLAGS | REFUSED_FLAGS
+    )
+
+
 def _flag(name: str, value: str | int | float | bool) -> list[str]:
     if value is True:
         return [f"--{name}"]
     if value is False:
         return [f"--no-{name}"]
-    return [f"--{name}", str(value)]
+    return [f"--{name}={value}"]  # one word: a value can never be read as a flag
 
 
 class VllmEngine:

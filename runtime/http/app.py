@@ -1,6 +1,6 @@
 """The HTTP edge: routes, keys, size limits, and one envelope for everything that goes wrong.
 
-Order of checks on a request: size, key, JSON, schema, tags, model, context. None of them
+Order of checks on a request: key, size, JSON, schema, tags, model, context. None of them
 touches an engine or the ledger. The answer itself is streamed by ``runtime.lifecycle``.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.errors import (
@@ -35,7 +36,7 @@ from runtime.http.auth import KeyRing
 from runtime.http.limits import LIMITS, refusals
 from runtime.http.tags import parse_tags
 from runtime.http.wire import ChatRequest, CompletionRequest, parse_chat, parse_completion
-from runtime.job import Job, needs_exact_count, new_job, refuse_over_context
+from runtime.job import Job, exactly_counted, needs_exact_count, new_job
 from runtime.lifecycle import answer, until_disconnect
 
 log = logging.getLogger("baseload.http")
@@ -185,7 +186,7 @@ async def _job(
     )
     if needs_exact_count(job, context_tokens_max):
         tokenizer = pool.tokenizer if pool else None
-        await asyncio.to_thread(refuse_over_context, job, context_tokens_max, tokenizer)
+        return await asyncio.to_thread(exactly_counted, job, context_tokens_max, tokenizer)
     return job
 
 
@@ -252,6 +253,8 @@ class Boundary:
         shortcut = self._shortcuts.get(scope["path"]) if scope["method"] == "POST" else None
         try:
             await (shortcut or self.documented)(scope, receive, track)
+        except ClientDisconnect:
+            log.info("%s: the client left before its request was complete", request_id)
         except Exception:  # the boundary: logged, counted, opaque to the client
             log.exception("%s failed", request_id)
             refusals["internal_error"] += 1

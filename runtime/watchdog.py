@@ -1,0 +1,56 @@
+"""Looks at answers under way, a few times a second: their progress, and whether they stall.
+
+Looked at from outside, so that a chunk costs nothing extra.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from runtime.config import StreamConfig
+
+
+class Stream(Protocol):
+    """An answer under way."""
+
+    @property
+    def tokens_out(self) -> int: ...
+
+    def stall(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Watch:
+    stream: Stream
+    tokens: int
+    since_s: float
+
+
+class Watchdog:
+    def __init__(self) -> None:
+        self._watched: dict[str, _Watch] = {}
+
+    def watch(self, request_id: str, stream: Stream, now: float) -> None:
+        self._watched[request_id] = _Watch(stream, -1, now)
+
+    def unwatch(self, request_id: str) -> None:
+        self._watched.pop(request_id, None)
+
+    def look(
+        self, limits: StreamConfig, on_progress: Callable[[str, int, float], None], now: float
+    ) -> None:
+        for request_id, watch in list(self._watched.items()):
+            tokens = watch.stream.tokens_out
+            if tokens != watch.tokens:
+                watch.tokens, watch.since_s = tokens, now
+                on_progress(request_id, tokens, now)
+                continue
+            silence_ms_max = limits.inter_token_ms_max if tokens else limits.first_token_ms_max
+            if (now - watch.since_s) * 1000 > silence_ms_max:
+                watch.stream.stall()
+
+    def stall_all(self) -> None:
+        for watch in list(self._watched.values()):
+            watch.stream.stall()

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import openai
+import pytest
+
+from tests.stack.running import Stack, running
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack for all tests that leave it as they found it."""
+    with running(tmp_path_factory.mktemp("stack") / "state") as started:
+        started.wait_for(2, within_s=60)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def client(stack: Stack) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{stack.url}/v1", api_key=stack.key, max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+def audited(stack: Stack) -> Iterator[Stack]:
+    """The ledger agrees with itself after the test, and nothing is open."""
+    yield stack
+    found = stack.command("ledger", "audit")
+    assert found["ok"], found["problems"]
+    assert found["open_reserves"] == 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.stack)

@@ -1,0 +1,128 @@
+"""kill -9 of each part. Last by name, because the stack does not outlive these tests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+import aiohttp
+import psutil
+import pytest
+
+from tests.stack.running import Stack, assert_nothing_left, is_engine, running
+
+ANSWER_TOKENS = 3900
+RESTART_S_MAX = 120.0
+
+
+def parent_line(process: psutil.Process) -> str:
+    parent = process.parent()
+    return " ".join(parent.cmdline()) if parent else ""
+
+
+async def long_answer(
+    session: aiohttp.ClientSession, stack: Stack, at: asyncio.Queue[str]
+) -> tuple[str, bytes]:
+    body = {
+        "model": "tiny-moe",
+        "messages": [{"role": "user", "content": "Count"}],
+        "max_tokens": ANSWER_TOKENS,
+        "ignore_eos": True,
+        "stream": True,
+    }
+    headers = {"authorization": f"Bearer {stack.key}"}
+    url = f"{stack.url}/v1/chat/completions"
+    text = b""
+    async with session.post(url, json=body, headers=headers) as answer:
+        target = answer.headers["x-baseload-target"]
+        at.put_nowait(target)
+        try:
+            async for part in answer.content.iter_any():
+                text = (text + part)[-2000:]
+        except aiohttp.ClientError:
+            text += b"<cut>"
+    return target, text
+
+
+async def under_load(
+    stack: Stack, victim: psutil.Process, streams: int = 4
+) -> list[tuple[str, bytes]]:
+    """Kills ``victim`` while every stream has begun; returns how each ended."""
+    at: asyncio.Queue[str] = asyncio.Queue()
+    async with aiohttp.ClientSession() as session:
+        tasks = [asyncio.create_task(long_answer(session, stack, at)) for _ in range(streams)]
+        for _ in tasks:
+            await asyncio.wait_for(at.get(), 30)
+        victim.kill()
+        return await asyncio.wait_for(asyncio.gather(*tasks), 180)
+
+
+async def test_an_engine_dies_mid_stream(stack: Stack) -> None:
+    engines = stack.command("engines")
+    assert len(engines) == 2
+    victim = next(p for p in stack.engines() if "Engine-tiny-moe" in parent_line(p))
+    answers = await under_load(stack, victim)
+    broken = {target for target, text in answers if b'"code":"incomplete_stream"' in text}
+    whole = {target for target, text in answers if text.endswith(b"data: [DONE]\n\n")}
+    assert len(broken) == 1
+    assert len(whole) == 1
+    assert not broken & whole
+    stack.wait_for(2, RESTART_S_MAX)
+    audit = stack.command("ledger", "audit")
+    assert audit["ok"], audit["problems"]
+    assert audit["open_reserves"] == 0
+
+
+async def test_the_scheduler_dies_under_load(stack: Stack) -> None:
+    await under_load(stack, stack.named("ServeReplica:baseload:Scheduler"))
+    stack.wait_for(2, RESTART_S_MAX)
+    deadline_s = time.monotonic() + 30
+    while stack.command("ledger", "audit")["open_reserves"] and time.monotonic() < deadline_s:
+        await asyncio.sleep(0.5)
+    audit = stack.command("ledger", "audit")
+    assert audit["ok"], audit["problems"]
+    assert audit["open_reserves"] == 0
+    assert audit["expired"] >= 1
+
+
+def test_a_replica_actor_dies(stack: Stack) -> None:
+    actor = stack.named("ServeReplica:baseload:Engine-tiny-moe")
+    engines = [p for p in actor.children(recursive=True) if is_engine(p)]
+    assert engines
+    actor.kill()
+    _, alive = psutil.wait_procs(engines, timeout=15)
+    assert not alive
+    stack.wait_for(2, RESTART_S_MAX)
+
+
+def test_the_controller_dies_and_serving_goes_on(stack: Stack) -> None:
+    before = {p.pid for p in stack.engines()}
+    stack.named("ServeController").kill()
+    time.sleep(15)
+    assert all("ServeReplica" in parent_line(engine) for engine in stack.engines())
+    assert {p.pid for p in stack.engines()} == before
+    assert stack.get("/ready")[0] == 200
+
+
+def test_the_raylet_dies(stack: Stack) -> None:
+    run_id = stack.run_id
+    stack.named("raylet/raylet").kill()
+    assert_nothing_left(run_id)
+    assert stack.process.wait(30) == 2
+
+
+def test_kill_of_the_serve_process(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with running(tmp_path_factory.mktemp("killed") / "state") as stack:
+        run_id = stack.run_id
+        os.kill(stack.process.pid, signal.SIGKILL)
+        assert_nothing_left(run_id)
+
+
+def test_ctrl_c(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with running(tmp_path_factory.mktemp("ctrl-c") / "state") as stack:
+        run_id = stack.run_id
+        os.kill(stack.process.pid, signal.SIGINT)
+        assert stack.process.wait(40) == 0
+        assert_nothing_left(run_id)
