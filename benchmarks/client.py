@@ -78,6 +78,7 @@ class Measured:
     ttft_ms_p99: float
     e2e_ms_p50: float
     client_cpu_share: float  # of one core; near 1 the client is what limits
+    machine_cpu_s: float  # of all processes, on all cores
     cpu_s: dict[str, float]
 
     def cpu_us_per_chunk(self, name: str) -> float:
@@ -100,6 +101,7 @@ class _Edge:
     chunks: int
     reads: int
     client_cpu_s: float
+    machine_cpu_s: float
     cpu_s: dict[str, float]
 
 
@@ -166,6 +168,7 @@ class _Askers:
             chunks=self._chunks,
             reads=self._reads,
             client_cpu_s=time.process_time(),
+            machine_cpu_s=sum(psutil.cpu_times()[:3]),  # user, nice, system
             cpu_s={name: each.user + each.system for name, each in times.items()},
         )
 
@@ -248,6 +251,7 @@ def _summary(load: Load, askers: _Askers, opened: _Edge, closed: _Edge) -> Measu
         ttft_ms_p99=percentile(ttfts_ms, 0.99),
         e2e_ms_p50=percentile([each.e2e_s * 1000 for each in inside], 0.50),
         client_cpu_share=(closed.client_cpu_s - opened.client_cpu_s) / window_s,
+        machine_cpu_s=closed.machine_cpu_s - opened.machine_cpu_s,
         cpu_s={name: closed.cpu_s[name] - opened.cpu_s[name] for name in load.watched},
     )
 

@@ -48,6 +48,7 @@ WARM_UPS_MAX = 5  # of each way
 WARM = 1.1  # a further round brings less than this factor
 EXIT_INCOMPLETE = 1
 DECIMALS = 3
+PAGE_COLUMNS = 100  # of the tables in a file
 
 note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
@@ -189,7 +190,7 @@ def main(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Measure what Baseload adds to the engines behind it. Takes six minutes; quick, two.
+    """Measure what Baseload adds to the engines behind it. Takes six minutes; quick, under three.
 
     Example: python -m benchmarks.overhead --quick --json
     """
@@ -224,7 +225,7 @@ def _show(overhead: Overhead, as_json: bool) -> None:
     if as_json:
         print(json.dumps(document, indent=1))
         return
-    out = Console(highlight=False)
+    out = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_COLUMNS)
     if overhead.comparisons:
         out.print(comparison_table(overhead.comparisons))
     if overhead.cells:

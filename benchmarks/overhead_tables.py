@@ -27,15 +27,18 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table:
                 f"{shown.difference:+.1f}",
             )
         cpu = each.cpu_us_per_chunk[SCHEDULER]
-        table.add_row("", "Scheduler CPU µs/chunk", "", f"{cpu:.1f}")
+        table.add_row("", "CPU µs/chunk", "", f"{cpu:.1f}")
         table.add_row("", "errors", "", str(each.errors), end_section=True)
     return table
 
 
 def alone_table(cells: Sequence[Cell]) -> Table:
-    table = Table(title=f"One gateway process, scripted upstream, c={CONCURRENCY}")
+    table = Table(
+        title=f"One gateway process, scripted upstream, c={CONCURRENCY}",
+        caption="others: cores that other processes took; far from 0, measure again",
+    )
     names = ("tokens", "starts", "offered/s", "chunks/s", "reads/s", "µs/chunk", "of a core")
-    for name in (*names, "errors"):
+    for name in (*names, "others", "errors"):
         table.add_column(name, justify="right")
     for cell in cells:
         table.add_row(
@@ -46,6 +49,7 @@ def alone_table(cells: Sequence[Cell]) -> Table:
             f"{cell.measured.reads_s:.0f}",
             f"{cell.cpu_us_per_chunk:.1f}",
             f"{cell.cpu_share:.2f}",
+            f"{cell.others_cpu_share:.2f}",
             str(cell.measured.errors),
         )
     return table

@@ -17,7 +17,6 @@ from scheduler.arrival import Arrival
 
 Request = ChatRequest | CompletionRequest
 
-EXACT_COUNT_SHARE = 0.5  # of the context: from here on the estimate is checked by a tokenizer
 TOKENIZERS_KEPT_MAX = 8
 
 
@@ -98,9 +97,10 @@ def measure(request: Request) -> PromptSize:
 
 
 def needs_exact_count(job: Job, context_tokens_max: int) -> bool:
-    """Cheap test on the hot path: only a request near the context is worth a tokenizer."""
+    """Whether the request could be over the context: no token is shorter than a byte."""
     asked = job.request.answer_tokens_max or 1
-    return job.arrival.prompt_tokens / EXACT_COUNT_SHARE + asked > context_tokens_max
+    most = max(job.arrival.prompt_tokens, job.size.ascii_bytes + job.size.other_bytes)
+    return most + asked > context_tokens_max
 
 
 def exactly_counted(job: Job, context_tokens_max: int, tokenizer: Path | None) -> Job:
@@ -110,7 +110,7 @@ def exactly_counted(job: Job, context_tokens_max: int, tokenizer: Path | None) -
     in the caller's favour.
     """
     asked = job.request.answer_tokens_max or 1
-    prompts = _prompt_tokens(job, tokenizer)
+    prompts = _prompt_tokens(job, context_tokens_max - asked, tokenizer)
     if max(prompts) + asked > context_tokens_max:
         raise ContextTooLong(
             f"The model's context is {context_tokens_max} tokens. The prompt has about "
@@ -130,13 +130,13 @@ def exactly_counted(job: Job, context_tokens_max: int, tokenizer: Path | None) -
     return replace(job, arrival=arrival)
 
 
-def _prompt_tokens(job: Job, tokenizer: Path | None) -> list[int]:
+def _prompt_tokens(job: Job, room: int, tokenizer: Path | None) -> list[int]:
     """Of each prompt; a chat is one."""
     request = job.request
     if isinstance(request, CompletionRequest) and request.prompt_tokens is not None:
         return [len(ids) for ids in request.prompts]
     if tokenizer is None:
-        return [job.arrival.prompt_tokens // 2]
+        return [max(job.arrival.prompt_tokens // 2, min(job.arrival.prompt_tokens, room))]
     counts = [len(_tokenizer(tokenizer).encode(text)) for text in request.texts()]
     return [sum(counts)] if isinstance(request, ChatRequest) else counts
 

@@ -114,7 +114,7 @@ class Book:
         kv_tokens_held = self.prompt_tokens + self.streamed_tokens
         self.foreign_kv_tokens = max(0, report.kv_tokens_used - kv_tokens_held)
         self.foreign_requests = max(0, report.running + report.waiting - len(self.entries))
-        if report.waiting == 0:
+        if not self.engine_queues:
             self.safe_in_flight = len(self.entries)
         return True
 
@@ -122,6 +122,19 @@ class Book:
         if not self.is_trusted or self.reported_at is None:
             return False
         return now - self.reported_at <= settings.report_age_ms_max / 1000
+
+    @property
+    def engine_queues(self) -> bool:
+        """More waits in the engine than its next step can take in. A request that has just
+        arrived there also counts as waiting, and must not keep the next one out."""
+        report, replica = self.report, self.replica
+        if report is None or report.waiting == 0:
+            return False
+        return (
+            report.running + report.waiting > replica.running_max
+            or report.waiting_prefill_tokens > replica.batched_tokens_max
+            or report.kv_tokens_used + report.waiting_prefill_tokens > replica.kv_tokens_max
+        )
 
     @property
     def in_flight(self) -> int:

@@ -44,7 +44,7 @@ def _refuse_load(waiting: Waiting, book: Book, settings: Settings, now: float) -
     if book.slots_free(settings, is_fresh) <= 0:
         is_full = book.in_flight >= book.replica.running_max
         return Refusal.NO_SLOT if is_fresh or is_full else Refusal.STALE_REPORT
-    if is_fresh and book.report is not None and book.report.waiting > 0:
+    if is_fresh and book.engine_queues:
         return Refusal.ENGINE_QUEUE
     # A prompt above the batch limit is prefilled in pieces; it goes in when no other waits.
     if (

@@ -34,6 +34,7 @@ from runtime.errors import (
 from runtime.gateway import Gateway
 from runtime.http.auth import KeyRing
 from runtime.http.limits import LIMITS, refusals
+from runtime.http.openapi import KEYED, DocumentedApp, documented
 from runtime.http.tags import parse_tags
 from runtime.http.wire import ChatRequest, CompletionRequest, parse_chat, parse_completion
 from runtime.job import Job, exactly_counted, needs_exact_count, new_job
@@ -70,7 +71,7 @@ class Edge:
 
 def create_app(edge: Edge) -> ASGIApp:
     """FastAPI serves, documents and routes; generation has a short way past its middleware."""
-    app = FastAPI(title="Baseload", version="1", redirect_slashes=False)
+    app = DocumentedApp(title="Baseload", version="1", redirect_slashes=False)
     routes = {
         "/v1/chat/completions": Generation(edge, "/chat/completions", parse_chat),
         "/v1/completions": Generation(edge, "/completions", parse_completion),
@@ -82,7 +83,7 @@ def create_app(edge: Edge) -> ASGIApp:
             methods=["POST"],
             response_class=Response,
             summary=f"OpenAI-compatible {path.removeprefix('/v1/')}, streamed or not",
-            openapi_extra=_documented(generation.kind),
+            openapi_extra=documented(generation.kind),
         )
     _add_information(app, edge)
     app.add_exception_handler(BaseloadError, _on_baseload_error)  # type: ignore[arg-type]
@@ -115,7 +116,7 @@ class Generation:
 
 
 def _add_information(app: FastAPI, edge: Edge) -> None:
-    @app.get("/v1/models", summary="The models that this endpoint serves", openapi_extra=_KEYED)
+    @app.get("/v1/models", summary="The models that this endpoint serves", openapi_extra=KEYED)
     async def models(request: Request) -> dict[str, Any]:
         edge.tenant(request)
         names = edge.gateway.models()
@@ -285,15 +286,3 @@ def _envelope(error: BaseloadError, request_id: str) -> Response:
         status_code=error.status,
         headers={**headers(error), "x-request-id": request_id},
     )
-
-
-_KEYED: dict[str, Any] = {"security": [{"api key": []}]}
-
-
-def _documented(kind: type[ChatRequest] | type[CompletionRequest]) -> dict[str, Any]:
-    schema = kind.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    return {
-        **_KEYED,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
-    }

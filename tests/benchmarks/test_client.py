@@ -118,7 +118,9 @@ def test_a_load_and_its_result_travel_as_json() -> None:
     loads = TypeAdapter(Load)
     assert loads.validate_json(loads.dump_json(load)) == load
     assert "k'" not in repr(load)
-    result = Measured(1, 1.0, 2, 0, None, 2.0, 9, 9.0, 8.0, 1.0, 2.0, 3.0, 0.1, {"gateway": 9e-5})
+    result = Measured(
+        1, 1.0, 2, 0, None, 2.0, 9, 9.0, 8.0, 1.0, 2.0, 3.0, 0.1, 1.0, {"gateway": 9e-5}
+    )
     results = TypeAdapter(Measured)
     assert results.validate_json(results.dump_json(result)) == result
     assert result.cpu_us_per_chunk("gateway") == pytest.approx(10)

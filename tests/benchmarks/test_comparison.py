@@ -23,6 +23,7 @@ CELL = Measured(
     ttft_ms_p99=9.0,
     e2e_ms_p50=100.0,
     client_cpu_share=0.1,
+    machine_cpu_s=2.0,
     cpu_s={"scheduler": 0.02, "haproxy": 0.01},
 )
 

@@ -47,6 +47,11 @@ def test_cpu_is_the_median_of_one_shape() -> None:
     assert cpu_us_per_chunk(CELLS, SPREAD) == pytest.approx(33)
 
 
+def test_what_others_took_is_the_rest_of_the_machines_cpu() -> None:
+    cell = alone(USUAL, 500, 9_900)  # 0.5 s of the gateway and 0.5 s of the client in 5 s
+    assert cell.others_cpu_share == pytest.approx((2.0 - 0.5 - 0.5) / 5.0)
+
+
 def test_highest_rate_counts_merged_chunks_once() -> None:
     assert chunks_per_s(CELLS) == 21_000
 

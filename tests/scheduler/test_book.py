@@ -135,7 +135,7 @@ def test_a_report_with_a_queue_does_not_show_the_level_to_be_safe() -> None:
     book = Book(replica())
     for n in range(5):
         book.add(arrival(str(n)))
-    book.take_report(report(running=4, waiting=1), 0.0)
+    book.take_report(report(running=8, waiting=1), 0.0)
     assert book.slots_free(SETTINGS, is_fresh=False) == 2 - 5
 
 
@@ -163,3 +163,20 @@ def test_work_of_other_schedulers_takes_room_while_the_report_is_fresh() -> None
     assert book.slots_free(SETTINGS, is_fresh=True) == 8 - 1 - 3
     assert book.kv_tokens_free(SETTINGS, is_fresh=True) == 9_000 - 150 - 3_000
     assert book.kv_tokens_free(SETTINGS, is_fresh=False) == 9_000 - 150
+
+
+@pytest.mark.parametrize(
+    ("facts", "queues"),
+    [
+        ({"running": 3, "waiting": 2}, False),
+        ({"running": 7, "waiting": 2}, True),  # more than may run
+        ({"running": 1, "waiting": 1, "prefill_waiting": 2_001}, True),  # more than a step reads
+        ({"running": 1, "waiting": 1, "kv": 9_500, "prefill_waiting": 501}, True),  # no KV room
+    ],
+)
+def test_an_engine_queues_when_its_next_step_cannot_take_all(
+    facts: dict[str, int], queues: bool
+) -> None:
+    book = Book(replica())
+    book.take_report(report(**facts), 0.0)  # type: ignore[arg-type]
+    assert book.engine_queues is queues

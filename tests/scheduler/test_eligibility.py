@@ -74,7 +74,11 @@ def slots_taken_and_stale(book: Book) -> None:
 
 
 def engine_queue(book: Book) -> None:
-    book.take_report(report(running=1, waiting=1), NOW)
+    book.take_report(report(running=1, waiting=1, prefill_waiting=2_001), NOW)
+
+
+def about_to_be_scheduled(book: Book) -> None:
+    book.take_report(report(running=1, waiting=1, prefill_waiting=2_000), NOW)
 
 
 def prefill_waiting(book: Book) -> None:
@@ -115,6 +119,7 @@ def kv_taken_by_others(book: Book) -> None:
         (slots_taken_by_others, Refusal.NO_SLOT),
         (slots_taken_and_stale, Refusal.NO_SLOT),
         (engine_queue, Refusal.ENGINE_QUEUE),
+        (about_to_be_scheduled, None),
         (prefill_waiting, Refusal.ENGINE_QUEUE),
         (prefill_waiting_just_fits, None),
         (kv_taken, Refusal.NO_KV_ROOM),

@@ -1,0 +1,239 @@
+"""A whole gateway for tests: real edge, scheduler and ledger, scripted engines on real ports."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from openai import AsyncOpenAI
+
+from models.prices import load_price_book
+from runtime.config import GatewayConfig, load_config
+from runtime.engine.private_server import PrivateServer
+from runtime.engine.script import Script
+from runtime.engine.scripted import ScriptedEngine
+from runtime.engine.settings import EngineFacts
+from runtime.gateway import Endpoint, Gateway
+from runtime.http.app import Edge, create_app
+from runtime.http.auth import KeyRing, hash_key
+from runtime.ledger.audit import audit
+from runtime.ledger.report import RequestCost, report, requests
+from runtime.ledger.store import Ledger
+from runtime.pools import Pool
+from runtime.telemetry import Telemetry
+from scheduler.replica import Replica
+
+HOST = "127.0.0.1"
+MODEL = "tiny-moe"
+KEY = "bl-test"
+TOKEN = "boot-token"
+KEY_ENV = "BASELOAD_TEST_VENDOR_KEY"
+PATIENCE_S = 5.0
+
+FACTS = EngineFacts(
+    model=MODEL,
+    engine="scripted",
+    kv_tokens_max=65_536,
+    context_tokens_max=4096,
+    running_max=8,
+    batched_tokens_max=2048,
+    started_s=0.0,
+)
+POOL = Pool(
+    model=MODEL,
+    replicas=1,
+    card="cpu",
+    cards_per_replica=1,
+    card_hour_nano_usd=50_000_000,
+    context_tokens_max=4096,
+    tokenizer=None,
+)
+
+
+@dataclass
+class Served:
+    """A scripted engine on its port."""
+
+    name: str
+    engine: ScriptedEngine
+    server: PrivateServer
+    facts: EngineFacts
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.server.port}/v1"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        replica = Replica(
+            replica_id=self.name,
+            model=self.facts.model,
+            generation=1,
+            kv_tokens_max=self.facts.kv_tokens_max,
+            context_tokens_max=self.facts.context_tokens_max,
+            running_max=self.facts.running_max,
+            batched_tokens_max=self.facts.batched_tokens_max,
+        )
+        return Endpoint(replica, self.url, TOKEN)
+
+
+@dataclass
+class Stack:
+    """``url`` ends in /v1; ``http`` sends the key unless told otherwise."""
+
+    gateway: Gateway
+    replicas: list[Served]
+    vendor: Served
+    ledger: Path
+    url: str
+    http: aiohttp.ClientSession
+    openai: AsyncOpenAI
+    opened: list[aiohttp.ClientResponse] = field(default_factory=list)
+
+    @property
+    def asked(self) -> int:
+        return sum(len(each.engine.asked) for each in [*self.replicas, self.vendor])
+
+    def rows(self) -> list[RequestCost]:
+        return requests(self.ledger)
+
+    def row(self) -> RequestCost:
+        (row,) = self.rows()
+        return row
+
+    def in_books(self) -> int:
+        """Requests that the scheduler believes to be somewhere: queued, at a replica, bought."""
+        snapshot = self.gateway._scheduler.snapshot(time.monotonic())
+        return (
+            sum(queue.requests for queue in snapshot.queues)
+            + sum(replica.in_flight for replica in snapshot.replicas)
+            + sum(offer.in_flight for offer in snapshot.offers)
+        )
+
+    async def idle(self) -> None:
+        """Until no request is anywhere and every row has its ending."""
+        await until(lambda: self.in_books() == 0 and self.gateway._underway == 0)
+        await until(lambda: all(row.ending for row in self.rows()))
+
+    async def post(
+        self, body: Any, *, path: str = "/chat/completions", **headers: str
+    ) -> aiohttp.ClientResponse:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        response = await self.http.post(self.url + path, json=body, headers=named)
+        self.opened.append(response)
+        return response
+
+
+async def until(holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
+    async with asyncio.timeout(patience_s):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+def chat(text: str = "hello", **fields: Any) -> dict[str, Any]:
+    return {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": text}],
+        "max_tokens": 5,
+        **fields,
+    }
+
+
+@asynccontextmanager
+async def serving(
+    name: str = "r1", token: str = TOKEN, facts: EngineFacts = FACTS, script: Script | None = None
+) -> AsyncIterator[Served]:
+    engine = ScriptedEngine(facts, token, script)
+    server = PrivateServer(engine.app.asgi(), HOST)
+    await server.start()
+    try:
+        yield Served(name, engine, server, facts)
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def stack(
+    tmp_path: Path,
+    *,
+    scripts: Sequence[Script] = (Script(),),
+    vendor: Script | None = None,
+    sells: bool = False,
+    running_max: int = 8,
+    config: dict[str, Any] | None = None,
+    pool: Pool = POOL,
+) -> AsyncIterator[Stack]:
+    """A replica per script, and a vendor that ``sells`` (its key must be in the environment).
+
+    At the end every reserve must have its one ending, and the audit must be ok.
+    """
+    facts = FACTS.model_copy(update={"running_max": running_max})
+    served = [
+        Served("", engine, PrivateServer(engine.app.asgi(), HOST), facts)
+        for engine in (
+            *(ScriptedEngine(facts, TOKEN, script) for script in scripts),
+            ScriptedEngine(FACTS, "vendor-key", vendor),
+        )
+    ]
+    for number, each in enumerate(served, 1):
+        each.name = f"r{number}"
+    await asyncio.gather(*(each.server.start() for each in served))
+    ledger = Ledger.open(tmp_path / "ledger.db", owner="test")
+    routing = _routing(served[-1] if sells else None, config or {})
+    gateway = Gateway(routing, [pool], load_price_book(), ledger, Telemetry())
+    await gateway.start()
+    gateway.set_replicas([each.endpoint for each in served[:-1]])
+    edge = Edge()
+    edge.open(gateway, KeyRing({"acme": [hash_key(KEY)]}))
+    front = PrivateServer(create_app(edge), HOST)
+    await front.start()
+    url = f"http://{HOST}:{front.port}/v1"
+    http = aiohttp.ClientSession(
+        headers={"authorization": f"Bearer {KEY}"}, timeout=aiohttp.ClientTimeout(total=20)
+    )
+    client = AsyncOpenAI(base_url=url, api_key=KEY, max_retries=0)
+    made = Stack(gateway, served[:-1], served[-1], ledger.path, url, http, client)
+    try:
+        await until(lambda: len(gateway.locals) == len(scripts))
+        await until(lambda: _all_reported(gateway, served[:-1]))
+        yield made
+    finally:
+        for response in made.opened:
+            response.close()
+        await client.close()
+        await http.close()
+        await gateway.close(drain_s_max=0.5)
+        await asyncio.gather(front.stop(), *(each.server.stop() for each in served))
+    if ledger.failure is not None:  # as the next start does
+        sweeper = Ledger.open(ledger.path, owner="next")
+        sweeper.sweep()
+        sweeper.close()
+    assert_books_agree(ledger.path)
+
+
+def assert_books_agree(ledger: Path) -> None:
+    found = audit(ledger)
+    assert found.ok, found.problems
+    assert found.open_reserves == 0
+    told = report(ledger)
+    assert sum(row.cost_nano_usd for row in requests(ledger)) == told.total.cost_nano_usd
+    assert told.total.cost_nano_usd == found.total_nano_usd
+
+
+def _all_reported(gateway: Gateway, replicas: list[Served]) -> bool:
+    views = gateway._scheduler.snapshot(time.monotonic()).replicas
+    honest = {each.name for each in replicas if each.engine.script.reports == "honest"}
+    return all(view.report_age_s is not None for view in views if view.replica_id in honest)
+
+
+def _routing(vendor: Served | None, config: dict[str, Any]) -> GatewayConfig:
+    if vendor is not None:
+        account = {"base_url": vendor.url, "key_env": KEY_ENV, "offers": {MODEL: MODEL}}
+        config = {**config, "providers": {"stand-in": account}}
+    return load_config(config)

@@ -1,0 +1,123 @@
+"""A request that goes well, as the official client and the ledger see it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from runtime.engine.script import Script
+from tests.runtime.parts import MODEL, chat, stack
+
+USER = [{"role": "user", "content": "hello"}]
+
+
+async def test_a_chat_through_the_official_client(tmp_path: Path) -> None:
+    async with stack(tmp_path) as s:
+        answer = await s.openai.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": "hello"}], max_tokens=4
+        )
+        assert answer.choices[0].message.content == "the river turned its"
+        assert answer.choices[0].finish_reason == "length"
+        assert answer.usage is not None
+        assert answer.usage.completion_tokens == 4
+        row = s.row()
+    assert (row.tenant, row.target, row.reason) == ("acme", "local:r1", "local_fit")
+    assert (row.ending, row.outcome, row.completion_tokens) == ("settle", "ok", 4)
+    assert row.cost_nano_usd > 0
+    assert row.derivation is not None
+    assert "nano-USD/h" in row.derivation
+
+
+async def test_a_completion_with_several_prompts(tmp_path: Path) -> None:
+    async with stack(tmp_path) as s:
+        answer = await s.openai.completions.create(
+            model=MODEL, prompt=["a", "b"], max_tokens=3, n=2
+        )
+        assert [choice.text for choice in answer.choices] == ["the river turned"] * 4
+        assert s.row().completion_tokens == 12
+
+
+@pytest.mark.parametrize("asks", [True, False])
+async def test_usage_is_billed_always_and_shown_only_if_asked(tmp_path: Path, asks: bool) -> None:
+    async with stack(tmp_path) as s:
+        stream = await s.openai.chat.completions.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": "hello"}],
+            max_tokens=7,
+            stream=True,
+            stream_options={"include_usage": asks},
+        )
+        chunks = [chunk async for chunk in stream]
+        assert [chunk.usage is not None for chunk in chunks].count(True) == asks
+        content = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+        assert content == "the river turned its old wheel and"
+        assert s.replicas[0].engine.asked[0].body["stream_options"] == {"include_usage": True}
+        row = s.row()
+    assert (row.completion_tokens, row.outcome) == (7, "ok")
+
+
+async def test_a_stream_of_several_choices_ends_once_all_have_ended(tmp_path: Path) -> None:
+    async with stack(tmp_path) as s:
+        stream = await s.openai.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": "hi"}], n=3, stream=True
+        )
+        reasons = [
+            (choice.index, choice.finish_reason)
+            async for chunk in stream
+            for choice in chunk.choices
+            if choice.finish_reason
+        ]
+        assert sorted(reasons) == [(0, "length"), (1, "length"), (2, "length")]
+
+
+async def test_the_engine_gets_a_rebuilt_body_and_the_boot_token_only(tmp_path: Path) -> None:
+    async with stack(tmp_path) as s:
+        body = chat(user="someone", metadata={"a": "b"}, max_tokens=None, max_completion_tokens=3)
+        answer = await s.post(body, X_Baseload_Feature="search", X_Request_Id="mine")
+        assert answer.status == 200
+        assert answer.headers["x-request-id"].startswith("req-")
+        sent = s.replicas[0].engine.asked[0].body
+    assert sent == {"model": MODEL, "messages": USER, "max_tokens": 3}
+
+
+async def test_the_headers_tell_where_it_went_and_what_it_cost(tmp_path: Path) -> None:
+    async with stack(tmp_path) as s:
+        answer = await s.post(chat())
+        assert answer.headers["x-baseload-target"] == "local:r1"
+        assert answer.headers["x-baseload-reason"] == "local_fit"
+        assert answer.headers["x-baseload-model"] == MODEL
+        assert int(answer.headers["x-baseload-held-ms"]) < 1000
+        row = s.row()
+    assert float(answer.headers["x-baseload-cost-usd"]) * 1e9 == pytest.approx(row.cost_nano_usd)
+    assert answer.headers["x-request-id"] == row.request_id
+
+
+async def test_done_is_sent_only_after_the_bill_is_written(tmp_path: Path) -> None:
+    async with stack(tmp_path) as s:
+        answer = await s.post(chat(stream=True))
+        async for line in answer.content:
+            if line == b"data: [DONE]\n":
+                assert s.row().ending == "settle"
+                return
+        pytest.fail("the stream had no end")
+
+
+async def test_concurrent_requests_share_the_time_of_a_replica(tmp_path: Path) -> None:
+    async with stack(tmp_path, scripts=[Script(token_s=0.01)]) as s:
+        answers = await asyncio.gather(*(s.post(chat(max_tokens=10)) for _ in range(4)))
+        assert [answer.status for answer in answers] == [200] * 4
+        busy_ms = [int(json.loads(await a.read())["usage"]["completion_tokens"]) for a in answers]
+        assert busy_ms == [10] * 4
+        shares_ns = [int((row.derivation or "").split(" x ")[2].split()[0]) for row in s.rows()]
+    # Four at once for a bit over 0.1 s: each is billed near a quarter of it, not all of it.
+    assert 0.1e9 < sum(shares_ns) < 0.3e9
+    assert max(shares_ns) < 0.1e9
+
+
+async def test_two_replicas_both_work(tmp_path: Path) -> None:
+    async with stack(tmp_path, scripts=[Script(token_s=0.01)] * 2) as s:
+        await asyncio.gather(*(s.post(chat()) for _ in range(8)))
+        assert {row.target for row in s.rows()} == {"local:r1", "local:r2"}

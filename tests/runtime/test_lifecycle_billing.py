@@ -1,0 +1,183 @@
+"""Where a request is served and at which price: local, held, bought, refused; and the bill."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+import openai
+import pytest
+
+from models.prices import load_price_book
+from runtime.engine.script import Fault, Script
+from runtime.ledger.report import report
+from tests.runtime.parts import MODEL, Stack, chat, stack, until
+
+HANGS = Script(fault=Fault.HANG)
+
+
+async def _fill(s: Stack, requests: int = 1) -> list[asyncio.Task[aiohttp.ClientResponse]]:
+    before = s.asked
+    filling = [asyncio.ensure_future(s.post(chat("fill"))) for _ in range(requests)]
+    await until(lambda: s.asked == before + requests)
+    return filling
+
+
+async def _stop(filling: list[asyncio.Task[aiohttp.ClientResponse]]) -> None:
+    for each in filling:
+        each.cancel()
+    await asyncio.gather(*filling, return_exceptions=True)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_no_room_and_no_time_is_bought(tmp_path: Path, streamed: bool) -> None:
+    async with stack(tmp_path, scripts=[HANGS], sells=True, running_max=1) as s:
+        filling = await _fill(s)
+        body = chat("buy", stream=streamed, top_k=5)
+        answer = await s.post(body, X_Baseload_Latency_Budget_Ms="1")
+        assert answer.headers["x-baseload-target"] == "offer:stand-in/tiny-moe"
+        assert answer.headers["x-baseload-reason"] == "spill_latency"
+        await answer.read()
+        (asked,) = s.vendor.engine.asked
+        assert "top_k" not in asked.body  # a vendor gets what OpenAI's API knows
+        await _stop(filling)
+        await s.idle()
+        row = next(row for row in s.rows() if row.target.startswith("offer:"))
+    from datetime import date
+
+    price = load_price_book().price_at("stand-in", MODEL, date(2026, 6, 1))
+    assert price is not None
+    assert row.prompt_tokens == 1
+    assert row.cost_nano_usd == price.cost_nano(1, 0, 5)
+    assert row.derivation == f"price {price.price_id}"
+
+
+async def test_no_room_but_time_is_held_and_then_served_here(tmp_path: Path) -> None:
+    async with stack(tmp_path, scripts=[Script(token_s=0.03)], sells=True, running_max=1) as s:
+        filling = await _fill(s)
+        answer = await s.post(chat("hold"), X_Baseload_Latency_Budget_Ms="600000")
+        assert answer.headers["x-baseload-target"] == "local:r1"
+        assert answer.headers["x-baseload-reason"] == "held"
+        assert int(answer.headers["x-baseload-held-ms"]) > 10
+        assert (await filling[0]).status == 200
+        assert s.vendor.engine.asked.maxlen is not None
+        assert not s.vendor.engine.asked
+
+
+async def test_no_replica_at_all_is_bought(tmp_path: Path) -> None:
+    async with stack(tmp_path, scripts=[], sells=True) as s:
+        answer = await s.post(chat())
+        assert answer.headers["x-baseload-target"] == "offer:stand-in/tiny-moe"
+        assert answer.headers["x-baseload-reason"] == "spill_no_replica"
+
+
+async def test_nothing_to_serve_it_is_a_503_at_once(tmp_path: Path) -> None:
+    async with stack(tmp_path, scripts=[]) as s:
+        async with asyncio.timeout(0.5):
+            answer = await s.post(chat())
+        assert answer.status == 503
+        assert int(answer.headers["retry-after"]) >= 1
+        assert (await answer.json())["error"]["code"] == "no_ready_replica"
+        assert s.rows() == []
+
+
+async def test_the_bound_of_the_queue_is_a_429(tmp_path: Path) -> None:
+    bound = {"queue": {"requests_max": 1}}
+    async with stack(tmp_path, scripts=[HANGS], running_max=1, config=bound) as s:
+        filling = await _fill(s)
+        held = asyncio.ensure_future(s.post(chat("held")))
+        await until(lambda: s.in_books() == 2)
+        with pytest.raises(openai.RateLimitError) as caught:
+            await s.openai.chat.completions.create(
+                model=MODEL, messages=[{"role": "user", "content": "one too many"}]
+            )
+        assert int(caught.value.response.headers["retry-after"]) >= 1
+        assert "x-should-retry" not in caught.value.response.headers
+        assert s.asked == 1
+        assert len(s.rows()) == 1
+        await _stop([*filling, held])
+        await s.idle()
+
+
+async def test_a_wait_that_lasted_too_long_is_a_504(tmp_path: Path) -> None:
+    bound = {"queue": {"wait_ms_max": 150}}
+    async with stack(tmp_path, scripts=[HANGS], running_max=1, config=bound) as s:
+        filling = await _fill(s)
+        answer = await s.post(chat("late"))
+        assert answer.status == 504
+        assert answer.headers["x-should-retry"] == "false"
+        assert (await answer.json())["error"]["code"] == "queue_timeout"
+        assert s.asked == 1
+        await _stop(filling)
+        await s.idle()
+
+
+async def test_a_vendor_that_is_busy_leaves_the_retry_to_the_replica(tmp_path: Path) -> None:
+    busy = Script(fault=Fault.BUSY)
+    async with stack(
+        tmp_path, scripts=[Script(token_s=0.03)], vendor=busy, sells=True, running_max=1
+    ) as s:
+        filling = await _fill(s)
+        answer = await s.post(chat("buy"), X_Baseload_Latency_Budget_Ms="1")
+        assert answer.headers["x-baseload-target"] == "local:r1"
+        assert answer.headers["x-baseload-reason"] == "retry"
+        await asyncio.gather(*filling)
+        row = next(row for row in s.rows() if row.attempts == 2)
+        assert (row.outcome, row.target) == ("ok", "local:r1")
+
+
+async def test_several_choices_fit_a_context_one_by_one(tmp_path: Path) -> None:
+    async with stack(tmp_path) as s:
+        for fields in ({"n": 4, "max_tokens": 2_000}, {"n": 2, "max_tokens": None}):
+            answer = await s.post(chat("hi", **fields))
+            assert answer.status == 200, await answer.text()
+
+
+async def test_a_ledger_that_fails_stops_admission_before_any_work(tmp_path: Path) -> None:
+    async with stack(tmp_path, scripts=[Script()] * 2, sells=True) as s:
+        assert (await s.post(chat())).status == 200
+        s.gateway.ledger._writer._fail("the disk is full")
+        for streamed in (True, False):
+            answer = await s.post(chat(stream=streamed))
+            assert answer.status == 503
+            assert int(answer.headers["retry-after"]) >= 1
+            error = (await answer.json())["error"]
+            assert error["code"] == "ledger_unavailable"
+            assert "disk" not in error["message"]
+        assert s.asked == 1
+        assert s.in_books() == 0
+        assert not s.gateway.ready()
+
+
+async def test_an_end_that_cannot_be_billed_is_not_told(tmp_path: Path) -> None:
+    async with stack(tmp_path, scripts=[Script(token_s=0.05)]) as s:
+        answer = await s.post(chat(stream=True))
+        await answer.content.readany()
+        s.gateway.ledger._writer._fail("the disk is full")
+        rest = await answer.read()
+        assert b'"code":"ledger_unavailable"' in rest
+        assert b"[DONE]" not in rest
+        assert b'"finish_reason":"length"' not in rest
+
+
+async def test_the_sum_of_the_parts_is_the_report(tmp_path: Path) -> None:
+    async with stack(tmp_path, scripts=[Script(token_s=0.002)] * 2, sells=True, running_max=2) as s:
+        marks = ("", "[fault:die:2]", "[fault:server_error]", "[fault:reject]", "[fault:busy]")
+        asking = [
+            s.post(
+                chat(f"{marks[number % 5]} {number}", stream=number % 2 == 0),
+                X_Baseload_Latency_Budget_Ms="1" if number % 3 else "20000",
+                X_Baseload_Feature=f"f{number % 4}",
+            )
+            for number in range(60)
+        ]
+        for answer in await asyncio.gather(*asking):
+            assert answer.status in (200, 400, 502, 503, 504)
+            await answer.read()
+        await s.idle()
+        told = report(s.ledger)
+        assert told.total.requests == len(s.rows())
+        assert sum(line.cost_nano_usd for line in told.lines) == told.total.cost_nano_usd
+        assert {place.partition(":")[0] for place in told.by_target} == {"local", "offer"}
+        assert len(told.by_feature) == 4
