@@ -15,10 +15,10 @@ from ray.serve import Application
 
 from cluster.arguments import AppArgs, PoolArgs, StandInArgs
 from cluster.directory import Directory
-from cluster.engine import DRAIN_S_MAX, Engine, StandIn
+from cluster.engine import Engine, StandIn
 from cluster.ingress import IMPORT_PATH
 from cluster.scheduler import Scheduler, build_edge
-from cluster.state import state_folder
+from cluster.state import drain_s_max, state_folder
 from models.cards import load_cards
 from models.catalogue import load_catalogue
 from models.money import nano_usd_per_hour
@@ -36,7 +36,7 @@ TINY_MODEL = "tiny-moe"
 HEALTH: dict[str, Any] = {
     "health_check_period_s": 3,
     "health_check_timeout_s": 30,
-    "graceful_shutdown_timeout_s": DRAIN_S_MAX + 5,
+    "graceful_shutdown_timeout_s": drain_s_max() + 5,
 }
 DIRECTORY = serve.deployment(name="Directory", max_ongoing_requests=1000)(Directory)
 ENGINE = serve.deployment(name="Engine", max_ongoing_requests=1000, **HEALTH)(Engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -60,15 +61,18 @@ def serve(
     started_s = time.monotonic()
     with _signals():
         run = supervisor.start(profile, state, watch_parent=with_make)
+        drain = True
         try:
             supervisor.wait_ready(run, lambda line: note.print(f"  {line}"))
             _welcome(profile, state, time.monotonic() - started_s)
             supervisor.stay(run)
+        except supervisor.Orphaned:
+            drain = False
         except supervisor.Stopped:
             note.print("stopping: running requests may finish")
         finally:
             with _signals_ignored():
-                killed = supervisor.stop(run)
+                killed = supervisor.stop(run, drain=drain)
             note.print("stopped" + (f" ({killed} processes had to be killed)" if killed else ""))
 
 
@@ -123,7 +127,8 @@ def engines(
 
     Example: baseload engines --json
     """
-    from cluster.inspect import live_engines
+    os.environ.update(supervisor.ray_authentication(state_folder()))
+    from cluster.inspect import live_engines  # Ray reads the token when it is imported
 
     found = live_engines()
     if as_json:

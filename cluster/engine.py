@@ -16,12 +16,12 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 
 from cluster.leases import RENEW_S, Registration
+from cluster.state import drain_s_max
 from runtime.engine.health import HealthCheck
 from runtime.engine.private_server import PrivateServer
 from runtime.engine.settings import EngineSettings
 from runtime.engine.vllm_engine import VllmEngine, died
 
-DRAIN_S_MAX = 25.0
 DRAIN_POLL_S = 0.05
 EXIT_ENGINE_DEAD = 70  # EX_SOFTWARE
 
@@ -52,7 +52,7 @@ class _Engine:
 
     async def _drain(self) -> None:
         self._engine.app.draining = True
-        deadline_s = time.monotonic() + DRAIN_S_MAX
+        deadline_s = time.monotonic() + drain_s_max()
         while self._engine.app.in_flight and time.monotonic() < deadline_s:
             await asyncio.sleep(DRAIN_POLL_S)
         for task in self._tasks:

@@ -13,6 +13,7 @@ from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
 from cluster.leases import Registration
+from cluster.state import drain_s_max
 from models.prices import load_price_book
 from runtime.config import GatewayConfig, load_config
 from runtime.gateway import Endpoint, Gateway
@@ -23,7 +24,6 @@ from runtime.pools import Pool
 from runtime.telemetry import Telemetry
 from scheduler.replica import Replica
 
-DRAIN_S_MAX = 20.0
 DIRECTORY_RETRY_S = 0.5
 METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from the first port
 
@@ -106,7 +106,7 @@ class Scheduler:
     async def __del__(self) -> None:
         if self._gateway is not None:
             self._watching.cancel()
-            await self._gateway.close(DRAIN_S_MAX)
+            await self._gateway.close(drain_s_max())
         await asyncio.to_thread(self._telemetry.close)
 
 

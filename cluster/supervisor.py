@@ -29,11 +29,13 @@ import yaml
 from cluster import processes
 from cluster.haproxy import BINARY_ENV
 from cluster.profile import Profile
-from cluster.state import STATE_ENV
+from cluster.state import DRAIN_ENV, STATE_ENV
 from runtime.errors import ConfigError
+from runtime.http.auth import ensure_local_key
 
 START_S_MAX = 600.0
-STOP_S_MAX = 25.0
+STOP_S_MAX = 13.0  # nothing of a run is alive 15 s after Ctrl-C
+DRAIN_S = 5
 POLL_S = 0.25
 FREE_DISK_BYTES_MIN = 64 * 1024 * 1024
 LOG_TAIL_LINES = 15
@@ -44,6 +46,10 @@ Say = Callable[[str], None]
 
 class Stopped(Exception):
     """Ctrl-C, or a termination signal."""
+
+
+class Orphaned(Stopped):
+    """The `make` that started us was killed: nobody is left to wait for a drain."""
 
 
 @dataclass(frozen=True)
@@ -118,14 +124,23 @@ def environment(run_id: str, state: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
+        **ray_authentication(state),
         "RAY_worker_niceness": "0",  # an engine is not a background job
     }
     own = {processes.RUN_ENV: run_id, STATE_ENV: str(state)}
+    wanted[DRAIN_ENV] = str(DRAIN_S)
     return {name: value for name, value in wanted.items() if name not in os.environ} | own
 
 
 def _scratch(run_id: str) -> str:
     return f"/tmp/bl-{run_id[:8]}"  # noqa: S108 -- a socket path has 107 bytes, and Ray adds 70
+
+
+def ray_authentication(state: Path) -> dict[str, str]:
+    """Ray runs whatever its API is told to, so the API takes this state folder's token only."""
+    path = state / "ray-token"
+    ensure_local_key(path)
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
 
 
 def wait_ready(run: Run, say: Say) -> None:
@@ -160,16 +175,16 @@ def stay(run: Run) -> None:
         time.sleep(POLL_S)
 
 
-def stop(run: Run) -> int:
+def stop(run: Run, *, drain: bool) -> int:
     """Asks for a drained end, waits, and ends what is left. Returns how many had to be killed."""
     if run.child.poll() is None:
-        run.child.send_signal(signal.SIGINT)
+        run.child.send_signal(signal.SIGINT if drain else signal.SIGKILL)
         try:
             run.child.wait(STOP_S_MAX)
         except subprocess.TimeoutExpired:
             run.child.kill()
             run.child.wait()
-    killed = processes.end(run.run_id, grace_s=2.0)
+    killed = processes.end(run.run_id, grace_s=1.0 if drain else 0.0)
     shutil.rmtree(_scratch(run.run_id), ignore_errors=True)
     return killed
 
@@ -226,15 +241,12 @@ def _check_alive(run: Run) -> None:
             f"Ray Serve ended (exit {run.child.returncode}). The log, {run.log}, ends:\n"
             + _tail(run.log)
         )
-    if run.watch_parent and _parent_is_ending(run):
-        raise Stopped
-
-
-def _parent_is_ending(run: Run) -> bool:
-    """`make` was killed; or told to stop: it drops its SIGINT handler and waits for us."""
+    if not run.watch_parent:
+        return
     if os.getppid() != run.parent_pid:
-        return True
-    return run.parent_catches_sigint and not _catches_sigint(run.parent_pid)
+        raise Orphaned
+    if run.parent_catches_sigint and not _catches_sigint(run.parent_pid):
+        raise Stopped  # `make` was told to stop: it drops its handler and waits for us
 
 
 def _catches_sigint(pid: int) -> bool:

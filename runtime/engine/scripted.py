@@ -21,7 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from runtime.engine.load_meter import HEARTBEAT_S, LoadMeter
 from runtime.engine.private_app import PrivateApp
-from runtime.engine.script import ABSURD_REPORTS, Fault, Reports, Script
+from runtime.engine.script import ABSURD_REPORTS, ENDLESS_REPORT, Fault, Reports, Script
 from runtime.engine.scripted_answer import DONE, ScriptedAnswer, event
 from runtime.engine.settings import EngineFacts
 
@@ -177,13 +177,15 @@ class _Meter(LoadMeter):
         self._engine = engine
 
     async def subscribe(self, kv_tokens_max: int) -> AsyncIterator[bytes]:
-        if self._engine.script.reports is Reports.HONEST:
+        reports = self._engine.script.reports
+        if reports is Reports.HONEST:
             async for line in super().subscribe(kv_tokens_max):
                 yield line
         while True:
-            if self._engine.script.reports is Reports.ABSURD:
-                for line in ABSURD_REPORTS:
-                    yield line
+            if reports is Reports.ABSURD:
+                yield b"".join(ABSURD_REPORTS)
+            if reports is Reports.ENDLESS:
+                yield ENDLESS_REPORT
             await asyncio.sleep(HEARTBEAT_S)
 
 

@@ -29,7 +29,9 @@ CPU_ENVIRONMENT = {
 ENVIRONMENT = {
     LIFELINE_ENV: "1",
     "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_LOGGING_LEVEL": "WARNING",
+    # vLLM's own logging setup closes every handler that the process has, Serve's among them;
+    # Serve then takes the replica for broken when its controller comes back.
+    "VLLM_CONFIGURE_LOGGING": "0",
     "HF_HUB_OFFLINE": "1",  # a server does not fetch
     "TOKENIZERS_PARALLELISM": "false",
 }
