@@ -81,6 +81,11 @@ def parse(path: Path, document: Any) -> Profile:
         config = load_config(routing)
     except ConfigError as error:
         raise ConfigError(f"{path}: user_config: {error.message}") from None
+    if not checked.local_key and not config.tenants:
+        raise ConfigError(
+            f"{path} names no API key: add a tenant with a key_sha256 (`baseload key` makes a "
+            "pair) under user_config, or set local_key: true under args"
+        )
     return Profile(path, document, checked, config)
 
 

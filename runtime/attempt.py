@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from models.money import NanoUsd
 from runtime.errors import LedgerUnavailable
-from runtime.gateway import Gateway, LocalTarget, price_of
+from runtime.gateway import Gateway, price_of
 from runtime.job import Job
 from runtime.ledger.rows import Ending, Reserve, Settle
+from runtime.membership import LocalTarget
 from runtime.metering import share_cost_nano
 from runtime.providers import Account
 from runtime.upstream import Upstream

@@ -13,7 +13,6 @@ import logging
 import time
 from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import aiohttp
@@ -30,47 +29,24 @@ from runtime.errors import (
 )
 from runtime.estimate import Estimator
 from runtime.ledger.store import Ledger
-from runtime.load_report import read_report
-from runtime.metering import ShareClock
+from runtime.membership import Endpoint, LocalTarget, Membership
 from runtime.pools import Pool
 from runtime.providers import Account, open_accounts
 from runtime.telemetry import Telemetry
-from runtime.upstream import Upstream, new_session
+from runtime.upstream import new_session
 from runtime.watchdog import Stream, Watchdog
 from scheduler.arrival import Arrival
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reason, Reject
 from scheduler.machine import Scheduler
-from scheduler.replica import Replica
 
 TICK_S = 0.05
 SWEEP_S = 5.0
 OBSERVE_S = 1.0  # metrics are sampled; the tick is not paid for them
-REPORT_SILENCE_S_MAX = 5.0  # heartbeats come every 0.5 s
-RESUBSCRIBE_S = 0.2
 DRAIN_POLL_S = 0.05
 SETTLE_S_MAX = 3.0  # for requests that were cut off, to tell their clients and the ledger
 GC_ALLOCATIONS = 50_000  # between young collections; requests free themselves by count
 
 log = logging.getLogger("baseload.gateway")
-
-
-@dataclass(slots=True)
-class LocalTarget:
-    """A live replica: how to reach it, and the clock of its time."""
-
-    replica: Replica
-    upstream: Upstream
-    pool: Pool
-    clock: ShareClock
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A replica as the directory lists it."""
-
-    replica: Replica
-    base_url: str
-    token: str
 
 
 class Gateway:
@@ -90,7 +66,6 @@ class Gateway:
         self.telemetry = telemetry
         self.estimator = Estimator()
         self.draining = False
-        self.locals: dict[str, LocalTarget] = {}
         self.accounts: dict[str, Account] = {}
         self._prices = prices
         self._scheduler = Scheduler(config.settings(), ())
@@ -99,8 +74,7 @@ class Gateway:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._session: aiohttp.ClientSession | None = None
         self._underway = 0
-        self._was_up: set[str] = set()
-        self._followed: set[str] = set()
+        self._membership = Membership(self.pools, self._scheduler, self._apply)
 
     # -- life ---------------------------------------------------------------------------
 
@@ -134,6 +108,7 @@ class Gateway:
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self._membership.close()
         await self.session.close()
         self.ledger.close()
 
@@ -163,7 +138,8 @@ class Gateway:
             return False
         now = time.monotonic()
         return all(
-            model in self._was_up and self._scheduler.can_serve(model, now) for model in self.pools
+            model in self._membership.were_up and self._scheduler.can_serve(model, now)
+            for model in self.pools
         )
 
     def models(self) -> list[str]:
@@ -172,50 +148,14 @@ class Gateway:
             self.pools.keys() | {account.offer.model for account in self.accounts.values()}
         )
 
-    # -- membership ---------------------------------------------------------------------
+    @property
+    def locals(self) -> dict[str, LocalTarget]:
+        """The live replicas by their id."""
+        return self._membership.targets
 
     def set_replicas(self, endpoints: Iterable[Endpoint]) -> None:
-        """The directory's latest list: joins the new, drops the gone."""
-        listed = {endpoint.replica.replica_id: endpoint for endpoint in endpoints}
-        for replica_id in self._followed - listed.keys():
-            self._followed.discard(replica_id)
-            if task := self._tasks.get(replica_id):
-                task.cancel()
-        for replica_id in listed.keys() - self._followed:
-            endpoint = listed[replica_id]
-            if endpoint.replica.model in self.pools:
-                self._followed.add(replica_id)
-                self._spawn(replica_id, self._follow(endpoint))
-
-    async def _follow(self, endpoint: Endpoint) -> None:
-        """Member while its load stream is open, so a dead replica is noticed at once."""
-        replica = endpoint.replica
-        upstream = Upstream(self.session, endpoint.base_url, endpoint.token)
-        while True:
-            try:
-                async with await upstream.subscribe("/load", REPORT_SILENCE_S_MAX) as response:
-                    self._join(replica, upstream)
-                    async for line in response.content:
-                        if report := read_report(replica, line):
-                            self._apply(self._scheduler.on_load_report(report, _now()))
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # or an endless line
-                log.warning("replica %s: load stream lost (%s)", replica.replica_id, error)
-            finally:
-                self._leave(replica.replica_id)
-            await asyncio.sleep(RESUBSCRIBE_S)
-
-    def _join(self, replica: Replica, upstream: Upstream) -> None:
-        pool = self.pools[replica.model]
-        self.locals[replica.replica_id] = LocalTarget(replica, upstream, pool, ShareClock())
-        self._was_up.add(replica.model)
-        log.info("replica %s joined", replica.replica_id)
-        self._apply(self._scheduler.on_replica_joined(replica, _now()))
-
-    def _leave(self, replica_id: str) -> None:
-        # Its own streams still hold the target; they end by themselves, with an error frame.
-        if self.locals.pop(replica_id, None) is not None:
-            log.warning("replica %s left", replica_id)
-            self._apply(self._scheduler.on_replica_left(replica_id, _now()))
+        """The directory's latest list."""
+        self._membership.set(endpoints, self.session)
 
     # -- decisions ----------------------------------------------------------------------
 

@@ -40,11 +40,11 @@ async def serve(config: GatewayConfig, host: str, port: int, state: Path) -> Non
     edge.open(
         gateway, KeyRing({name: tenant.key_sha256 for name, tenant in config.tenants.items()})
     )
-    await server.start()
-    print(f"ready on http://{host}:{server.port}/v1", flush=True)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await server.start()
+    print(f"ready on http://{host}:{server.port}/v1", flush=True)
     await stop.wait()
     await gateway.close(DRAIN_S_MAX)
     await server.stop()

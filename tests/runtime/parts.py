@@ -19,12 +19,13 @@ from runtime.engine.private_server import PrivateServer
 from runtime.engine.script import Script
 from runtime.engine.scripted import ScriptedEngine
 from runtime.engine.settings import EngineFacts
-from runtime.gateway import Endpoint, Gateway
+from runtime.gateway import Gateway
 from runtime.http.app import Edge, create_app
 from runtime.http.auth import KeyRing, hash_key
 from runtime.ledger.audit import audit
 from runtime.ledger.report import RequestCost, report, requests
 from runtime.ledger.store import Ledger
+from runtime.membership import Endpoint
 from runtime.pools import Pool
 from runtime.telemetry import Telemetry
 from scheduler.replica import Replica

@@ -55,7 +55,7 @@ async def test_a_dead_replica_leaves_at_once_and_its_successor_is_joined(tmp_pat
         s.gateway.set_replicas([first.endpoint])
         await until(lambda: "a" in s.gateway.locals)
         for connection in list(first.server._server.server_state.connections):
-            connection.transport.abort()  # type: ignore[union-attr]
+            connection.transport.abort()
         await until(lambda: "a" not in s.gateway.locals, 1.0)
         await until(lambda: "a" in s.gateway.locals)
         assert (await s.post(chat())).status == 200
@@ -71,7 +71,18 @@ async def test_bad_load_reports_slow_a_replica_down_but_do_not_lose_it(
         assert [answer.status for answer in answers] == [200] * 12
         if reports is Reports.ABSURD:
             await until(lambda: refusals["load_report_unreadable"] >= unreadable + 4)
-            await until(lambda: "r1" in s.gateway.locals)
+        assert "r1" in s.gateway.locals
+
+
+async def test_a_load_stream_that_breaks_is_opened_again(tmp_path: Path) -> None:
+    async with stack(tmp_path) as s:
+        engine = s.replicas[0].engine
+        async with serving("odd", script=Script(reports=Reports.ENDLESS)) as odd:
+            s.gateway.set_replicas([s.replicas[0].endpoint, odd.endpoint])
+            await until(lambda: "odd" in s.gateway.locals)
+            await until(lambda: "odd" not in s.gateway.locals)
+            odd.engine.script = engine.script
+            await until(lambda: "odd" in s.gateway.locals)
             assert (await s.post(chat())).status == 200
 
 
@@ -97,7 +108,7 @@ async def test_an_offer_that_goes_while_it_is_used_is_paid_at_its_price(tmp_path
         row = s.row()
         assert row.target == "offer:stand-in/tiny-moe"
         assert row.cost_nano_usd > 0
-        assert (await s.post(chat())).status == 404  # nobody serves the model any more
+        assert (await s.post(chat())).status == 503  # nobody serves the model any more
 
 
 async def test_draining_lets_the_running_finish_and_refuses_the_new(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from pathlib import Path
 
 import aiohttp
@@ -44,8 +45,6 @@ async def test_no_room_and_no_time_is_bought(tmp_path: Path, streamed: bool) -> 
         await _stop(filling)
         await s.idle()
         row = next(row for row in s.rows() if row.target.startswith("offer:"))
-    from datetime import date
-
     price = load_price_book().price_at("stand-in", MODEL, date(2026, 6, 1))
     assert price is not None
     assert row.prompt_tokens == 1
@@ -162,12 +161,13 @@ async def test_an_end_that_cannot_be_billed_is_not_told(tmp_path: Path) -> None:
 
 
 async def test_the_sum_of_the_parts_is_the_report(tmp_path: Path) -> None:
-    async with stack(tmp_path, scripts=[Script(token_s=0.002)] * 2, sells=True, running_max=2) as s:
+    scripts, bound = [Script(token_s=0.002)] * 2, {"queue": {"wait_ms_max": 1000}}
+    async with stack(tmp_path, scripts=scripts, sells=True, running_max=2, config=bound) as s:
         marks = ("", "[fault:die:2]", "[fault:server_error]", "[fault:reject]", "[fault:busy]")
         asking = [
             s.post(
                 chat(f"{marks[number % 5]} {number}", stream=number % 2 == 0),
-                X_Baseload_Latency_Budget_Ms="1" if number % 3 else "20000",
+                X_Baseload_Latency_Budget_Ms="1" if number % 3 else "900",
                 X_Baseload_Feature=f"f{number % 4}",
             )
             for number in range(60)

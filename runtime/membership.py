@@ -1,0 +1,117 @@
+"""Which replicas are there: those that the directory lists and whose load stream is open.
+
+A dead replica is noticed by its stream, at once; the directory only says where to look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp.http_exceptions import LineTooLong
+
+from runtime.load_report import read_report
+from runtime.metering import ShareClock
+from runtime.pools import Pool
+from runtime.upstream import Upstream
+from scheduler.decision import Action
+from scheduler.machine import Scheduler
+from scheduler.replica import Replica
+
+REPORT_SILENCE_S_MAX = 5.0  # heartbeats come every 0.5 s
+RESUBSCRIBE_S = 0.2
+
+log = logging.getLogger("baseload.membership")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A replica as the directory lists it."""
+
+    replica: Replica
+    base_url: str
+    token: str
+
+
+@dataclass(slots=True)
+class LocalTarget:
+    """A live replica: how to reach it, and the clock of its time."""
+
+    replica: Replica
+    upstream: Upstream
+    pool: Pool
+    clock: ShareClock
+
+
+class Membership:
+    """Tells the scheduler who joins, leaves and reports; hands on what it answers."""
+
+    def __init__(
+        self,
+        pools: Mapping[str, Pool],
+        scheduler: Scheduler,
+        apply: Callable[[list[Action]], None],
+    ) -> None:
+        self.targets: dict[str, LocalTarget] = {}
+        self.were_up: set[str] = set()  # models that had a replica at any time
+        self._pools = pools
+        self._scheduler = scheduler
+        self._apply = apply
+        self._followers: dict[str, asyncio.Task[None]] = {}
+
+    def set(self, endpoints: Iterable[Endpoint], session: aiohttp.ClientSession) -> None:
+        """The latest list: follows the new, drops the gone."""
+        listed = {endpoint.replica.replica_id: endpoint for endpoint in endpoints}
+        for replica_id in self._followers.keys() - listed.keys():
+            self._followers.pop(replica_id).cancel()
+        for replica_id in listed.keys() - self._followers.keys():
+            endpoint = listed[replica_id]
+            if endpoint.replica.model in self._pools:
+                self._followers[replica_id] = asyncio.get_running_loop().create_task(
+                    self._follow(endpoint, session), name=f"follow {replica_id}"
+                )
+                self._followers[replica_id].add_done_callback(_ended)
+
+    async def close(self) -> None:
+        followers = list(self._followers.values())
+        for follower in followers:
+            follower.cancel()
+        await asyncio.gather(*followers, return_exceptions=True)
+
+    async def _follow(self, endpoint: Endpoint, session: aiohttp.ClientSession) -> None:
+        replica = endpoint.replica
+        upstream = Upstream(session, endpoint.base_url, endpoint.token)
+        while True:
+            try:
+                async with await upstream.subscribe("/load", REPORT_SILENCE_S_MAX) as response:
+                    self._join(replica, upstream)
+                    async for line in response.content:
+                        if report := read_report(replica, line):
+                            self._apply(self._scheduler.on_load_report(report, time.monotonic()))
+            except (aiohttp.ClientError, TimeoutError, LineTooLong) as error:
+                log.warning("replica %s: load stream lost (%s)", replica.replica_id, error)
+            finally:
+                self._leave(replica.replica_id)
+            await asyncio.sleep(RESUBSCRIBE_S)
+
+    def _join(self, replica: Replica, upstream: Upstream) -> None:
+        pool = self._pools[replica.model]
+        self.targets[replica.replica_id] = LocalTarget(replica, upstream, pool, ShareClock())
+        self.were_up.add(replica.model)
+        log.info("replica %s joined", replica.replica_id)
+        self._apply(self._scheduler.on_replica_joined(replica, time.monotonic()))
+
+    def _leave(self, replica_id: str) -> None:
+        # Its own streams still hold the target; they end by themselves, with an error frame.
+        if self.targets.pop(replica_id, None) is not None:
+            log.warning("replica %s left", replica_id)
+            self._apply(self._scheduler.on_replica_left(replica_id, time.monotonic()))
+
+
+def _ended(follower: asyncio.Task[None]) -> None:
+    if not follower.cancelled() and (error := follower.exception()) is not None:
+        log.critical("%s ended", follower.get_name(), exc_info=error)

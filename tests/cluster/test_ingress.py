@@ -1,0 +1,72 @@
+"""One request id, which is ours, and no switches of Serve in a caller's hands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+
+from cluster.ingress import IMPORT_PATH, SERVE_SWITCHES, OneRequestId, middlewares
+
+Headers = list[tuple[bytes, bytes]]
+
+
+async def _pass(request: Headers, response: Headers) -> tuple[Headers, Headers]:
+    """The request's headers as the app sees them, and the response's as the client does."""
+    seen: Headers = []
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.extend(scope["headers"])
+        await send({"type": "http.response.start", "status": 200, "headers": response})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "headers": request}
+    await OneRequestId(app)(scope, _never, send)
+    assert scope["headers"] == request
+    assert sent[1] == {"type": "http.response.body", "body": b"x"}
+    return seen, sent[0]["headers"]
+
+
+async def _never() -> Message:
+    raise AssertionError
+
+
+async def test_a_callers_switches_are_dropped() -> None:
+    request = [(name, b"1") for name in SERVE_SWITCHES]
+    seen, _ = await _pass([*request, (b"authorization", b"k")], [])
+    assert seen == [(b"authorization", b"k")]
+
+
+async def test_the_first_request_id_is_the_only_one() -> None:
+    response = [
+        (b"x-request-id", b"ours"),
+        (b"set-cookie", b"a"),
+        (b"X-Request-ID", b"serve's"),
+        (b"set-cookie", b"b"),
+    ]
+    _, told = await _pass([], response)
+    assert told == [(b"x-request-id", b"ours"), (b"set-cookie", b"a"), (b"set-cookie", b"b")]
+
+
+async def test_what_is_not_http_passes_untouched() -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+
+    async def send(message: Message) -> None:
+        raise AssertionError
+
+    scope = {"type": "lifespan"}
+    await OneRequestId(app)(scope, _never, send)
+    assert seen[0] is scope
+
+
+def test_serve_finds_it_by_its_name() -> None:
+    module, name = IMPORT_PATH.rsplit(".", 1)
+    assert (module, name) == (middlewares.__module__, middlewares.__name__)
+    assert [each.cls for each in middlewares()] == [OneRequestId]

@@ -1,0 +1,96 @@
+"""Load reports: raw values, running averages, and nobody misses the last change."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from runtime.engine.load_meter import HEARTBEAT_S, REPORT_INTERVAL_S, LoadMeter
+
+
+def _busy(meter: LoadMeter, running: int = 1) -> None:
+    meter.on_state(running=running, waiting=0, kv_usage=0.25, hit_tokens=3)
+
+
+def test_a_report_holds_the_latest_values() -> None:
+    meter = LoadMeter()
+    meter.waiting_prefill_tokens = lambda: 77
+    meter.on_state(running=2, waiting=1, kv_usage=0.5, hit_tokens=10)
+    meter.on_step(1.0, prompt_tokens=100, output_tokens=0, preempted=1)
+    assert meter.report(1000) == {
+        "running": 2,
+        "waiting": 1,
+        "kv_tokens_used": 500,
+        "waiting_prefill_tokens": 77,
+        "prefill_tok_s": None,
+        "decode_step_s": None,
+        "preemptions": 1,
+        "prefix_hit_tokens": 10,
+    }
+
+
+def test_rates_are_running_averages_of_steps() -> None:
+    meter = LoadMeter()
+    _busy(meter)
+    meter.on_step(1.0, prompt_tokens=100, output_tokens=0, preempted=0)
+    meter.on_step(1.5, prompt_tokens=100, output_tokens=1, preempted=0)
+    assert meter.prefill_tok_s == pytest.approx(200)
+    meter.on_step(1.6, prompt_tokens=0, output_tokens=1, preempted=0)
+    assert meter.decode_step_s == pytest.approx(0.1)
+    meter.on_step(1.8, prompt_tokens=0, output_tokens=1, preempted=0)
+    assert meter.decode_step_s == pytest.approx(0.1 + 0.1 * (0.2 - 0.1))
+
+
+def test_idleness_is_not_a_slow_step() -> None:
+    meter = LoadMeter()
+    _busy(meter)
+    meter.on_step(1.0, prompt_tokens=0, output_tokens=1, preempted=0)
+    _busy(meter, running=0)
+    meter.on_step(1.1, prompt_tokens=0, output_tokens=1, preempted=0)
+    seen = meter.decode_step_s
+    _busy(meter)
+    meter.on_step(90.0, prompt_tokens=0, output_tokens=1, preempted=0)
+    assert meter.decode_step_s == seen
+
+
+def test_two_steps_at_one_moment_are_no_rate() -> None:
+    meter = LoadMeter()
+    _busy(meter)
+    meter.on_step(1.0, prompt_tokens=5, output_tokens=0, preempted=0)
+    meter.on_step(1.0, prompt_tokens=5, output_tokens=0, preempted=0)
+    assert meter.prefill_tok_s is None
+
+
+async def _running(reports: AsyncIterator[bytes]) -> int:
+    line = await anext(reports)
+    assert line.endswith(b"\n")
+    return int(json.loads(line)["running"])
+
+
+async def test_a_change_during_the_pause_is_told_right_after_it() -> None:
+    meter = LoadMeter()
+    reports = [meter.subscribe(10) for _ in range(3)]
+    assert [await _running(each) for each in reports] == [0, 0, 0]
+    waiting = [asyncio.ensure_future(_running(each)) for each in reports]
+    await asyncio.sleep(REPORT_INTERVAL_S / 2)
+    begun_s = time.monotonic()
+    _busy(meter, running=4)
+    meter.on_step(1.0, prompt_tokens=0, output_tokens=1, preempted=0)
+    assert await asyncio.gather(*waiting) == [4, 4, 4]
+    assert time.monotonic() - begun_s < HEARTBEAT_S / 2
+
+
+async def test_reports_keep_a_distance_and_a_heartbeat() -> None:
+    meter = LoadMeter()
+    reports = meter.subscribe(10)
+    await _running(reports)
+    begun_s = time.monotonic()
+    _busy(meter)
+    await _running(reports)
+    assert time.monotonic() - begun_s >= REPORT_INTERVAL_S * 0.9
+    await _running(reports)
+    assert HEARTBEAT_S <= time.monotonic() - begun_s < HEARTBEAT_S + 1

@@ -1,0 +1,65 @@
+"""Shares of a replica's time."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.metering import HOUR_NS, ShareClock, share_cost_nano
+
+STEPS = st.lists(st.tuples(st.integers(0, 10**9), st.booleans(), st.integers(0, 9)), max_size=60)
+
+
+@given(STEPS)
+def test_shares_add_up_to_the_busy_time_and_never_to_more(
+    steps: list[tuple[int, bool, int]],
+) -> None:
+    clock, now, busy_ns, total_ns, most = ShareClock(), 5, 0, 0, 0
+    running: list[tuple[int, int]] = []  # mark, start
+    for elapsed_ns, starts, which in [*steps, *[(7, False, 0)] * 60]:
+        now += elapsed_ns
+        busy_ns += elapsed_ns if running else 0
+        if starts:
+            running.append((clock.start(now), now))
+            most = max(most, len(running))
+        elif running:
+            mark, since = running.pop(which % len(running))
+            share_ns = clock.stop(mark, now)
+            assert 0 <= share_ns <= now - since + most
+            total_ns += share_ns
+    assert busy_ns - max(1, most) < total_ns <= busy_ns
+
+
+@given(st.integers(1, 50), st.integers(0, 10**12))
+def test_equal_requests_have_equal_shares(requests: int, elapsed_ns: int) -> None:
+    clock = ShareClock()
+    marks = [clock.start(3) for _ in range(requests)]
+    shares = [clock.stop(mark, 3 + elapsed_ns) for mark in marks]
+    equal_ns = elapsed_ns // requests
+    assert equal_ns <= min(shares) <= max(shares) < equal_ns + requests
+
+
+def test_a_clock_that_goes_back_gives_no_time_twice() -> None:
+    clock = ShareClock()
+    mark = clock.start(100)
+    other = clock.start(50)
+    assert clock.stop(other, 90) == 0
+    assert clock.stop(mark, 130) == 30
+
+
+def test_idle_time_belongs_to_nobody() -> None:
+    clock = ShareClock()
+    assert clock.stop(clock.start(1_000), 1_010) == 10
+    assert clock.stop(clock.start(9_000), 9_001) == 1
+
+
+@given(st.integers(0, 10**15), st.integers(0, 10**12), st.integers(1, 8))
+def test_the_cost_is_exact_and_rounded_up_once(share_ns: int, hour_nano: int, cards: int) -> None:
+    exact = Fraction(share_ns * hour_nano * cards, HOUR_NS)
+    assert 0 <= share_cost_nano(share_ns, hour_nano, cards) - exact < 1
+
+
+def test_an_hour_alone_costs_an_hour() -> None:
+    assert share_cost_nano(HOUR_NS, 2_500_000_000, 4) == 10_000_000_000

