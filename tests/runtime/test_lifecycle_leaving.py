@@ -132,3 +132,18 @@ async def test_a_client_that_leaves_while_it_sends_its_body(
         assert s.asked == 0
         assert "Traceback" not in caplog.text
         assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_leaving_stalling_and_draining_at_once_end_a_row_once(tmp_path: Path) -> None:
+    script = Script(fault=Fault.HANG, after_tokens=2)
+    limits = {"stream": {"inter_token_ms_max": 150}}
+    async with stack(tmp_path, scripts=[script], config=limits) as s:
+        answers = [await s.post(chat(stream=True)) for _ in range(6)]
+        await asyncio.sleep(0.14)
+        closing = asyncio.ensure_future(s.gateway.close(drain_s_max=0.0))
+        for answer in answers[::2]:
+            answer.close()
+        await closing
+        rows = s.rows()
+        assert [(row.ending, row.attempts) for row in rows] == [("settle", 1)] * 6
+        assert s.in_books() == 0

@@ -1,0 +1,137 @@
+"""The command line: examples, one line per refusal, one JSON document per --json."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cluster.cli import LOCAL_PROFILE, app, main
+from cluster.state import STATE_ENV
+from runtime.http.auth import KeyRing
+from tests.runtime.ledger.samples import opened, reserve, settle
+
+RUNNER = CliRunner()
+
+
+def _commands() -> Iterator[list[str]]:
+    root = typer.main.get_command(app)
+    names = ["serve", "check", "key", "engines"]
+    assert set(names) < set(root.commands)  # type: ignore[attr-defined]
+    for name in root.commands:  # type: ignore[attr-defined]
+        inner = getattr(root.commands[name], "commands", None)  # type: ignore[attr-defined]
+        yield from [[name, each] for each in inner] if inner else [[name]]
+
+
+class Baseload:
+    """The console script in this process, with a state folder of its own."""
+
+    def __init__(
+        self, state: Path, patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]
+    ) -> None:
+        patch.setenv(STATE_ENV, str(state))
+        self._patch = patch
+        self._capture = capture
+
+    def refused(self, *arguments: str) -> str:
+        """The one line on stderr of a command that must be refused."""
+        self._patch.setattr(sys, "argv", ["baseload", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = self._capture.readouterr()
+        assert (ended.value.code, told.out) == (2, "")
+        assert told.err.startswith("baseload: ")
+        assert len(told.err.splitlines()) == 1
+        return told.err
+
+
+@pytest.fixture
+def baseload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Baseload:
+    return Baseload(tmp_path / "state", monkeypatch, capsys)
+
+
+@pytest.mark.parametrize("command", list(_commands()), ids=" ".join)
+def test_every_command_has_an_example(command: list[str]) -> None:
+    shown = RUNNER.invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    assert f"Example: baseload {' '.join(command)}" in shown.output
+
+
+def test_check_the_local_profile() -> None:
+    shown = RUNNER.invoke(app, ["check"])
+    assert shown.exit_code == 0
+    assert "valid. Pools: 2 x tiny-moe. Providers: stand-in." in shown.output.replace("\n", " ")
+    told = json.loads(RUNNER.invoke(app, ["check", str(LOCAL_PROFILE), "--json"]).stdout)
+    assert told["port"] == 8000
+    assert told["args"]["pools"][0]["replicas"] == 2
+    assert told["user_config"]["providers"]["stand-in"]["key_env"] == "BASELOAD_STAND_IN_KEY"
+
+
+def test_a_key_and_its_hash_belong_together() -> None:
+    told = json.loads(RUNNER.invoke(app, ["key", "--json"]).stdout)
+    assert KeyRing({"a": [told["key_sha256"]]}).tenant_of(f"Bearer {told['key']}") == "a"
+    assert json.loads(RUNNER.invoke(app, ["key", "--json"]).stdout) != told
+    assert "key_sha256" in RUNNER.invoke(app, ["key"]).stdout
+
+
+@pytest.mark.parametrize("command", ["report", "requests", "audit"])
+def test_an_empty_folder_has_no_ledger(tmp_path: Path, baseload: Baseload, command: str) -> None:
+    told = baseload.refused("ledger", command, "--json")
+    assert str(tmp_path / "state" / "ledger.db") in told
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_file_that_is_no_ledger(tmp_path: Path, baseload: Baseload) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database" * 100)
+    assert str(path) in baseload.refused("ledger", "audit", "--ledger", str(path))
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_config_that_cannot_be_used(tmp_path: Path, baseload: Baseload, command: str) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("applications: [")
+    assert "is not valid YAML" in baseload.refused(command, str(bad))
+
+
+def test_serve_on_a_port_in_use_starts_nothing(tmp_path: Path, baseload: Baseload) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        told = baseload.refused("serve", "--port", str(port))
+    assert f"port {port} on 127.0.0.1 is in use" in told
+    assert not (tmp_path / "state").exists()
+
+
+async def _fill(path: Path) -> None:
+    with opened(path) as ledger:
+        await ledger.reserve(reserve("a"))
+        await ledger.settle(settle("a"))
+        await ledger.reserve(reserve("b", tenant="other"))
+        await ledger.settle(settle("b", cost_nano_usd=1))
+
+
+def test_the_books_of_a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(STATE_ENV, str(tmp_path))
+    asyncio.run(_fill(tmp_path / "ledger.db"))
+    told = json.loads(RUNNER.invoke(app, ["ledger", "report", "--json"]).stdout)
+    assert told["total"]["requests"] == 2
+    rows = json.loads(RUNNER.invoke(app, ["ledger", "requests", "--json"]).stdout)
+    assert sum(row["cost_nano_usd"] for row in rows) == told["total"]["cost_nano_usd"] == 1_235
+    mine = RUNNER.invoke(app, ["ledger", "requests", "--json", "--tenant", "other"])
+    assert [row["request_id"] for row in json.loads(mine.stdout)] == ["b"]
+    audited = RUNNER.invoke(app, ["ledger", "audit", "--json"])
+    assert audited.exit_code == 0
+    assert json.loads(audited.stdout)["ok"] is True
+    for command in ("report", "requests", "audit"):
+        assert RUNNER.invoke(app, ["ledger", command]).exit_code == 0

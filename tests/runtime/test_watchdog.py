@@ -1,0 +1,53 @@
+"""Stalls and progress, seen from outside."""
+
+from __future__ import annotations
+
+from runtime.config import StreamConfig
+from runtime.watchdog import Watchdog
+
+LIMITS = StreamConfig(first_token_ms_max=1_000, inter_token_ms_max=100)
+
+
+class _Answer:
+    def __init__(self) -> None:
+        self.tokens_out = 0
+        self.stalls = 0
+
+    def stall(self) -> None:
+        self.stalls += 1
+
+
+def test_the_first_token_has_more_time_than_the_others() -> None:
+    dog, answer = Watchdog(), _Answer()
+    progress: list[tuple[str, int, float]] = []
+
+    def look(now: float) -> int:
+        dog.look(LIMITS, lambda *told: progress.append(told), now)
+        return answer.stalls
+
+    dog.watch("r", answer, 0.0)
+    assert [look(0.0), look(0.5), look(1.0)] == [0, 0, 0]
+    answer.tokens_out = 1
+    assert [look(1.05), look(1.15)] == [0, 0]
+    answer.tokens_out = 5
+    assert [look(1.2), look(1.29)] == [0, 0]
+    assert look(1.31) == 1
+    assert progress == [("r", 0, 0.0), ("r", 1, 1.05), ("r", 5, 1.2)]
+
+
+def test_who_is_not_watched_cannot_stall() -> None:
+    dog, answer = Watchdog(), _Answer()
+    dog.watch("r", answer, 0.0)
+    dog.unwatch("r")
+    dog.unwatch("never")
+    dog.look(LIMITS, lambda *told: None, 99.0)
+    dog.stall_all()
+    assert answer.stalls == 0
+
+
+def test_all_can_be_stalled_at_once() -> None:
+    dog, answers = Watchdog(), [_Answer(), _Answer()]
+    for number, answer in enumerate(answers):
+        dog.watch(str(number), answer, 0.0)
+    dog.stall_all()
+    assert [answer.stalls for answer in answers] == [1, 1]
