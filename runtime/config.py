@@ -66,7 +66,7 @@ class StreamConfig(_Part):
     """Time limits of a request that was dispatched."""
 
     connect_ms_max: int = Field(default=2_000, ge=1)
-    first_token_ms_max: int = Field(default=300_000, ge=1)
+    first_token_ms_max: int = Field(default=600_000, ge=1)  # or a whole answer
     inter_token_ms_max: int = Field(default=30_000, ge=1)
     answer_ms_max: int = Field(default=3_600_000, ge=1)
 

@@ -76,6 +76,10 @@ class _Passage:
     def tokens_out(self) -> int:
         return self._scanner.frames
 
+    @property
+    def is_whole(self) -> bool:
+        return not self._job.streaming
+
     def stall(self) -> None:
         """Ends whatever is waited for: the target's next bytes, or a client that reads none."""
         if self._patience is not None and not self._stalled:

@@ -11,12 +11,19 @@ from typing import Protocol
 
 from runtime.config import StreamConfig
 
+PREFILL_S = 0.25  # after this an answer in one piece is presumed to be past its prompt
+
 
 class Stream(Protocol):
     """An answer under way."""
 
     @property
     def tokens_out(self) -> int: ...
+
+    @property
+    def is_whole(self) -> bool:
+        """It comes in one piece: its tokens cannot be seen before its end."""
+        ...
 
     def stall(self) -> None: ...
 
@@ -26,6 +33,7 @@ class _Watch:
     stream: Stream
     tokens: int
     since_s: float
+    presumed_started: bool = False
 
 
 class Watchdog:
@@ -47,8 +55,13 @@ class Watchdog:
                 watch.tokens, watch.since_s = tokens, now
                 on_progress(request_id, tokens, now)
                 continue
+            silence_s = now - watch.since_s
+            if watch.stream.is_whole and not watch.presumed_started and silence_s > PREFILL_S:
+                # Else its prompt would count as waiting, and keep others out, to its very end.
+                watch.presumed_started = True
+                on_progress(request_id, 1, now)
             silence_ms_max = limits.inter_token_ms_max if tokens else limits.first_token_ms_max
-            if (now - watch.since_s) * 1000 > silence_ms_max:
+            if silence_s * 1000 > silence_ms_max:
                 watch.stream.stall()
 
     def stall_all(self) -> None:

@@ -11,6 +11,7 @@ LIMITS = StreamConfig(first_token_ms_max=1_000, inter_token_ms_max=100)
 class _Answer:
     def __init__(self) -> None:
         self.tokens_out = 0
+        self.is_whole = False
         self.stalls = 0
 
     def stall(self) -> None:
@@ -51,3 +52,15 @@ def test_all_can_be_stalled_at_once() -> None:
         dog.watch(str(number), answer, 0.0)
     dog.stall_all()
     assert [answer.stalls for answer in answers] == [1, 1]
+
+
+def test_an_answer_in_one_piece_is_presumed_to_have_started() -> None:
+    dog, answer = Watchdog(), _Answer()
+    answer.is_whole = True
+    progress: list[tuple[str, int, float]] = []
+    dog.watch("r", answer, 0.0)
+    for now in (0.0, 0.2, 0.3, 0.5):
+        dog.look(LIMITS, lambda *told: progress.append(told), now)
+    assert progress == [("r", 0, 0.0), ("r", 1, 0.3)]
+    dog.look(LIMITS, lambda *told: progress.append(told), 1.1)
+    assert answer.stalls == 1  # its silence counts from the start all the same
