@@ -56,7 +56,10 @@ def build(args: dict[str, Any]) -> Application:
     state = state_folder()
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory = DIRECTORY.options(ray_actor_options={"num_cpus": 0}).bind()
-    engines = [_engines(pool, wanted, state, directory) for pool in wanted.pools]
+    pools = [
+        (pool, _settings(pool.model, pool.checkpoint, pool.engine, state)) for pool in wanted.pools
+    ]
+    engines = [_engines(pool, settings, wanted, directory) for pool, settings in pools]
     scheduler_env = {
         # One event loop in the Scheduler's process: chunks do not cross threads.
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
@@ -71,7 +74,7 @@ def build(args: dict[str, Any]) -> Application:
         local_keys[LOCAL_TENANT] = [hash_key(ensure_local_key(state / "api-key"))]
     options = {"num_cpus": 0, "runtime_env": {"env_vars": scheduler_env}}
     return SCHEDULER.options(num_replicas=wanted.schedulers, ray_actor_options=options).bind(
-        [_pool(pool, state) for pool in wanted.pools],
+        [_pool(pool, settings) for pool, settings in pools],
         state / "ledger.db",
         local_keys,
         directory,
@@ -79,8 +82,9 @@ def build(args: dict[str, Any]) -> Application:
     )
 
 
-def _engines(pool: PoolArgs, args: AppArgs, state: Path, directory: Application) -> Application:
-    settings = _settings(pool.model, pool.checkpoint, pool.engine, state)
+def _engines(
+    pool: PoolArgs, settings: EngineSettings, args: AppArgs, directory: Application
+) -> Application:
     actor: dict[str, Any] = {"num_cpus": 0}
     if pool.card != "cpu":
         actor = {"num_cpus": 1, "num_gpus": settings.tensor_parallel}
@@ -119,8 +123,7 @@ def _tiny_checkpoint(model: str, state: Path) -> Path:
     return ensure_tiny_moe(state / TINY_MODEL)
 
 
-def _pool(args: PoolArgs, state: Path) -> Pool:
-    settings = _settings(args.model, args.checkpoint, args.engine, state)
+def _pool(args: PoolArgs, settings: EngineSettings) -> Pool:
     tokenizer = settings.checkpoint / "tokenizer.json"
     return Pool(
         model=args.model,

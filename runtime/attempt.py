@@ -21,8 +21,6 @@ from runtime.providers import Account
 from runtime.upstream import Upstream
 from scheduler.decision import Buy, Dispatch, Outcome
 
-ROUTE_TASK_DEFAULT = ""
-
 log = logging.getLogger("baseload.attempt")
 
 
@@ -172,7 +170,7 @@ class Attempt:
             at_ms=_unix_ms(),
             tenant=job.tenant,
             feature=job.tags.feature or "",
-            task=job.tags.task or ROUTE_TASK_DEFAULT,
+            task=job.tags.task or "",
             model=job.model,
             target=self.decision.target,
             reason=self.decision.reason.value,

@@ -11,7 +11,7 @@ import aiohttp
 import psutil
 import pytest
 
-from tests.stack.running import Stack, assert_nothing_left, is_engine, running
+from tests.stack.running import Stack, assert_nothing_left, is_engine, left_of, running
 
 ANSWER_TOKENS = 3900
 RESTART_S_MAX = 120.0
@@ -20,6 +20,13 @@ RESTART_S_MAX = 120.0
 def parent_line(process: psutil.Process) -> str:
     parent = process.parent()
     return " ".join(parent.cmdline()) if parent else ""
+
+
+def assert_all_there(run_id: str) -> None:
+    """Else "nothing is left" would hold for a search that finds nothing."""
+    found = " ".join(left_of(run_id))
+    assert "VLLM" in found
+    assert "haproxy" in found
 
 
 async def long_answer(
@@ -108,6 +115,7 @@ def test_the_controller_dies_and_serving_goes_on(stack: Stack) -> None:
 
 def test_the_raylet_dies(stack: Stack) -> None:
     run_id = stack.run_id
+    assert_all_there(run_id)
     stack.named("raylet/raylet").kill()
     assert_nothing_left(run_id)
     assert stack.process.wait(30) == 2
@@ -116,6 +124,7 @@ def test_the_raylet_dies(stack: Stack) -> None:
 def test_kill_of_the_serve_process(tmp_path_factory: pytest.TempPathFactory) -> None:
     with running(tmp_path_factory.mktemp("killed") / "state") as stack:
         run_id = stack.run_id
+        assert_all_there(run_id)
         os.kill(stack.process.pid, signal.SIGKILL)
         assert_nothing_left(run_id)
 
@@ -123,6 +132,7 @@ def test_kill_of_the_serve_process(tmp_path_factory: pytest.TempPathFactory) -> 
 def test_ctrl_c(tmp_path_factory: pytest.TempPathFactory) -> None:
     with running(tmp_path_factory.mktemp("ctrl-c") / "state") as stack:
         run_id = stack.run_id
+        assert_all_there(run_id)
         os.kill(stack.process.pid, signal.SIGINT)
         assert stack.process.wait(40) == 0
         assert_nothing_left(run_id)
