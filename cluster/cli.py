@@ -17,6 +17,7 @@ from rich.console import Console
 
 from cluster import supervisor
 from cluster.cli_ledger import ledger_app
+from cluster.cli_simulate import simulate
 from cluster.profile import Profile, load
 from cluster.state import state_folder
 from runtime.errors import BaseloadError
@@ -27,6 +28,7 @@ EXIT_REFUSED = 2
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(ledger_app, name="ledger")
+app.command()(simulate)
 note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 

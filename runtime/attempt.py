@@ -115,9 +115,9 @@ class Attempt:
         self._ended = True
         if self._mark is not None and isinstance(self.target, LocalTarget):
             self._share_ns = self.target.clock.stop(self._mark, time.monotonic_ns())
-        self._gateway.finish(self.job.request_id, outcome)
         cost, derivation = (0, "no work") if ending is Ending.VOID else self._cost(bill)
         self.cost_nano_usd = cost
+        self._gateway.finish(self.job.request_id, outcome, cost)
         row = Settle(
             request_id=self.job.request_id,
             attempt=self.number,

@@ -19,7 +19,7 @@
     │   └── UpstreamRejected 4xx the target read the request and refused it
     ├── CapacityError            the request is fine, nothing can take it
     │   ├── QueueFull       429
-    │   ├── BudgetExhausted 429
+    │   ├── SpillCapped     429  nor may it be bought: a budget or a limit forbids
     │   ├── NoTarget        503
     │   ├── Draining        503
     │   ├── LedgerUnavailable 503
@@ -54,6 +54,7 @@ class BaseloadError(Exception):
     billable: bool
     says: str  # the message when the raiser has nothing to add
     retry_after_s: int | None = None
+    reason: str | None = None  # the scheduler's, where it refused
 
     def __init__(
         self, message: str = "", *, param: str | None = None, retry_after_s: int | None = None
@@ -184,11 +185,11 @@ class QueueFull(CapacityError):
     says = "Too many requests are waiting. Try again later."
 
 
-class BudgetExhausted(CapacityError):
-    status, type, code = 429, "insufficient_quota", "insufficient_quota"
-    retryable = False
-    retry_after_s = None
-    says = "The budget of this API key is spent."
+class SpillCapped(CapacityError):
+    """Caps are on sliding windows, and local room comes back: unlike a quota, it is retryable."""
+
+    status, type, code = 429, "rate_limit_error", "spill_capped"
+    says = "There was no room in time, and a budget or a limit forbids to buy it. Try again later."
 
 
 class NoTarget(CapacityError):
@@ -252,6 +253,8 @@ def headers(error: BaseloadError) -> dict[str, str]:
     told: dict[str, str] = {}
     if error.retry_after_s is not None:
         told["retry-after"] = str(error.retry_after_s)
+    if error.reason is not None:
+        told["x-baseload-reason"] = error.reason
     retried_unasked = error.status >= 500 or error.status in RETRIED_BY_CLIENTS
     if retried_unasked and not error.retryable:
         told["x-should-retry"] = "false"

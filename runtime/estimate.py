@@ -1,62 +1,64 @@
-"""Token estimates without a tokenizer: from bytes by script class, corrected by usage.
+"""What a request will take, without a tokenizer: learned online from the usage of answers.
 
-Latin text and code run near four bytes per token, other scripts near three. Each usage
-report moves the model's correction factor; the answer length is a running mean per model.
+The arithmetic is ``scheduler.tokens`` and ``scheduler.lengths``; this file says what of a request
+goes into it. An answer that the model ended is a length; one that a limit, its client or a
+failure cut off only says that answers are at least so long.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-ASCII_BYTES_PER_TOKEN = 4.0
-OTHER_BYTES_PER_TOKEN = 3.0
-MESSAGE_TOKENS = 8  # what a chat template adds around a message, about
-OUTPUT_TOKENS_FIRST = 256  # before any answer was seen
-CORRECTION_WEIGHT = 0.1
-CORRECTION_MIN, CORRECTION_MAX = 0.2, 8.0
+from scheduler.lengths import LengthBook, LengthCurve
+from scheduler.tokens import PromptShape, TokenBook
+
+# A report costs more to learn from than a request to estimate: once a model is known, some do.
+PROMPTS_LEARNED_FIRST = 500
+PROMPTS_LEARNED_EVERY = 4
+
+
+class Kind(NamedTuple):
+    """What answers of like length have in common."""
+
+    tenant: str
+    task: str
+    model: str
+    prompt_tokens: int
 
 
 @dataclass(slots=True)
-class _Learned:
-    correction: float = 1.0
-    output_tokens: float = OUTPUT_TOKENS_FIRST
-
-
 class Estimator:
-    """One per process; bounded by the number of models in the catalogue."""
+    """One per process. Its books bound themselves; models are only those that are served."""
 
-    def __init__(self) -> None:
-        self._models: dict[str, _Learned] = {}
+    _tokens: TokenBook = field(default_factory=TokenBook)
+    _lengths: LengthBook = field(default_factory=LengthBook)
+    _prompts: Counter[str] = field(default_factory=Counter)  # reported, by model
 
-    def prompt_tokens(self, model: str, text: PromptSize) -> int:
-        learned = self._models.get(model)
-        return max(1, round(text.raw_tokens * (learned.correction if learned else 1.0)))
+    def prompt_tokens(self, model: str, shape: PromptShape) -> int:
+        return self._tokens.estimate(model, shape)
 
-    def output_tokens(self, model: str, output_tokens_max: int) -> int:
-        learned = self._models.get(model)
-        mean = learned.output_tokens if learned else OUTPUT_TOKENS_FIRST
-        return max(1, min(output_tokens_max, round(mean)))
+    def lengths(self, kind: Kind) -> LengthCurve:
+        """Of one answer."""
+        return self._lengths.curve(*kind)
 
-    def learn(self, model: str, text: PromptSize, prompt_tokens: int, output_tokens: int) -> None:
-        learned = self._models.setdefault(model, _Learned())
-        ratio = min(CORRECTION_MAX, max(CORRECTION_MIN, prompt_tokens / text.raw_tokens))
-        learned.correction += CORRECTION_WEIGHT * (ratio - learned.correction)
-        learned.output_tokens += CORRECTION_WEIGHT * (output_tokens - learned.output_tokens)
+    def learn_prompt(self, model: str, shape: PromptShape, prompt_tokens: int) -> None:
+        self._prompts[model] += 1
+        seen = self._prompts[model]
+        if seen <= PROMPTS_LEARNED_FIRST or seen % PROMPTS_LEARNED_EVERY == 0:
+            self._tokens.learn(model, shape, prompt_tokens)
 
-
-@dataclass(frozen=True, slots=True)
-class PromptSize:
-    """A prompt in bytes by script class."""
-
-    ascii_bytes: int
-    other_bytes: int
-    messages: int
+    def learn_answer(self, kind: Kind, output_tokens: int, *, is_complete: bool) -> None:
+        """Of one answer; ``is_complete``: the model ended it."""
+        self._lengths.observe(*kind, output_tokens, is_complete)
 
     @property
-    def raw_tokens(self) -> float:
-        return (
-            self.ascii_bytes / ASCII_BYTES_PER_TOKEN
-            + self.other_bytes / OTHER_BYTES_PER_TOKEN
-            + self.messages * MESSAGE_TOKENS
-            + 1.0
-        )
+    def limits(self) -> Mapping[str, int]:
+        """How often each bound of the books bit."""
+        return {
+            "token_models": self._tokens.models_dropped,
+            "token_reports": self._tokens.reports_refused,
+            "length_keys": self._lengths.keys_dropped,
+        }

@@ -17,17 +17,22 @@ from datetime import UTC, datetime
 
 import aiohttp
 
+from models.money import NanoUsd
 from models.prices import Price, PriceBook
 from runtime.config import GatewayConfig
 from runtime.errors import (
+    BaseloadError,
     ContextTooLong,
     Draining,
     LedgerUnavailable,
     NoTarget,
     QueueFull,
     QueueTimeout,
+    SpillCapped,
 )
 from runtime.estimate import Estimator
+from runtime.http.tags import Sensitivity
+from runtime.job import Job
 from runtime.ledger.store import Ledger
 from runtime.membership import Endpoint, LocalTarget, Membership
 from runtime.pools import Pool
@@ -67,6 +72,7 @@ class Gateway:
         self.estimator = Estimator()
         self.draining = False
         self.accounts: dict[str, Account] = {}
+        self._buyable: dict[Sensitivity, frozenset[str]] = {}
         self._prices = prices
         self._scheduler = Scheduler(config.settings(), ())
         self._decisions: dict[str, asyncio.Future[Dispatch | Buy | Reject]] = {}
@@ -85,6 +91,7 @@ class Gateway:
         gc.freeze()
         gc.set_threshold(GC_ALLOCATIONS)
         self.reconfigure(self.config)
+        self.telemetry.start(self.pools.values())
         self._spawn("tick", self._tick_forever())
         self._spawn("observe", self._observe_forever())
         self._spawn("sweep", self._sweep_forever())
@@ -93,6 +100,10 @@ class Gateway:
         """Atomic: offers and settings change, books and waiting requests stay."""
         accounts = open_accounts(config, self._prices, self.session, _today())
         self.config, self.accounts = config, accounts
+        self._buyable = {
+            each: frozenset(name for name, account in accounts.items() if account.may_have(each))
+            for each in Sensitivity
+        }
         offers = [account.offer for account in accounts.values()]
         self._scheduler.set_settings(config.settings(), offers, time.monotonic())
 
@@ -159,6 +170,10 @@ class Gateway:
 
     # -- decisions ----------------------------------------------------------------------
 
+    def offers_for(self, tenant: str, sensitivity: Sensitivity) -> frozenset[str]:
+        """The offers that a request may be bought from."""
+        return self._buyable[sensitivity] if self.config.may_buy(tenant) else frozenset()
+
     async def decide(self, arrival: Arrival, failed_target: str | None) -> Dispatch | Buy:
         """Waits for the scheduler's answer; raises what a rejection means to the caller."""
         if self.draining:
@@ -182,14 +197,17 @@ class Gateway:
             raise _refusal(action)
         return action
 
-    def target_of(self, decision: Dispatch | Buy) -> LocalTarget | Account | None:
-        """What was decided on, or None if it has gone since."""
+    def target_of(self, decision: Dispatch | Buy, job: Job) -> LocalTarget | Account | None:
+        """What was decided on; None if it has gone since, or the configuration forbids it since."""
         if isinstance(decision, Dispatch):
             return self.locals.get(decision.replica_id)
+        if decision.offer_id not in self.offers_for(job.tenant, job.tags.sensitivity):
+            return None
         return self.accounts.get(decision.offer_id)
 
-    def finish(self, request_id: str, outcome: Outcome) -> None:
-        self._apply(self._scheduler.on_finish(request_id, outcome, _now()))
+    def finish(self, request_id: str, outcome: Outcome, cost_nano: NanoUsd = 0) -> None:
+        """``cost_nano`` is what was settled for it; 0 where nothing was sent."""
+        self._apply(self._scheduler.on_finish(request_id, outcome, _now(), cost_nano))
 
     def _apply(self, actions: list[Action]) -> None:
         for action in actions:
@@ -219,7 +237,8 @@ class Gateway:
 
     async def _observe_forever(self) -> None:
         while True:
-            self.telemetry.observe(self._scheduler.snapshot(_now()))
+            now = _now()
+            self.telemetry.observe(self._scheduler.snapshot(now), self.estimator.limits, now)
             await asyncio.sleep(OBSERVE_S)
 
     async def _sweep_forever(self) -> None:
@@ -251,16 +270,21 @@ def price_of(account: Account) -> Price:
     return account.offer.price
 
 
-def _refusal(action: Reject) -> Exception:
+def _refusal(action: Reject) -> BaseloadError:
+    error: BaseloadError
     match action.reason:
         case Reason.CONTEXT_TOO_LONG:
-            return ContextTooLong("The prompt and the answer do not fit the model's context.")
+            error = ContextTooLong("The prompt and the answer do not fit the model's context.")
         case Reason.QUEUE_TIMEOUT:
-            return QueueTimeout()
+            error = QueueTimeout()
         case Reason.NO_TARGET:
-            return NoTarget(retry_after_s=action.retry_after_s)
+            error = NoTarget(retry_after_s=action.retry_after_s)
+        case Reason.SPILL_CAPPED:
+            error = SpillCapped(retry_after_s=action.retry_after_s)
         case _:
-            return QueueFull(retry_after_s=action.retry_after_s)
+            error = QueueFull(retry_after_s=action.retry_after_s)
+    error.reason = action.reason.value
+    return error
 
 
 def _now() -> float:

@@ -5,19 +5,31 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
+from typing import TypedDict
 
 from tokenizers import Tokenizer
 
-from runtime.errors import ContextTooLong
-from runtime.estimate import Estimator, PromptSize
-from runtime.http.tags import Tags
+from runtime.errors import BadRequest, ContextTooLong
+from runtime.estimate import Estimator, Kind
+from runtime.http.limits import LIMITS, refusals
+from runtime.http.tags import CostTier, Tags, header_of
 from runtime.http.wire import ChatRequest, CompletionRequest
-from scheduler.arrival import Arrival
+from runtime.prefix_blocks import BLOCK_BYTES, prefix_blocks
+from scheduler.arrival import PRIORITY_FIRST, PRIORITY_LAST, PRIORITY_USUAL, Arrival
+from scheduler.lengths import LengthCurve
+from scheduler.tokens import PromptShape
 
 Request = ChatRequest | CompletionRequest
 
 TOKENIZERS_KEPT_MAX = 8
+DEADLINE_HEADER = header_of("deadline")
+PRIORITIES = {
+    CostTier.PREMIUM: PRIORITY_FIRST,
+    CostTier.STANDARD: PRIORITY_USUAL,
+    CostTier.ECONOMY: PRIORITY_LAST,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,9 @@ class Job:
     tags: Tags
     path: str  # "/chat/completions" or "/completions"
     request: Request
-    size: PromptSize
+    shape: PromptShape
+    kind: Kind
+    lengths: LengthCurve  # of one answer
     arrival: Arrival
     arrived_s: float
     arrived_ms: int
@@ -42,6 +56,14 @@ class Job:
     def streaming(self) -> bool:
         return self.request.streaming
 
+    def arrival_at(self, now_s: float) -> Arrival:
+        """For an attempt that begins at this moment: a deadline stays where it was."""
+        deadline_ms = self.arrival.deadline_ms
+        if deadline_ms is None:
+            return self.arrival
+        left_ms = deadline_ms - round((now_s - self.arrived_s) * 1000)
+        return replace(self.arrival, deadline_ms=max(1, left_ms))
+
 
 def new_job(
     *,
@@ -53,22 +75,30 @@ def new_job(
     estimator: Estimator,
     context_tokens_max: int,
     ttft_budget_ms: int,
+    offers: frozenset[str],
 ) -> Job:
-    size = measure(request)
+    """``offers`` are those that it may be bought from. BadRequest for a deadline out of bounds."""
+    arrived_ms = time.time_ns() // 1_000_000
+    deadline_ms = _deadline_ms(tags, arrived_ms)
+    shape = shape_of(request)
     exact = request.prompt_tokens if isinstance(request, CompletionRequest) else None
-    prompt_tokens = exact or estimator.prompt_tokens(request.model, size)
+    prompt_tokens = exact or estimator.prompt_tokens(request.model, shape)
+    kind = Kind(tenant, tags.task or "", request.model, prompt_tokens)
+    lengths = estimator.lengths(kind)
+    blocks: tuple[int, ...] = ()
+    if shape.utf8_bytes >= BLOCK_BYTES:
+        blocks = prefix_blocks(tenant, chain((request.model,), request.prefix_parts()))
     room = max(1, context_tokens_max - prompt_tokens)
-    answer_tokens_max = request.output_tokens_max(room)
-    output_tokens_max = answer_tokens_max * request.choices
     arrival = Arrival(
         request_id=request_id,
         tenant=tenant,
         model=request.model,
-        prompt_tokens=prompt_tokens,
-        output_tokens=estimator.output_tokens(request.model, output_tokens_max),
-        max_output_tokens=output_tokens_max,
-        sequence_tokens=prompt_tokens + answer_tokens_max,
         ttft_budget_ms=tags.latency_budget_ms or ttft_budget_ms,
+        priority=PRIORITIES[tags.cost_tier],
+        blocks=blocks,
+        offers=offers,
+        deadline_ms=deadline_ms,
+        **_sizes(request, shape, lengths, len(blocks), [prompt_tokens], room),
     )
     return Job(
         request_id=request_id,
@@ -76,30 +106,74 @@ def new_job(
         tags=tags,
         path=path,
         request=request,
-        size=size,
+        shape=shape,
+        kind=kind,
+        lengths=lengths,
         arrival=arrival,
         arrived_s=time.monotonic(),
-        arrived_ms=time.time_ns() // 1_000_000,
+        arrived_ms=arrived_ms,
     )
 
 
-def measure(request: Request) -> PromptSize:
-    ascii_bytes = other_bytes = messages = 0
-    for text in request.texts():
-        messages += 1
-        if text.isascii():
-            ascii_bytes += len(text)
-        else:
-            plain = sum(1 for char in text if char < "\x80")
-            ascii_bytes += plain
-            other_bytes += len(text.encode()) - plain
-    return PromptSize(ascii_bytes, other_bytes, messages)
+class _Sizes(TypedDict):
+    """The fields of an Arrival that follow from the length of its prompt."""
+
+    prompt_tokens: int
+    output_tokens: int
+    max_output_tokens: int
+    sequence_tokens: int
+    lengths: LengthCurve | None
+    block_tokens: int
+
+
+def _sizes(
+    request: Request,
+    shape: PromptShape,
+    lengths: LengthCurve,
+    blocks: int,
+    prompts: list[int],
+    room: int,
+) -> _Sizes:
+    """``prompts`` are the tokens of each; one answer has ``room``."""
+    prompt_tokens = max(1, sum(prompts))
+    answer_tokens_max = request.output_tokens_max(room)
+    per_block = prompt_tokens * BLOCK_BYTES // max(BLOCK_BYTES, shape.utf8_bytes)
+    return _Sizes(
+        prompt_tokens=prompt_tokens,
+        output_tokens=max(1, round(request.choices * lengths.mean(answer_tokens_max))),
+        max_output_tokens=request.choices * answer_tokens_max,
+        sequence_tokens=max(prompts) + answer_tokens_max,
+        lengths=lengths if request.choices == 1 else None,
+        # Blocks hold roles, too, so that together they could stand for more than the prompt.
+        block_tokens=min(per_block, prompt_tokens // blocks) if blocks else 0,
+    )
+
+
+def _deadline_ms(tags: Tags, arrived_ms: int) -> int | None:
+    """From its arrival."""
+    if tags.deadline is None:
+        return None
+    left_ms = round(tags.deadline.timestamp() * 1000) - arrived_ms
+    if 0 < left_ms <= LIMITS.deadline_ms_max:
+        return left_ms
+    refusals["deadline_ms_max"] += 1
+    hours = LIMITS.deadline_ms_max // 3_600_000
+    raise BadRequest(
+        f"The header `{DEADLINE_HEADER}` must be a time within the next {hours} hours.",
+        param=DEADLINE_HEADER,
+    )
+
+
+def shape_of(request: Request) -> PromptShape:
+    """Of all its prompts together."""
+    messages = len(request.messages) if isinstance(request, ChatRequest) else 0
+    return PromptShape.of("".join(request.texts()), messages)
 
 
 def needs_exact_count(job: Job, context_tokens_max: int) -> bool:
     """Whether the request could be over the context: no token is shorter than a byte."""
     asked = job.request.answer_tokens_max or 1
-    most = max(job.arrival.prompt_tokens, job.size.ascii_bytes + job.size.other_bytes)
+    most = max(job.arrival.prompt_tokens, job.shape.utf8_bytes)
     return most + asked > context_tokens_max
 
 
@@ -118,16 +192,9 @@ def exactly_counted(job: Job, context_tokens_max: int, tokenizer: Path | None) -
             "max_tokens.",
             param="messages" if isinstance(job.request, ChatRequest) else "prompt",
         )
-    answer_tokens_max = job.request.output_tokens_max(context_tokens_max - max(prompts))
-    output_tokens_max = answer_tokens_max * job.request.choices
-    arrival = replace(
-        job.arrival,
-        prompt_tokens=max(1, sum(prompts)),
-        output_tokens=max(1, min(job.arrival.output_tokens, output_tokens_max)),
-        max_output_tokens=output_tokens_max,
-        sequence_tokens=max(prompts) + answer_tokens_max,
-    )
-    return replace(job, arrival=arrival)
+    room, blocks = context_tokens_max - max(prompts), len(job.arrival.blocks)
+    sizes = _sizes(job.request, job.shape, job.lengths, blocks, prompts, room)
+    return replace(job, arrival=replace(job.arrival, **sizes))
 
 
 def _prompt_tokens(job: Job, room: int, tokenizer: Path | None) -> list[int]:

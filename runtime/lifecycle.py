@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -29,7 +30,7 @@ from runtime.errors import (
 )
 from runtime.gateway import Gateway
 from runtime.http.sse import FrameScanner
-from runtime.http.usage import Usage, read_usage
+from runtime.http.usage import CUT_OFF_REASONS, Usage, finish_reasons, read_usage
 from runtime.http.wire import to_upstream
 from runtime.job import Job
 from runtime.upstream import read_answer
@@ -69,6 +70,7 @@ class _Passage:
             wants_usage=job.request.wants_usage, choices=job.request.choices
         )
         self._stalled = False
+        self._learned = False
 
     # -- the watchdog's view ------------------------------------------------------------
 
@@ -77,8 +79,9 @@ class _Passage:
         return self._scanner.frames
 
     @property
-    def is_whole(self) -> bool:
-        return not self._job.streaming
+    def hides_its_start(self) -> bool:
+        local = self._attempt is not None and not self._attempt.bought
+        return local and not self._job.streaming
 
     def stall(self) -> None:
         """Ends whatever is waited for: the target's next bytes, or a client that reads none."""
@@ -114,16 +117,20 @@ class _Passage:
             self._response.close()  # an unread answer: the target sees the client leave
         if self._attempt is not None:
             self._attempt.abandon(self._scanner.frames, started=self._dispatched)
+        if not self._learned:
+            tokens = self._scanner.frames // self._job.request.choices
+            self._gateway.estimator.learn_answer(self._job.kind, tokens, is_complete=False)
 
     async def _open(self) -> tuple[Attempt, aiohttp.ClientResponse, bytes]:
         """An attempt whose target has begun to answer, with the first bytes of it."""
         failed_target: str | None = None
         failed: BaseloadError | None = None
         for number in range(1, ATTEMPTS_MAX + 1):
-            decision = await self._gateway.decide(self._job.arrival, failed_target)
-            target = self._gateway.target_of(decision)
+            arrival = self._job.arrival_at(time.monotonic())
+            decision = await self._gateway.decide(arrival, failed_target)
+            target = self._gateway.target_of(decision, self._job)
             failed_target = decision.target
-            if target is None:  # the replica died between the decision and here
+            if target is None:  # it has gone, or may no longer be used, since it was chosen
                 self._gateway.finish(self._job.request_id, Outcome.TARGET_FAILED)
                 continue
             attempt = Attempt(self._gateway, self._job, number, decision, target)
@@ -209,18 +216,20 @@ class _Passage:
             await attempt.settle(bill, Outcome.OK)
         except LedgerUnavailable as error:  # an end that was not billed is not told
             return failure or error
-        self._learn(self._scanner.usage)
+        self._learn(self._scanner.usage, cut_off=self._scanner.cut_off)
         return None
 
     async def _whole(self, attempt: Attempt, body: bytes, send: Send) -> None:
         try:
-            usage = read_usage(json.loads(body))
+            told = json.loads(body)
+            usage = read_usage(told)
         except (ValueError, AttributeError, RecursionError) as error:
             bill = Bill(None, None, None, "none")
             await attempt.settle(bill, Outcome.TARGET_FAILED, "bad_answer")
             raise UpstreamFailed("The model server's answer was not understood.") from error
         await attempt.settle(_bill(usage, 0), Outcome.OK)
-        self._learn(usage)
+        cut_off = not CUT_OFF_REASONS.isdisjoint(finish_reasons(told.get("choices")))
+        self._learn(usage, cut_off=cut_off)
         start = _start(200, b"application/json", attempt)
         cost = format_usd(attempt.cost_nano_usd).encode()
         start["headers"] += [
@@ -235,11 +244,16 @@ class _Passage:
             return StreamStalled("The model server sent no token for too long.")
         return StreamBroken("The model server broke off its answer.")
 
-    def _learn(self, usage: Usage | None) -> None:
-        if usage is not None:
-            self._gateway.estimator.learn(
-                self._job.model, self._job.size, usage.prompt_tokens, usage.completion_tokens
-            )
+    def _learn(self, usage: Usage | None, *, cut_off: bool) -> None:
+        """From an answer that has come to its end."""
+        if usage is None:
+            return
+        self._learned = True
+        estimator, job = self._gateway.estimator, self._job
+        if job.shape.utf8_bytes:  # else the prompt was token ids: nothing to be read off them
+            estimator.learn_prompt(job.model, job.shape, usage.prompt_tokens)
+        tokens = usage.completion_tokens // job.request.choices
+        estimator.learn_answer(job.kind, tokens, is_complete=not cut_off)
 
 
 def _incomplete(scanner: FrameScanner) -> bool:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from runtime.http.limits import refusals
 from scheduler.replica import LoadReport, Replica
 
 _OPTIONAL = frozenset({"prefill_tok_s", "decode_step_s"})  # until they were measured
-_REPORTED = [
-    each.name for each in fields(LoadReport) if each.name not in ("replica_id", "generation")
-]
+_REPORTED = {
+    each.name: each.default
+    for each in fields(LoadReport)
+    if each.name not in ("replica_id", "generation")
+}
 
 
 def read_report(replica: Replica, line: bytes) -> LoadReport | None:
     """None, and counted, where the line is no report; what it says beyond one is ignored."""
     try:
         told = json.loads(line)
-        numbers = {name: told[name] for name in _REPORTED}
+        numbers = {
+            name: told[name] if default is MISSING else told.get(name, default)
+            for name, default in _REPORTED.items()
+        }
     except (ValueError, TypeError, KeyError, RecursionError):
         numbers = {}
     if not numbers or not all(_fits(name, value) for name, value in numbers.items()):

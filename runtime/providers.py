@@ -11,6 +11,7 @@ import aiohttp
 
 from models.prices import PriceBook
 from runtime.config import GatewayConfig
+from runtime.http.tags import Sensitivity
 from runtime.upstream import Upstream
 from scheduler.offer import Offer
 
@@ -24,6 +25,10 @@ class Account:
     offer: Offer
     upstream: Upstream
     name: str  # the model's name at the provider
+    sensitivities: frozenset[Sensitivity]  # what may be sent there
+
+    def may_have(self, sensitivity: Sensitivity) -> bool:
+        return sensitivity in self.sensitivities
 
 
 def open_accounts(
@@ -49,6 +54,10 @@ def open_accounts(
                 context_tokens_max=terms.context_tokens_max,
                 in_flight_max=terms.in_flight_max,
                 price=price,
+                requests_per_min_max=terms.requests_per_min_max,
+                tokens_per_min_max=terms.tokens_per_min_max,
             )
-            accounts[offer.offer_id] = Account(offer, upstream, terms.name)
+            accounts[offer.offer_id] = Account(
+                offer, upstream, terms.name, settings.allowed_sensitivity
+            )
     return accounts

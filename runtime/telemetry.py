@@ -7,18 +7,25 @@ cost next to nothing.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
 from opentelemetry import trace
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from models.money import NANO_PER_USD
 from runtime.http.limits import refusals
 from runtime.job import Job
 from runtime.ledger.rows import Settle
+from runtime.pools import Pool
 from scheduler.decision import Buy, Dispatch, Reason
-from scheduler.snapshot import Snapshot
+from scheduler.sliding_sum import SlidingSum
+from scheduler.snapshot import PoolView, Snapshot
 
+HOUR_S = 3600.0
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
@@ -66,8 +73,52 @@ class Telemetry:
         self._limits = Gauge(
             "baseload_limit_hits", "How often each limit bit", ("limit",), registry=registry
         )
+        self._refusals = Gauge(
+            "baseload_refusals",
+            "Candidates that decisions left out",
+            ("refusal",),
+            registry=registry,
+        )
+        self._pool_gauges(registry)
+        self._spill: dict[str, SlidingSum] = {}  # settled for purchases, by model
         self._tracer = trace.get_tracer("baseload")
         self._server: tuple[WSGIServer, Thread] | None = None
+
+    def _pool_gauges(self, registry: CollectorRegistry) -> None:
+        """Spill against the price of one more replica, both per pool, says when to add one."""
+        model = ("model",)
+        self._bid_price = Gauge(
+            "baseload_bid_price_usd_per_hour",
+            "What an hour of one replica is worth",
+            model,
+            registry=registry,
+        )
+        self._charge = Gauge(
+            "baseload_charge_usd_per_hour",
+            "What an hour of one replica is charged at the present occupancy",
+            model,
+            registry=registry,
+        )
+        self._occupancy = Gauge(
+            "baseload_occupancy_ratio", "Share of a pool that is taken", model, registry=registry
+        )
+        self._spill_last_hour = Gauge(
+            "baseload_spill_usd_last_hour", "Settled for purchases", model, registry=registry
+        )
+        self._replica_price = Gauge(
+            "baseload_replica_usd_per_hour", "Price of one replica", model, registry=registry
+        )
+        self._counted = Gauge(
+            "baseload_spill_usd_counted",
+            "Of the last hour's purchases, what counts against caps: those that run, at their most",
+            registry=registry,
+        )
+
+    def start(self, pools: Iterable[Pool]) -> None:
+        for pool in pools:
+            nano_usd = pool.card_hour_nano_usd * pool.cards_per_replica
+            self._replica_price.labels(pool.model).set(nano_usd / NANO_PER_USD)
+            self._spill_last_hour.labels(pool.model).set(0)
 
     def serve(self, host: str, port: int) -> None:
         """OSError when the port is taken."""
@@ -89,7 +140,10 @@ class Telemetry:
         self._ended.labels(job.model, place, decision.reason.value, outcome).inc()
         self._tokens.labels(job.model, place, "prompt").inc(row.prompt_tokens or 0)
         self._tokens.labels(job.model, place, "completion").inc(row.completion_tokens or 0)
-        self._cost.labels(job.model, place).inc(row.cost_nano_usd / 1e9)
+        self._cost.labels(job.model, place).inc(row.cost_nano_usd / NANO_PER_USD)
+        if isinstance(decision, Buy):
+            spill = self._spill.setdefault(job.model, SlidingSum(HOUR_S))
+            spill.add(row.cost_nano_usd, time.monotonic())
         self._held.labels(job.model, place).observe(row.held_ms / 1000)
         if row.ttft_ms is not None:
             self._ttft.labels(job.model, place).observe(row.ttft_ms / 1000)
@@ -109,7 +163,8 @@ class Telemetry:
             )
         span.end()
 
-    def observe(self, snapshot: Snapshot) -> None:
+    def observe(self, snapshot: Snapshot, limits: Mapping[str, int], now: float) -> None:
+        """``limits`` are counters from outside the scheduler."""
         for queue in snapshot.queues:
             self._queue.labels(queue.model, "requests").set(queue.requests)
             self._queue.labels(queue.model, "tokens").set(queue.tokens)
@@ -120,7 +175,21 @@ class Telemetry:
             self._kv.labels(f"local:{replica.replica_id}").set(replica.kv_tokens_reserved)
         for offer in snapshot.offers:
             self._in_flight.labels(f"offer:{offer.offer_id}").set(offer.in_flight)
+        for pool in snapshot.pools:
+            self._observe_pool(pool)
+        for model, spill in self._spill.items():
+            spill.forget(now)
+            self._spill_last_hour.labels(model).set(spill.total / NANO_PER_USD)
+        self._counted.set(snapshot.spill_nano_last_hour / NANO_PER_USD)
+        for refusal, times in snapshot.refusals.items():
+            self._refusals.labels(refusal.value).set(times)
         for limit, hits in snapshot.limits.items():
             self._limits.labels(limit.value).set(hits)
-        for name, hits in refusals.items():
+        for name, hits in chain(refusals.items(), limits.items()):
             self._limits.labels(name).set(hits)
+
+    def _observe_pool(self, pool: PoolView) -> None:
+        per_hour = HOUR_S / NANO_PER_USD
+        self._bid_price.labels(pool.model).set(pool.bid_price * per_hour)
+        self._charge.labels(pool.model).set(pool.charge * per_hour)
+        self._occupancy.labels(pool.model).set(pool.occupancy)

@@ -21,8 +21,8 @@ class Stream(Protocol):
     def tokens_out(self) -> int: ...
 
     @property
-    def is_whole(self) -> bool:
-        """It comes in one piece: its tokens cannot be seen before its end."""
+    def hides_its_start(self) -> bool:
+        """A replica's answer in one piece: its tokens cannot be seen before its end."""
         ...
 
     def stall(self) -> None: ...
@@ -56,7 +56,8 @@ class Watchdog:
                 on_progress(request_id, tokens, now)
                 continue
             silence_s = now - watch.since_s
-            if watch.stream.is_whole and not watch.presumed_started and silence_s > PREFILL_S:
+            hidden = watch.stream.hides_its_start and not watch.presumed_started
+            if hidden and silence_s > PREFILL_S:
                 # Else its prompt would count as waiting, and keep others out, to its very end.
                 watch.presumed_started = True
                 on_progress(request_id, 1, now)

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scheduler.lengths import LengthCurve
+
+PRIORITY_FIRST, PRIORITY_USUAL, PRIORITY_LAST = 0, 1, 2
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """One request, reduced to what a decision needs. All token counts are estimates.
 
-    ``ttft_budget_ms`` is how long the caller accepts to wait for the first token.
+    ``ttft_budget_ms`` is how long the caller accepts to wait for the first token. A request with
+    ``deadline_ms`` is of the batch lane instead: it fills valleys, and must be complete by then.
+    ``blocks`` are hashes of the prompt's leading blocks, each covering all before it, and
+    ``block_tokens`` what one stands for. ``offers`` are those that eligibility left: None is any
+    of the model, and an empty set a request that must not leave.
     """
 
     request_id: str
     tenant: str
     model: str
     prompt_tokens: int
-    output_tokens: int
+    output_tokens: int  # expected
     max_output_tokens: int
     ttft_budget_ms: int
     sequence_tokens: int | None = None  # the longest of several answers; None: there is one
+    lengths: LengthCurve | None = None  # of one answer; refines the expectation as it streams
+    priority: int = PRIORITY_USUAL
+    blocks: tuple[int, ...] = ()
+    block_tokens: int = 0
+    offers: frozenset[str] | None = None
+    deadline_ms: int | None = None
 
     @property
     def kv_tokens(self) -> int:
@@ -30,3 +44,7 @@ class Arrival:
     def context_tokens(self) -> int:
         """What must fit a context: one prompt and one answer, of however many."""
         return self.kv_tokens if self.sequence_tokens is None else self.sequence_tokens
+
+    @property
+    def output_tokens_expected(self) -> int:
+        return max(1, min(self.output_tokens, self.max_output_tokens))

@@ -11,11 +11,14 @@ class Reason(StrEnum):
 
     LOCAL_FIT = "local_fit"  # a replica had room at once
     HELD = "held"  # waited in the queue, then a replica had room
+    VALLEY = "valley"  # of the batch lane: a replica had room that nobody else wanted
+    SPILL_PRICE = "spill_price"  # buying it costs less than the engine time it would take
     SPILL_LATENCY = "spill_latency"  # no replica within the latency budget: bought
     SPILL_NO_REPLICA = "spill_no_replica"  # no live replica of the model: bought
     RETRY = "retry"  # the first target failed before it had started
     QUEUE_FULL = "queue_full"  # a bound of the queue was reached
     QUEUE_TIMEOUT = "queue_timeout"  # waited as long as anything may wait
+    SPILL_CAPPED = "spill_capped"  # waited, and a budget or a provider's limit forbade to buy it
     NO_TARGET = "no_target"  # nothing can serve it: neither replica nor offer
     CONTEXT_TOO_LONG = "context_too_long"  # prompt and answer fit no target's context
 
@@ -23,7 +26,6 @@ class Reason(StrEnum):
 class Refusal(StrEnum):
     """Why one candidate was not, or could not be, chosen."""
 
-    OTHER_MODEL = "other_model"
     CONTEXT = "context"
     DEAD = "dead"
     STALE_REPORT = "stale_report"
@@ -31,8 +33,14 @@ class Refusal(StrEnum):
     NO_KV_ROOM = "no_kv_room"
     NO_SLOT = "no_slot"
     ENGINE_QUEUE = "engine_queue"
+    TOO_LATE = "too_late"  # it would not answer within the latency budget
     PRICE_UNKNOWN = "price_unknown"
     IN_FLIGHT_MAX = "in_flight_max"
+    NOT_ALLOWED = "not_allowed"  # eligibility left it out: compliance, capability, quality
+    RATE_REQUESTS = "rate_requests"  # the provider's requests per minute
+    RATE_TOKENS = "rate_tokens"
+    SPEND_CAP = "spend_cap"  # USD per hour, over all
+    TENANT_BUDGET = "tenant_budget"
     EXCLUDED = "excluded"  # already failed this very request
 
 

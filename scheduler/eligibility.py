@@ -7,8 +7,8 @@ own queue stays near empty and whatever waits, waits where it can still go elsew
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 
 from scheduler.book import Book
 from scheduler.decision import Refusal, Verdict
@@ -16,19 +16,19 @@ from scheduler.offer_book import OfferBook
 from scheduler.pool import Pool
 from scheduler.queue import Waiting
 from scheduler.settings import Settings
+from scheduler.spending import Spending
+from scheduler.step_cost import StepCost
 
-# Refusals of a replica that end when it finishes work or reports again.
-FULL = frozenset({Refusal.STALE_REPORT, Refusal.NO_SLOT, Refusal.NO_KV_ROOM, Refusal.ENGINE_QUEUE})
+# Refusals that a replica would give to any request: it leaves the list of open ones.
+FULL_FOR_ALL = frozenset({Refusal.STALE_REPORT, Refusal.NO_SLOT})
 
 # The same few verdicts come again and again, one for each candidate of each request.
-_verdict = lru_cache(maxsize=4096)(Verdict)
+verdict = lru_cache(maxsize=4096)(Verdict)
 
 
-def refuse_replica(waiting: Waiting, book: Book, settings: Settings, now: float) -> Refusal | None:
-    arrival, replica = waiting.arrival, book.replica
-    if replica.model != arrival.model:
-        return Refusal.OTHER_MODEL
-    if arrival.context_tokens > replica.context_tokens_max:
+def refuse_lasting(waiting: Waiting, book: Book, now: float) -> Refusal | None:
+    """What no amount of free room would change."""
+    if waiting.arrival.context_tokens > book.replica.context_tokens_max:
         return Refusal.CONTEXT
     if not book.is_alive:
         return Refusal.DEAD
@@ -36,37 +36,62 @@ def refuse_replica(waiting: Waiting, book: Book, settings: Settings, now: float)
         return Refusal.EXCLUDED
     if not book.breaker.allows(now):
         return Refusal.BREAKER_OPEN
-    return _refuse_load(waiting, book, settings, now)
+    return None
 
 
-def _refuse_load(waiting: Waiting, book: Book, settings: Settings, now: float) -> Refusal | None:
+def refuse_replica(
+    waiting: Waiting,
+    prefill_tokens: int,
+    book: Book,
+    cost: StepCost,
+    settings: Settings,
+    now: float,
+) -> Refusal | None:
+    """``prefill_tokens`` of the prompt are not in this replica's prefix cache."""
+    if refusal := refuse_lasting(waiting, book, now):
+        return refusal
     is_fresh = book.is_fresh(settings, now)
     if book.slots_free(settings, is_fresh) <= 0:
         is_full = book.in_flight >= book.replica.running_max
         return Refusal.NO_SLOT if is_fresh or is_full else Refusal.STALE_REPORT
     if is_fresh and book.engine_queues:
         return Refusal.ENGINE_QUEUE
-    # A prompt above the batch limit is prefilled in pieces; it goes in when no other waits.
-    if (
-        book.prefill_tokens_waiting > 0
-        and book.prefill_tokens_waiting + waiting.arrival.prompt_tokens
-        > book.replica.batched_tokens_max
-    ):
+    # A full batch of prompts is ahead of it: it waits here, where it can still go elsewhere.
+    if book.prefill_tokens_waiting >= book.replica.batched_tokens_max:
         return Refusal.ENGINE_QUEUE
     # An idle engine takes any request that fits its context, however long: else it never starts.
-    is_idle = book.in_flight == 0 and (not is_fresh or book.foreign_requests == 0)
-    if not is_idle and waiting.kv_tokens > book.kv_tokens_free(settings, is_fresh):
-        return Refusal.NO_KV_ROOM
+    if book.in_flight or (is_fresh and book.foreign_requests):
+        arrival = waiting.arrival
+        prompt, output = arrival.prompt_tokens, arrival.output_tokens_expected
+        if not book.has_kv_room(prompt, output, settings, is_fresh):
+            return Refusal.NO_KV_ROOM
+    # Late is better than never, so only those who can go elsewhere are turned away for it.
+    may_leave = waiting.cost_nano is not None and not waiting.is_capped and cost.is_measured
+    if may_leave and now + first_token_s(book, prefill_tokens, cost) > waiting.deadline:
+        return Refusal.TOO_LATE
     return None
 
 
-def refuse_offer(waiting: Waiting, book: OfferBook, now: float) -> Refusal | None:
+def first_token_s(book: Book, prefill_tokens: int, cost: StepCost) -> float:
+    """Seconds until a request sent now gets its first token: the step under way, then those that
+    prefill it and what is ahead of it, shared with the requests that decode."""
+    tokens = book.prefill_tokens_waiting + prefill_tokens
+    per_step = max(1, book.replica.batched_tokens_max - book.in_flight)
+    steps = 1 + ceil(tokens / per_step)
+    step_s = cost.step_s + book.in_flight * cost.decode_token_s
+    return steps * step_s + cost.prefill_s(tokens)
+
+
+def refuse_offer(
+    waiting: Waiting, book: OfferBook, spending: Spending, settings: Settings, now: float
+) -> Refusal | None:
     arrival, offer = waiting.arrival, book.offer
-    if offer.model != arrival.model:
-        return Refusal.OTHER_MODEL
+    if arrival.offers is not None and offer.offer_id not in arrival.offers:
+        return Refusal.NOT_ALLOWED
     if arrival.context_tokens > offer.context_tokens_max:
         return Refusal.CONTEXT
-    if offer.price is None:
+    most_nano = book.cost_nano(arrival, arrival.max_output_tokens)
+    if most_nano is None:
         return Refusal.PRICE_UNKNOWN
     if book.target == waiting.excluded:
         return Refusal.EXCLUDED
@@ -74,36 +99,19 @@ def refuse_offer(waiting: Waiting, book: OfferBook, now: float) -> Refusal | Non
         return Refusal.IN_FLIGHT_MAX
     if not book.breaker.allows(now):
         return Refusal.BREAKER_OPEN
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """The finding on every candidate of one request."""
-
-    replicas: list[tuple[Book, Refusal | None]]
-    offers: list[tuple[OfferBook, Refusal | None]]
-
-    @property
-    def free(self) -> list[Book]:
-        return [book for book, refusal in self.replicas if refusal is None]
-
-    @property
-    def full(self) -> list[Book]:
-        return [book for book, refusal in self.replicas if refusal in FULL]
-
-    def refusals(self) -> list[Refusal | None]:
-        return [refusal for _, refusal in self.replicas] + [refusal for _, refusal in self.offers]
-
-    def verdicts(self) -> tuple[Verdict, ...]:
-        return (
-            *[_verdict(book.target, refusal) for book, refusal in self.replicas],
-            *[_verdict(book.target, refusal) for book, refusal in self.offers],
-        )
-
-
-def survey(waiting: Waiting, pool: Pool, settings: Settings, now: float) -> Survey:
-    return Survey(
-        [(book, refuse_replica(waiting, book, settings, now)) for book in pool.replicas.values()],
-        [(book, refuse_offer(waiting, book, now)) for book in pool.offers],
+    return book.refuse_rate(arrival, now) or spending.refuses(
+        arrival.tenant, most_nano, settings, now
     )
+
+
+def may_ever_buy(waiting: Waiting, book: OfferBook) -> bool:
+    """Whether an offer is one of its candidates at all, whatever its state is at this moment."""
+    arrival, offer = waiting.arrival, book.offer
+    if arrival.offers is not None and offer.offer_id not in arrival.offers:
+        return False
+    return arrival.context_tokens <= offer.context_tokens_max and offer.price is not None
+
+
+def is_servable(waiting: Waiting, pool: Pool, now: float) -> bool:
+    """Whether a live replica could serve it, once it has room."""
+    return any(refuse_lasting(waiting, book, now) is None for book in pool.replicas.values())

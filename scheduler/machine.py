@@ -1,44 +1,41 @@
 """The state machine: events and ``now`` in, actions out.
 
-It owns the books, the queues and the counters, and applies what ``policy`` decides. An attempt
-gets exactly one Dispatch, Buy or Reject, perhaps after a Hold; its id may come back only after
-``on_finish``. A tick reviews every held request; any other event only those in front, for which
-room may have come free.
+It owns the books, the queues and the counters; ``policy`` says what is worth keeping, ``desk``
+what becomes of one request. An attempt gets exactly one Dispatch, Buy or Reject, perhaps after a
+Hold; its id may come back only after ``on_finish``. Every event serves those who wait, in order,
+as far as there is room; a tick also does what has come due, and renews the bid prices.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from scheduler.arrival import Arrival
 from scheduler.book import Book
 from scheduler.breaker import Breaker, BreakerState
-from scheduler.decision import (
-    Action,
-    Dispatch,
-    Hold,
-    Outcome,
-    Reason,
-    Refusal,
-    Reject,
-)
+from scheduler.counters import Counters
+from scheduler.decision import Action, Outcome
+from scheduler.desk import Desk
+from scheduler.ending import Ending
 from scheduler.offer import Offer
 from scheduler.offer_book import OfferBook
-from scheduler.outlook import Outlook
-from scheduler.policy import Final, decide, overflow
+from scheduler.policy import BidPricePolicy, Policy
 from scheduler.pool import Pool
 from scheduler.queue import Waiting
 from scheduler.replica import LoadReport, Replica
 from scheduler.settings import Settings
-from scheduler.snapshot import Limit, OfferView, QueueView, ReplicaView, Snapshot
+from scheduler.snapshot import Limit, Snapshot, offer_view, pool_view, queue_view, replica_view
+from scheduler.spending import Spending
+from scheduler.step_cost import SAMPLE_S
 
-# Held requests that one event reviews when none of them blocks; the tick reviews the rest.
-REVIEWS_PER_EVENT_MAX = 64
+# Tokens that a block of a prompt stands for at least; sizes the memory of what replicas hold.
+PREFIX_BLOCK_TOKENS = 64
 
 
 class Scheduler:
-    def __init__(self, settings: Settings, offers: Sequence[Offer] = ()) -> None:
+    def __init__(
+        self, settings: Settings, offers: Sequence[Offer] = (), policy: Policy | None = None
+    ) -> None:
         self._settings = settings
         self._pools: dict[str, Pool] = {}
         self._replicas: dict[str, Book] = {}
@@ -46,56 +43,69 @@ class Scheduler:
         self._breakers: dict[str, Breaker] = {}  # by provider
         self._held: dict[str, Pool] = {}
         self._placed: dict[str, Book | OfferBook] = {}
-        self._reasons: Counter[Reason] = Counter()
-        self._refusals: Counter[Refusal] = Counter()
-        self._limits: Counter[Limit] = Counter()
-        self._set_offers(offers)
+        self._spending = Spending()
+        self._counters = Counters()
+        policy = policy or BidPricePolicy()
+        parts = policy, self._spending, self._counters, self._held
+        self._ending = Ending(*parts, self._placed)
+        self._desk = Desk(*parts, self._ending)
+        self._retired: dict[str, OfferBook] = {}  # offers taken away that still count
+        self._set_offers(offers, 0.0)
 
     # Configuration and membership
 
     def set_settings(self, settings: Settings, offers: Sequence[Offer], now: float) -> None:
         """Reconfigure. Books, breakers and queues live on; the next tick reviews who is held."""
         self._settings = settings
-        self._set_offers(offers)
+        self._set_offers(offers, now)
 
-    def _set_offers(self, offers: Sequence[Offer]) -> None:
+    def _set_offers(self, offers: Sequence[Offer], now: float) -> None:
         self._breakers = {o.provider: self._breakers.get(o.provider, Breaker()) for o in offers}
-        known, self._offers = self._offers, {}
+        known, self._offers = self._retired | self._offers, {}
         for pool in self._pools.values():
             pool.offers = []
         for offer in offers:
-            old = known.get(offer.offer_id)
-            requests = old.requests if old is not None else set()
-            book = OfferBook(offer, self._breakers[offer.provider], requests)
+            book = known.get(offer.offer_id)
+            if book is None:
+                book = OfferBook(offer, self._breakers[offer.provider])
+            # What is in flight there still ends in the same book, and counts if it comes back.
+            book.offer, book.breaker = offer, self._breakers[offer.provider]
             self._offers[offer.offer_id] = book
             self._pool(offer.model).offers.append(book)
+        gone = {name: book for name, book in known.items() if name not in self._offers}
+        self._retired = {name: book for name, book in gone.items() if book.counts(now)}
 
     def _pool(self, model: str) -> Pool:
-        return self._pools.setdefault(model, Pool(model))
+        pool = self._pools.get(model)
+        if pool is None:
+            pool = self._pools[model] = Pool.of(model, self._settings)
+        return pool
 
     def on_replica_joined(self, replica: Replica, now: float) -> list[Action]:
         """A boot, or a renewal. An older generation than the known one is a late message."""
         book = self._replicas.get(replica.replica_id)
         if book is not None and replica.generation < book.replica.generation:
-            self._limits[Limit.REPLICA_OUTDATED] += 1
+            self._counters.limits[Limit.REPLICA_OUTDATED] += 1
             return []
         boot = (replica.generation, replica.model)
+        pool = self._pool(replica.model)
         if book is not None and boot == (book.replica.generation, book.replica.model):
-            book.replica = replica
+            pool.renew(book, replica)
         else:
             self.on_replica_left(replica.replica_id, now)
             book = self._replicas[replica.replica_id] = Book(replica)
-        pool = self._pool(replica.model)
-        pool.had_replica = True
-        pool.replicas[replica.replica_id] = book
-        return self._review_front(pool, now)[0]
+            pool.join(book)
+            pool.prefixes.join(replica.replica_id, replica.kv_tokens_max // PREFIX_BLOCK_TOKENS)
+        return self._desk.serve(book, pool, self._settings, now)
 
     def on_replica_left(self, replica_id: str, now: float) -> list[Action]:
         """Forget it. Its requests still end by ``on_finish``; the next tick reviews who waits."""
         book = self._replicas.pop(replica_id, None)
         if book is not None:
+            pool = self._pools[book.replica.model]
+            pool.leave(book)
+            pool.prefixes.forget(replica_id)
             book.is_alive = False
-            del self._pools[book.replica.model].replicas[replica_id]
         return []
 
     # The life of a request
@@ -109,124 +119,75 @@ class Scheduler:
         excluded = replica.incarnation if replica is not None else failed_target
         return self._admit(Waiting(arrival, now, excluded), now)
 
+    def _admit(self, waiting: Waiting, now: float) -> list[Action]:
+        request_id = waiting.arrival.request_id
+        if request_id in self._held or request_id in self._placed:
+            raise ValueError(f"request {request_id!r} has not finished")
+        # No pool is kept for a name that nothing serves: callers could make up any number.
+        model = waiting.arrival.model
+        pool = self._pools.get(model) or Pool.of(model, self._settings)
+        return self._desk.admit(waiting, pool, self._settings, now)
+
     def on_progress(self, request_id: str, tokens_out: int, now: float) -> None:
+        """The room that a first token frees in the batch is given away by the next event."""
         book = self._placed.get(request_id)
         if isinstance(book, Book):
             book.progress(request_id, tokens_out)
+        elif book is not None and tokens_out > 0:
+            book.progress(request_id, now)
 
-    def on_finish(self, request_id: str, outcome: Outcome, now: float) -> list[Action]:
-        pool = self._held.pop(request_id, None)
+    def on_finish(
+        self, request_id: str, outcome: Outcome, now: float, cost_nano: int | None = None
+    ) -> list[Action]:
+        """``cost_nano`` is what a bought request did cost; None where that is not known."""
+        pool = self._held.get(request_id)
         if pool is not None:
-            pool.queue.remove(request_id)
-            return self._review_front(pool, now)[0]
+            self._ending.forget(request_id, pool)
+            return []
         book = self._placed.pop(request_id, None)
         if book is None:
             return []
         book.remove(request_id)
         if book.breaker.on_end(request_id, outcome, self._settings, now):
-            self._limits[Limit.BREAKER_OPENED] += 1
-        if isinstance(book, Book):
-            return self._review_front(self._pools[book.replica.model], now)[0]
+            self._counters.limits[Limit.BREAKER_OPENED] += 1
+        if isinstance(book, OfferBook):
+            self._spending.on_finish(request_id, cost_nano)
+            return []
+        pool = self._pools[book.replica.model]
+        if book.is_alive:
+            pool.in_flight -= 1
+            pool.reopen(book)
+            return self._desk.serve(book, pool, self._settings, now)
         return []
 
     def on_load_report(self, report: LoadReport, now: float) -> list[Action]:
         book = self._replicas.get(report.replica_id)
         if book is None or report.generation != book.replica.generation:
-            self._limits[Limit.REPORT_UNKNOWN] += 1
+            self._counters.limits[Limit.REPORT_UNKNOWN] += 1
             return []
         if not book.take_report(report, now):
-            self._limits[Limit.REPORT_ABSURD] += 1
+            self._counters.limits[Limit.REPORT_ABSURD] += 1
             return []
-        return self._review_front(self._pools[book.replica.model], now)[0]
+        pool = self._pools[book.replica.model]
+        pool.prefixes.on_report(report.replica_id, report.prefix_hit_tokens)
+        if book.costed is None:
+            book.costed = report
+        elif not 0 <= report.busy_s - book.costed.busy_s < SAMPLE_S:  # or absurd: start anew
+            pool.cost.learn(book.costed, report)
+            book.costed = report
+        if not book.has_news:
+            return []
+        pool.reopen(book)
+        return self._desk.serve(book, pool, self._settings, now)
 
     def on_tick(self, now: float) -> list[Action]:
         actions: list[Action] = []
         for pool in self._pools.values():
-            if pool.queue:
-                actions += self._review_all(pool, now)
+            pool.renew_price(self._settings, now)
+            actions += self._desk.tick(pool, self._settings, now)
         return actions
 
-    # Admission and review
-
-    def _admit(self, waiting: Waiting, now: float) -> list[Action]:
-        arrival = waiting.arrival
-        if arrival.request_id in self._held or arrival.request_id in self._placed:
-            raise ValueError(f"request {arrival.request_id!r} has not finished")
-        # No pool is kept for a name that nothing serves: callers could make up any number.
-        pool = self._pools.get(arrival.model) or Pool(arrival.model)
-        actions, outlook = self._review_front(pool, now)
-        if outlook is not None:
-            queue = pool.queue
-            outlook.stand_behind(len(queue), queue.kv_tokens, queue.prompt_tokens)
-        action, outlook = decide(waiting, pool, outlook, self._settings, now)
-        if action is None and (limit := self._queue_limit(waiting, pool)):
-            self._limits[limit] += 1
-            action = overflow(waiting, pool, outlook, self._settings, now)
-        if action is not None:
-            self._apply(action, arrival)
-            return [*actions, action]
-        pool.queue.add(waiting)
-        self._held[arrival.request_id] = pool
-        return [*actions, Hold(arrival.request_id)]
-
-    def _queue_limit(self, waiting: Waiting, pool: Pool) -> Limit | None:
-        if not pool.queue.has_requests_room(self._settings):
-            return Limit.QUEUE_REQUESTS
-        if not pool.queue.has_tokens_room(waiting, self._settings):
-            return Limit.QUEUE_TOKENS
-        return None
-
-    def _review_front(self, pool: Pool, now: float) -> tuple[list[Action], Outlook | None]:
-        """Serve from the front up to the first request that blocks; its outlook if there is one."""
-        ended: list[Final] = []
-        outlook = None
-        for reviewed, waiting in enumerate(pool.queue.in_order()):
-            action, outlook = decide(waiting, pool, None, self._settings, now)
-            if action is not None:
-                self._apply(action, waiting.arrival)
-                ended.append(action)
-            if outlook is not None or reviewed + 1 - len(ended) >= REVIEWS_PER_EVENT_MAX:
-                break
-        return self._unqueue(ended, pool), outlook
-
-    def _review_all(self, pool: Pool, now: float) -> list[Action]:
-        ended: list[Final] = []
-        outlook: Outlook | None = None
-        for waiting in pool.queue.in_order():
-            action, outlook = decide(waiting, pool, outlook, self._settings, now)
-            if action is not None:
-                self._apply(action, waiting.arrival)
-                ended.append(action)
-            elif outlook is not None:
-                outlook.stand_behind(1, waiting.kv_tokens, waiting.arrival.prompt_tokens)
-        return self._unqueue(ended, pool)
-
-    def _unqueue(self, ended: Sequence[Final], pool: Pool) -> list[Action]:
-        for action in ended:
-            pool.queue.remove(action.request_id)
-            del self._held[action.request_id]
-        return list(ended)
-
-    def _apply(self, action: Final, arrival: Arrival) -> None:
-        self._reasons[action.reason] += 1
-        for verdict in action.verdicts:
-            if verdict.refusal is not None:
-                self._refusals[verdict.refusal] += 1
-        if isinstance(action, Reject):
-            if action.reason is Reason.QUEUE_TIMEOUT:
-                self._limits[Limit.QUEUE_WAIT] += 1
-            return
-        book: Book | OfferBook
-        if isinstance(action, Dispatch):
-            book = self._replicas[action.replica_id]
-            book.add(arrival)
-        else:
-            book = self._offers[action.offer_id]
-            book.add(arrival.request_id)
-        book.breaker.on_start(arrival.request_id)
-        self._placed[arrival.request_id] = book
-
-    # Views
+    # Questions
 
     def can_serve(self, model: str, now: float) -> bool:
         """Whether a request would be served: a live replica or a priced offer, not broken."""
@@ -238,35 +199,16 @@ class Scheduler:
         return any(book.breaker.state(now) is not BreakerState.OPEN for book in books)
 
     def snapshot(self, now: float) -> Snapshot:
+        pools = self._pools.values()
         return Snapshot(
-            queues=tuple(
-                QueueView(pool.model, len(pool.queue), pool.queue.kv_tokens)
-                for pool in self._pools.values()
+            queues=tuple(queue_view(pool) for pool in pools),
+            pools=tuple(pool_view(pool) for pool in pools),
+            replicas=tuple(
+                replica_view(book, self._settings, now) for book in self._replicas.values()
             ),
-            replicas=tuple(self._view(book, now) for book in self._replicas.values()),
-            offers=tuple(
-                OfferView(
-                    book.offer.offer_id,
-                    book.offer.model,
-                    len(book.requests),
-                    book.breaker.state(now),
-                )
-                for book in self._offers.values()
-            ),
-            reasons=dict(self._reasons),
-            refusals=dict(self._refusals),
-            limits=dict(self._limits),
-        )
-
-    def _view(self, book: Book, now: float) -> ReplicaView:
-        return ReplicaView(
-            replica_id=book.replica.replica_id,
-            model=book.replica.model,
-            generation=book.replica.generation,
-            in_flight=book.in_flight,
-            kv_tokens_reserved=book.kv_tokens_reserved,
-            prefill_tokens_waiting=book.prefill_tokens_waiting,
-            report_age_s=None if book.reported_at is None else now - book.reported_at,
-            is_fresh=book.is_fresh(self._settings, now),
-            breaker=book.breaker.state(now),
+            offers=tuple(offer_view(book, now) for book in self._offers.values()),
+            spill_nano_last_hour=self._spending.hour_nano(now),
+            reasons=dict(self._counters.reasons),
+            refusals=dict(self._counters.refusals),
+            limits=dict(self._counters.limits),
         )

@@ -1,109 +1,53 @@
-"""What happens to one request that has no target: dispatch, buy, keep waiting, or refuse.
+"""What is kept, what is held and what is bought: the four questions that a policy answers.
 
-Local capacity is taken first. A request is bought when waiting would miss its latency budget or
-outlast the queue, and refused when it has waited as long as anything may, or when nothing could
-ever serve it. A request that a full replica could serve blocks all behind it until it is itself
-dispatched, bought or refused: overtaking would let small requests starve a large one. A request
-that no live replica could serve blocks nobody.
+The rest is the same under any policy: who may serve at all, which replica, whose turn it is, and
+that a request which cannot be served here in time is bought while an offer can still make it.
+
+``BidPricePolicy`` is the one of this project. Local time goes to the requests that would cost
+most elsewhere per engine second that they take. While all fit, the price of that second is 0 and
+everything stays. When not all fit, who is worth less than the second costs is held while there
+is hope, bought at the latest sensible moment, and bought at once where there was none for a while.
 """
 
 from __future__ import annotations
 
-from math import ceil
+from math import inf
+from typing import Protocol
 
-from scheduler.decision import Buy, Dispatch, Reason, Refusal, Reject
-from scheduler.eligibility import Survey, survey
-from scheduler.offer_book import OfferBook
-from scheduler.outlook import Outlook
-from scheduler.placement import cheapest, least_work
 from scheduler.pool import Pool
 from scheduler.queue import Waiting
-from scheduler.settings import Settings
 
-Final = Dispatch | Buy | Reject
-
-
-def decide(
-    waiting: Waiting, pool: Pool, outlook: Outlook | None, settings: Settings, now: float
-) -> tuple[Final | None, Outlook | None]:
-    """The action, or None to wait; and the outlook of the next in line, None if unblocked.
-
-    ``outlook`` is that of the requests ahead. Behind a blocking request, a held one costs the
-    same however many replicas there are.
-    """
-    found = None
-    blocking = outlook  # what this request waits for; None if no replica could serve it
-    if outlook is None or not waiting.is_held:
-        found = survey(waiting, pool, settings, now)
-        if found.free and outlook is None:
-            return _dispatch(waiting, found, settings), None
-        if not found.free:
-            blocking = (outlook or Outlook.of(found.full, settings, now)) if found.full else None
-    expires_at = waiting.since + settings.queue_wait_ms_max / 1000
-    if blocking is None:
-        is_late, reason = True, Reason.SPILL_NO_REPLICA
-    else:
-        first_token_at = blocking.first_token_at(waiting)
-        is_late, reason = first_token_at > min(waiting.deadline, expires_at), Reason.SPILL_LATENCY
-    if is_late and (offer := cheapest(waiting, pool.offers, now)):
-        found = found or survey(waiting, pool, settings, now)
-        return _buy(waiting, offer, reason, found), outlook
-    if now >= expires_at:
-        found = found or survey(waiting, pool, settings, now)
-        return _reject(waiting, Reason.QUEUE_TIMEOUT, blocking, found, settings), outlook
-    if found and blocking is None and not _may_recover(found, pool):
-        return _reject(waiting, _hopeless(found), None, found, settings), outlook
-    return None, blocking or outlook
+# Worth less than this share of the lowest recent price, a request is not even held.
+HOPELESS_SHARE = 0.5
 
 
-def overflow(
-    waiting: Waiting, pool: Pool, outlook: Outlook | None, settings: Settings, now: float
-) -> Buy | Reject:
-    """A request that should wait, but the queue is at a bound: buy sooner than refuse."""
-    found = survey(waiting, pool, settings, now)
-    if offer := cheapest(waiting, pool.offers, now):
-        return _buy(waiting, offer, Reason.SPILL_LATENCY, found)
-    return _reject(waiting, Reason.QUEUE_FULL, outlook, found, settings)
+class Policy(Protocol):
+    def urgency(self, waiting: Waiting, pool: Pool) -> float:
+        """Its place among the requests of its tenant and class: the smallest is served first."""
+        ...
+
+    def admits(self, waiting: Waiting, pool: Pool) -> bool:
+        """Whether it may take free local room at this moment."""
+        ...
+
+    def buys_at_once(self, waiting: Waiting, pool: Pool) -> bool:
+        """Whether it is bought on arrival, without waiting for room."""
+        ...
+
+    def buys_late(self, waiting: Waiting, pool: Pool) -> bool:
+        """Whether it is bought when waiting any longer would leave an offer too little time."""
+        ...
 
 
-def _dispatch(waiting: Waiting, found: Survey, settings: Settings) -> Dispatch:
-    book = least_work(waiting.arrival, found.free, settings)
-    reason = Reason.HELD if waiting.is_held else Reason.LOCAL_FIT
-    if waiting.excluded is not None:
-        reason = Reason.RETRY
-    request_id, replica_id = waiting.arrival.request_id, book.replica.replica_id
-    return Dispatch(request_id, replica_id, reason, found.verdicts())
+class BidPricePolicy:
+    def urgency(self, waiting: Waiting, pool: Pool) -> float:
+        return -waiting.density
 
+    def admits(self, waiting: Waiting, pool: Pool) -> bool:
+        return waiting.density == inf or waiting.density >= pool.bid.charge
 
-def _buy(waiting: Waiting, book: OfferBook, reason: Reason, found: Survey) -> Buy:
-    if waiting.excluded is not None:
-        reason = Reason.RETRY
-    return Buy(waiting.arrival.request_id, book.offer.offer_id, reason, found.verdicts())
+    def buys_at_once(self, waiting: Waiting, pool: Pool) -> bool:
+        return waiting.density < HOPELESS_SHARE * pool.bid.floor
 
-
-def _reject(
-    waiting: Waiting, reason: Reason, outlook: Outlook | None, found: Survey, settings: Settings
-) -> Reject:
-    retry_after_s: int | None = settings.retry_after_s_unknown
-    if reason is Reason.CONTEXT_TOO_LONG:
-        retry_after_s = None
-    elif outlook is not None:
-        retry_after_s = max(1, ceil(min(outlook.wait_s(waiting), settings.retry_after_s_max)))
-    return Reject(waiting.arrival.request_id, reason, retry_after_s, found.verdicts())
-
-
-def _may_recover(found: Survey, pool: Pool) -> bool:
-    """Whether a target may yet come: a replica boots again or is probed, an offer gets free."""
-    if pool.had_replica and not pool.replicas:
+    def buys_late(self, waiting: Waiting, pool: Pool) -> bool:
         return True
-    passing = (Refusal.EXCLUDED, Refusal.BREAKER_OPEN)
-    return any(refusal in passing for _, refusal in found.replicas) or any(
-        refusal is Refusal.IN_FLIGHT_MAX for _, refusal in found.offers
-    )
-
-
-def _hopeless(found: Survey) -> Reason:
-    refusals = found.refusals()
-    if refusals and all(refusal is Refusal.CONTEXT for refusal in refusals):
-        return Reason.CONTEXT_TOO_LONG
-    return Reason.NO_TARGET

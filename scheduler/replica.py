@@ -10,7 +10,8 @@ class Replica:
     """A running engine of a pool, as it registered itself.
 
     ``generation`` grows with each boot of the same replica, so a late report of a dead
-    engine is recognised. Limits are the engine's own, read from it at start.
+    engine is recognised. Limits are the engine's own, read from it at start. The ranks of a
+    data-parallel engine have a KV cache each: every rank joins as a replica of its own.
     """
 
     replica_id: str
@@ -27,7 +28,8 @@ class LoadReport:
     """One push from an engine: raw values only, verdicts are the scheduler's.
 
     ``prefill_tok_s`` and ``decode_step_s`` are running averages measured by the engine, None
-    until it has measured any. ``kv_tokens_used`` counts whole blocks.
+    until it has measured any. ``kv_tokens_used`` counts whole blocks. The last four are totals
+    since the engine's start, 0 where it does not count them.
     """
 
     replica_id: str
@@ -40,3 +42,7 @@ class LoadReport:
     decode_step_s: float | None
     preemptions: int
     prefix_hit_tokens: int
+    busy_s: float = 0.0  # seconds in steps
+    steps: int = 0
+    prefilled_tokens: int = 0
+    decoded_tokens: int = 0

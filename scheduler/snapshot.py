@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from scheduler.book import Book
 from scheduler.breaker import BreakerState
 from scheduler.decision import Reason, Refusal
+from scheduler.offer_book import OfferBook
+from scheduler.pool import Pool
+from scheduler.settings import Settings
 
 
 class Limit(StrEnum):
@@ -27,6 +31,19 @@ class QueueView:
     model: str
     requests: int
     tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """Prices are in nano-USD per engine second: see ``bid_price``."""
+
+    model: str
+    bid_price: float
+    charge: float
+    occupancy: float
+    step_s: float
+    prefill_token_s: float
+    decode_token_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +72,10 @@ class Snapshot:
     """Counters run from the start of the scheduler. ``refusals`` counts those in verdicts."""
 
     queues: tuple[QueueView, ...]
+    pools: tuple[PoolView, ...]
     replicas: tuple[ReplicaView, ...]
     offers: tuple[OfferView, ...]
+    spill_nano_last_hour: int
     reasons: Mapping[Reason, int]
     refusals: Mapping[Refusal, int]
     limits: Mapping[Limit, int]
@@ -68,3 +87,39 @@ class Snapshot:
     @property
     def queue_tokens(self) -> int:
         return sum(queue.tokens for queue in self.queues)
+
+
+def queue_view(pool: Pool) -> QueueView:
+    return QueueView(pool.model, len(pool.queue), pool.queue.kv_tokens)
+
+
+def pool_view(pool: Pool) -> PoolView:
+    return PoolView(
+        model=pool.model,
+        bid_price=pool.bid.price,
+        charge=pool.bid.charge,
+        occupancy=pool.occupancy,
+        step_s=pool.cost.step_s,
+        prefill_token_s=pool.cost.prefill_token_s,
+        decode_token_s=pool.cost.decode_token_s,
+    )
+
+
+def replica_view(book: Book, settings: Settings, now: float) -> ReplicaView:
+    return ReplicaView(
+        replica_id=book.replica.replica_id,
+        model=book.replica.model,
+        generation=book.replica.generation,
+        in_flight=book.in_flight,
+        kv_tokens_reserved=book.kv_tokens_reserved,
+        prefill_tokens_waiting=book.prefill_tokens_waiting,
+        report_age_s=None if book.reported_at is None else now - book.reported_at,
+        is_fresh=book.is_fresh(settings, now),
+        breaker=book.breaker.state(now),
+    )
+
+
+def offer_view(book: OfferBook, now: float) -> OfferView:
+    return OfferView(
+        book.offer.offer_id, book.offer.model, len(book.requests), book.breaker.state(now)
+    )

@@ -1,6 +1,6 @@
 """Turns an engine's per-step statistics into the load report that schedulers subscribe to.
 
-Raw values and running averages only; no verdicts. Each subscriber gets a report when
+Raw values, totals and running averages only; no verdicts. Each subscriber gets a report when
 something changed, at most every ``REPORT_INTERVAL_S``, and a heartbeat when nothing does.
 """
 
@@ -17,7 +17,12 @@ AVERAGE_WEIGHT = 0.1  # of the newest sample in the running averages
 
 
 class LoadMeter:
-    """Latest load of one engine. Fed on the event loop that serves the subscribers."""
+    """Latest load of one engine. Fed on the event loop that serves the subscribers: with each
+    step as it ends, and then with the state that it left.
+
+    The last four totals are of the steps whose duration is known, so that the seconds are what
+    just these steps and tokens took.
+    """
 
     def __init__(self) -> None:
         self.running = 0
@@ -27,33 +32,59 @@ class LoadMeter:
         self.prefix_hit_tokens = 0
         self.prompt_tokens = 0
         self.output_tokens = 0
+        self.busy_s = 0.0
+        self.steps = 0
+        self.prefilled_tokens = 0
+        self.decoded_tokens = 0
         self.prefill_tok_s: float | None = None
         self.decode_step_s: float | None = None
         self.waiting_prefill_tokens: Callable[[], int] = lambda: 0
-        self._last_step_s: float | None = None
+        self._last_step_s: float | None = None  # when it ended; None once nothing runs
         self._changed = asyncio.Event()
+
+    @property
+    def is_idle(self) -> bool:
+        return self._last_step_s is None
 
     def on_state(self, *, running: int, waiting: int, kv_usage: float, hit_tokens: int) -> None:
         self.running, self.waiting, self.kv_usage = running, waiting, kv_usage
         self.prefix_hit_tokens += hit_tokens
+        if not running:  # what follows is idleness, not a slow step
+            self._last_step_s = None
         self._tell()
 
     def on_step(
-        self, now_s: float, *, prompt_tokens: int, output_tokens: int, preempted: int
+        self,
+        now_s: float,
+        *,
+        prompt_tokens: int,
+        output_tokens: int,
+        preempted: int,
+        first_step_s: float | None = None,
     ) -> None:
-        """One engine step that ended at ``now_s``: what it read, wrote and pushed out."""
+        """One engine step that ended at ``now_s``: what it read, wrote and pushed out.
+
+        A step begins where the one before it ended; ``first_step_s`` is how long it took if it
+        followed idleness, None where nobody knows.
+        """
         self.prompt_tokens += prompt_tokens
         self.output_tokens += output_tokens
         self.preemptions += preempted
-        if self._last_step_s is not None:
-            step_s = now_s - self._last_step_s
-            if prompt_tokens and step_s > 0:
-                self.prefill_tok_s = _average(self.prefill_tok_s, prompt_tokens / step_s)
-            elif output_tokens:
-                self.decode_step_s = _average(self.decode_step_s, step_s)
-        # A gap without running requests is idleness, not a slow step.
-        self._last_step_s = now_s if self.running else None
+        step_s = first_step_s if self._last_step_s is None else now_s - self._last_step_s
+        self._last_step_s = now_s
+        if step_s is not None:
+            self._count(step_s, prompt_tokens, output_tokens)
         self._tell()
+
+    def _count(self, step_s: float, prompt_tokens: int, output_tokens: int) -> None:
+        self.busy_s += step_s
+        self.steps += 1
+        self.prefilled_tokens += prompt_tokens
+        self.decoded_tokens += output_tokens
+        if prompt_tokens and step_s > 0:
+            self.prefill_tok_s = _average(self.prefill_tok_s, prompt_tokens / step_s)
+        elif output_tokens:
+            self.decode_step_s = _average(self.decode_step_s, step_s)
 
     def _tell(self) -> None:
         """Each change has an event of its own, so that no subscriber clears another's."""
@@ -70,6 +101,10 @@ class LoadMeter:
             "decode_step_s": self.decode_step_s,
             "preemptions": self.preemptions,
             "prefix_hit_tokens": self.prefix_hit_tokens,
+            "busy_s": self.busy_s,
+            "steps": self.steps,
+            "prefilled_tokens": self.prefilled_tokens,
+            "decoded_tokens": self.decoded_tokens,
         }
 
     async def subscribe(self, kv_tokens_max: int) -> AsyncIterator[bytes]:

@@ -67,11 +67,11 @@ class ScriptedEngine:
     def note_step(self, prompt_tokens: int, output_tokens: int) -> None:
         most = self.facts.running_max
         waiting = max(0, self.app.in_flight - most)
-        self.meter.on_state(
-            running=self.running, waiting=waiting, kv_usage=self.running / most, hit_tokens=0
-        )
         self.meter.on_step(
             time.monotonic(), prompt_tokens=prompt_tokens, output_tokens=output_tokens, preempted=0
+        )
+        self.meter.on_state(
+            running=self.running, waiting=waiting, kv_usage=self.running / most, hit_tokens=0
         )
 
     async def play(self, play: _Play, send: Send) -> None:

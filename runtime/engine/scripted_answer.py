@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 WORDS = ("the", " river", " turned", " its", " old", " wheel", " and", " she", " listened", ".")
-TOKENS_DEFAULT = 16  # where the request names no bound
+TOKENS_DEFAULT = 16  # where the request names no bound, and the answer ends by itself
 CHARS_PER_TOKEN = 4
 CREATED_S = 1_790_000_000
 DONE = b"data: [DONE]\n\n"
@@ -22,6 +22,7 @@ class ScriptedAnswer:
         self.texts = prompt_texts(body)
         self.prompt_tokens = sum(1 + len(text) // CHARS_PER_TOKEN for text in self.texts)
         self.tokens: int = body.get("max_tokens", TOKENS_DEFAULT)
+        self._finish = "length" if "max_tokens" in body else "stop"
         self.choices: int = body.get("n", 1) * (1 if is_chat else len(self.texts))
 
     def first(self) -> bytes:
@@ -32,7 +33,7 @@ class ScriptedAnswer:
 
     def last(self) -> bytes:
         """Finish reason, usage if it was asked for, and the end, in one step as vLLM sends them."""
-        frames = self._frame({}, "length")
+        frames = self._frame({}, self._finish)
         if self._tells_usage:
             frames += event({**self._common(".chunk"), "choices": [], "usage": self._usage()})
         return frames + DONE
@@ -41,7 +42,7 @@ class ScriptedAnswer:
         text = "".join(WORDS[number % len(WORDS)] for number in range(self.tokens))
         message = {"role": "assistant", "content": text}
         told: dict[str, Any] = {"message": message} if self._is_chat else {"text": text}
-        choices = [self._choice(index, told, "length") for index in range(self.choices)]
+        choices = [self._choice(index, told, self._finish) for index in range(self.choices)]
         return json.dumps({**self._common(""), "choices": choices, "usage": self._usage()}).encode()
 
     def _frame(self, delta: dict[str, str], finish: str | None) -> bytes:

@@ -10,6 +10,7 @@ import asyncio
 import os
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -56,6 +57,7 @@ def command_line(settings: EngineSettings, device: str) -> list[str]:
         "tensor-parallel-size": settings.tensor_parallel,
         "disable-log-stats": True,
         "enable-prompt-tokens-details": True,
+        "enable-logging-iteration-details": True,  # tells the load meter of each step's tokens
         "generation-config": "vllm",
     }
     if device == "cpu":
@@ -122,10 +124,11 @@ class VllmEngine:
         args = parser.parse_args(command_line(settings, device))
         args.served_model_name = [settings.model]
         meter = LoadMeter()
+        llm: Any = None
         llm = AsyncLLM.from_engine_args(
             AsyncEngineArgs.from_cli_args(args),
             usage_context=UsageContext.OPENAI_API_SERVER,
-            stat_loggers=[_stat_logger(meter)],
+            stat_loggers=[_stat_logger(meter, lambda: longest_scheduled_s(llm))],
         )
         meter.waiting_prefill_tokens = lambda: _waiting_prefill_tokens(llm)
         facts = _facts(llm, settings, time.monotonic() - started_s)
@@ -172,7 +175,7 @@ def _facts(llm: Any, settings: EngineSettings, started_s: float) -> EngineFacts:
     )
 
 
-def _stat_logger(meter: LoadMeter) -> Any:
+def _stat_logger(meter: LoadMeter, scheduled_s: Callable[[], float]) -> Any:
     """A vLLM stat-logger class whose instances feed ``meter``."""
     from vllm.v1.metrics.loggers import StatLoggerBase
 
@@ -186,6 +189,9 @@ def _stat_logger(meter: LoadMeter) -> Any:
             mm_cache_stats: Any = None,
             engine_idx: int = 0,
         ) -> None:
+            details = scheduler_stats.iteration_details if scheduler_stats else None
+            if details is not None or iteration_stats is not None:
+                note_step(meter, details, iteration_stats, scheduled_s)
             if scheduler_stats is not None:
                 meter.on_state(
                     running=scheduler_stats.num_running_reqs,
@@ -194,17 +200,35 @@ def _stat_logger(meter: LoadMeter) -> Any:
                     kv_usage=scheduler_stats.kv_cache_usage,
                     hit_tokens=scheduler_stats.prefix_cache_stats.hits,
                 )
-            if iteration_stats is not None:
-                meter.on_step(
-                    time.monotonic(),
-                    prompt_tokens=iteration_stats.prompt_token_stats.computed,
-                    output_tokens=iteration_stats.num_generation_tokens,
-                    preempted=iteration_stats.num_preempted_reqs,
-                )
 
         def log_engine_initialized(self) -> None: ...
 
     return MeterLogger
+
+
+def note_step(meter: LoadMeter, details: Any, stats: Any, scheduled_s: Callable[[], float]) -> None:
+    """``details`` are None for a step that computed nothing, ``stats`` for one without output:
+    a piece of a long prompt, which vLLM's own statistics count only at its end."""
+    first_step_s: float | None = None
+    if meter.is_idle:
+        ended = [each.inference_time for each in stats.finished_requests] if stats else []
+        first_step_s = max([scheduled_s(), *ended]) or None
+    prompt_tokens = details.num_ctx_tokens if details else stats.prompt_token_stats.computed
+    meter.on_step(
+        time.monotonic(),
+        prompt_tokens=prompt_tokens,
+        output_tokens=stats.num_generation_tokens if stats else 0,
+        preempted=stats.num_preempted_reqs if stats else 0,
+        first_step_s=first_step_s,
+    )
+
+
+def longest_scheduled_s(llm: Any) -> float:
+    """How long the engine has worked on a request that it has not finished; 0 for none that is
+    known: vLLM tells when it began together with the first token."""
+    states = llm.output_processor.request_states.values() if llm is not None else ()
+    begun = [each.stats.scheduled_ts for each in states if each.stats and each.stats.scheduled_ts]
+    return time.monotonic() - min(begun) if begun else 0.0
 
 
 def _waiting_prefill_tokens(llm: Any) -> int:

@@ -184,6 +184,7 @@ async def _job(
         estimator=gateway.estimator,
         context_tokens_max=context_tokens_max,
         ttft_budget_ms=gateway.config.ttft_budget_ms,
+        offers=gateway.offers_for(tenant, tags.sensitivity),
     )
     if needs_exact_count(job, context_tokens_max):
         tokenizer = pool.tokenizer if pool else None

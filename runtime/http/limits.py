@@ -54,6 +54,7 @@ class Limits:
     top_k_max: int = 1_000
     repetition_penalty_max: int = 10
     latency_budget_ms_max: int = 3_600_000
+    deadline_ms_max: int = 86_400_000  # from the arrival: so long may a connection be held
     label_chars_max: int = 512  # text that is accepted and ignored
     metadata_max: int = 16
     # what is said back, and what is read from a target

@@ -1,4 +1,4 @@
-"""The OpenAPI document: request bodies from the models that parse them, and the key.
+"""The OpenAPI document: request bodies from the models that parse them, tags, and the key.
 
 The routes take raw requests, so that only our own parser sees a body; FastAPI then knows
 neither its schema nor how callers prove who they are.
@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from runtime.http.tags import TAG_HEADERS
 from runtime.http.wire import ChatRequest, CompletionRequest
 
 KEYED: dict[str, Any] = {"security": [{"api_key": []}]}
@@ -35,5 +36,9 @@ def documented(kind: type[ChatRequest] | type[CompletionRequest]) -> dict[str, A
     schema.pop("$defs", None)
     return {
         **KEYED,
+        "parameters": [
+            {"in": "header", "name": name, "schema": {"type": "string"}, "description": allowed}
+            for name, allowed in TAG_HEADERS.items()
+        ],
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
     }

@@ -14,7 +14,7 @@ import re
 from typing import Any
 
 from runtime.http.limits import LIMITS, refusals
-from runtime.http.usage import Usage, read_usage
+from runtime.http.usage import CUT_OFF_REASONS, Usage, finish_reasons, read_usage
 
 _FRAME_END = re.compile(rb"\n\r?\n")
 _LINE_END = re.compile(rb"\r?\n")
@@ -37,6 +37,7 @@ class FrameScanner:
         "_searched",
         "_tail",
         "_wants_usage",
+        "cut_off",
         "done",
         "error",
         "frames",
@@ -47,6 +48,7 @@ class FrameScanner:
         self.frames = 0  # content frames passed on
         self.usage: Usage | None = None
         self.done = False  # [DONE] seen
+        self.cut_off = False  # a limit or a filter has ended an answer, not the model
         self.error: bytes | None = None  # an error frame, or one that cannot be read
         self._choices = choices
         self._wants_usage = wants_usage
@@ -117,7 +119,10 @@ class FrameScanner:
         if not choices:
             only_usage = told.get("usage") is not None
             return b"" if only_usage and not self._wants_usage else self._hold_or_pass(frame)
-        reasons = self._note_finishes(choices)
+        reasons = finish_reasons(choices)
+        self._note_finishes(choices)
+        if not CUT_OFF_REASONS.isdisjoint(reasons):
+            self.cut_off = True
         if not _NOT_FINISHED.isdisjoint(reasons):
             self._fail(frame)
             return b""
@@ -125,15 +130,12 @@ class FrameScanner:
             self.frames += 1
         return self._hold_or_pass(frame)
 
-    def _note_finishes(self, choices: Any) -> set[str]:
-        reasons = set()
+    def _note_finishes(self, choices: Any) -> None:
         for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, dict) and choice.get("finish_reason") is not None:
                 index = choice.get("index", 0)
                 if isinstance(index, int) and 0 <= index < self._choices:
                     self._finished.add(index)
-                reasons.add(str(choice["finish_reason"]))
-        return reasons
 
     def _hold_or_pass(self, frame: bytes) -> bytes:
         if not self.finished:

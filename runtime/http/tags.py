@@ -3,6 +3,10 @@
 The tenant is not among them: it comes from the API key. A misspelt header would silently lose a
 compliance or cost tag, so an unknown one is refused. ``defaults`` and ``required`` are the
 tenant's: a tag that the caller leaves out is taken from the one or refused by the other.
+
+A deadline puts a request into the batch lane: it fills valleys, may be held until an answer could
+only just be complete in time, and its caller keeps the connection open. It is a time, so that it
+means the same wherever it is read, and at most ``LIMITS.deadline_ms_max`` away.
 """
 
 from __future__ import annotations
@@ -71,7 +75,7 @@ def parse_tags(
             said[field] = _parsed(lowered, field, value.strip())
     missing = sorted(required - said.keys())
     if missing:
-        name = _header(missing[0])
+        name = header_of(missing[0])
         raise BadRequest(f"This API key requires the header `{name}`.", param=name)
     return replace(defaults, **said) if said else defaults
 
@@ -88,7 +92,7 @@ def _parsed(header: str, field: str, value: str) -> Any:
     raise BadRequest(f"The header `{header}` must be {allowed}.", param=header)
 
 
-def _header(field: str) -> str:
+def header_of(field: str) -> str:
     return PREFIX + field.replace("_", "-")
 
 
@@ -141,4 +145,5 @@ _PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "cost_tier": (CostTier, "one of " + ", ".join(CostTier)),
     "deadline": (_deadline, "a time with its offset such as 2030-01-31T18:00:00Z"),
 }
-_KNOWN = ", ".join(_header(field) for field in _PARSERS)
+TAG_HEADERS = {header_of(field): allowed for field, (_, allowed) in _PARSERS.items()}
+_KNOWN = ", ".join(TAG_HEADERS)

@@ -1,4 +1,4 @@
-"""Token counts as a target reports them."""
+"""Token counts as a target reports them, and who ended its answers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TOKENS_MAX = 10**9  # above this a report is a fault, not a count
+CUT_OFF_REASONS = frozenset({"length", "content_filter"})  # with any other the model had ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,16 @@ def read_usage(body: dict[str, Any]) -> Usage | None:
     if cached is None:
         cached = told.get("prompt_cache_hit_tokens")  # another vendor's name for it
     return Usage(prompt_tokens, min(_count(cached) or 0, prompt_tokens), completion_tokens)
+
+
+def finish_reasons(choices: Any) -> set[str]:
+    """Those told in the choices of an answer or a stream frame."""
+    listed = choices if isinstance(choices, list) else ()
+    return {
+        str(choice["finish_reason"])
+        for choice in listed
+        if isinstance(choice, dict) and choice.get("finish_reason") is not None
+    }
 
 
 def _count(value: Any) -> int | None:

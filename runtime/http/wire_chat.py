@@ -7,6 +7,7 @@ empty fields are accepted and left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -134,7 +135,20 @@ class ChatRequest(Sampling):
         for message in self.messages:
             yield from message.texts()
         if self.tools:
-            yield to_json([tool.model_dump(exclude_none=True) for tool in self.tools]).decode()
+            yield self.tools_text
+
+    def prefix_parts(self) -> Iterator[str]:
+        """Templates put the tools before the conversation."""
+        if self.tools:
+            yield self.tools_text
+        for message in self.messages:
+            yield message.role
+            yield from message.texts()
+
+    @cached_property
+    def tools_text(self) -> str:
+        tools = [tool.model_dump(exclude_none=True) for tool in self.tools or ()]
+        return to_json(tools).decode()
 
     def upstream_fields(self, *, openai_only: bool) -> dict[str, Any]:
         """See Sampling.

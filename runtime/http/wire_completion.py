@@ -49,6 +49,10 @@ class CompletionRequest(Sampling):
     def texts(self) -> Iterator[str]:
         return (prompt for prompt in self.prompts if isinstance(prompt, str))
 
+    def prefix_parts(self) -> Iterator[str]:
+        """Nothing of token ids, which are not hashed, nor of several prompts, which share none."""
+        return self.texts() if len(self.prompts) == 1 else iter(())
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         self.check_shared()

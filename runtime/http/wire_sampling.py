@@ -111,6 +111,10 @@ class Sampling(Strict):
         """Every text that reaches the prompt."""
         raise NotImplementedError
 
+    def prefix_parts(self) -> Iterator[str]:
+        """The prompt from its beginning, as far as two requests can share one in an engine."""
+        raise NotImplementedError
+
     def text_chars(self) -> int:
         return sum(map(len, self.texts()))
 

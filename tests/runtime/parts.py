@@ -168,9 +168,11 @@ async def stack(
     sells: bool = False,
     running_max: int = 8,
     config: dict[str, Any] | None = None,
+    terms: dict[str, Any] | None = None,
     pool: Pool = POOL,
 ) -> AsyncIterator[Stack]:
-    """A replica per script, and a vendor that ``sells`` (its key must be in the environment).
+    """A replica per script, and a vendor that ``sells`` on ``terms`` (its key must be in the
+    environment).
 
     At the end every reserve must have its one ending, and the audit must be ok.
     """
@@ -186,7 +188,7 @@ async def stack(
         each.name = f"r{number}"
     await asyncio.gather(*(each.server.start() for each in served))
     ledger = Ledger.open(tmp_path / "ledger.db", owner="test")
-    routing = _routing(served[-1] if sells else None, config or {})
+    routing = routing_of(served[-1] if sells else None, config or {}, terms or {})
     gateway = Gateway(routing, [pool], load_price_book(), ledger, Telemetry())
     await gateway.start()
     gateway.set_replicas([each.endpoint for each in served[:-1]])
@@ -233,8 +235,10 @@ def _all_reported(gateway: Gateway, replicas: list[Served]) -> bool:
     return all(view.report_age_s is not None for view in views if view.replica_id in honest)
 
 
-def _routing(vendor: Served | None, config: dict[str, Any]) -> GatewayConfig:
+def routing_of(
+    vendor: Served | None, config: dict[str, Any], terms: dict[str, Any]
+) -> GatewayConfig:
     if vendor is not None:
-        account = {"base_url": vendor.url, "key_env": KEY_ENV, "offers": {MODEL: MODEL}}
+        account = {"base_url": vendor.url, "key_env": KEY_ENV, "offers": {MODEL: MODEL}, **terms}
         config = {**config, "providers": {"stand-in": account}}
     return load_config(config)

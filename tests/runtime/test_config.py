@@ -36,6 +36,91 @@ def test_the_queue_bounds_reach_the_scheduler() -> None:
     assert settings.queue_tokens_max == Settings().queue_tokens_max
 
 
+def test_when_and_for_how_much_to_buy_reaches_the_scheduler() -> None:
+    tenants = {
+        "capped": {"key_sha256": ["0"], "spill_usd_per_hour_max": "0.25"},
+        "free": {"key_sha256": ["1"]},
+    }
+    spill = {
+        "usd_per_hour_max": "5",
+        "demand_window_ms": 10_000,
+        "hysteresis_ms": 1_000,
+        "target_load": 0.9,
+        "ageing_ms": 2_000,
+        "valley_occupancy_max": 0.5,
+    }
+    assert load_config({"spill": spill, "tenants": tenants}).settings() == Settings(
+        spill_nano_per_hour_max=5_000_000_000,
+        tenant_nano_per_hour={"capped": 250_000_000},
+        demand_window_ms=10_000,
+        hysteresis_ms=1_000,
+        target_load=0.9,
+        ageing_ms=2_000,
+        valley_occupancy_max=0.5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("usd_per_hour_max", 5.0),
+        ("usd_per_hour_max", "five"),
+        ("usd_per_hour_max", "-1"),
+        ("usd_per_hour_max", "nan"),
+        ("usd_per_hour_max", "0.0000000001"),
+        ("demand_window_ms", 0),
+        ("hysteresis_ms", "long"),
+        ("target_load", 0),
+        ("target_load", 1.01),
+        ("target_load", float("nan")),
+        ("ageing_ms", -5),
+        ("valley_occupancy_max", 1.5),
+        ("cap", "1"),
+    ],
+)
+def test_mistakes_in_spill_are_told_with_all_others(field: str, value: Any) -> None:
+    tenant = {"key_sha256": ["0"], "spill_usd_per_hour_max": 1}
+    told = _refused({"spill": {field: value}, "tenants": {"acme": tenant}, "colour": 1})
+    assert f"spill.{field}: " in told
+    assert "tenants.acme.spill_usd_per_hour_max: " in told
+    assert "colour: " in told
+
+
+def test_a_cap_of_nothing_forbids_to_buy() -> None:
+    zero = {"key_sha256": ["0"], "spill_usd_per_hour_max": "0"}
+    some = {"key_sha256": ["1"], "spill_usd_per_hour_max": "0.01"}
+    config = load_config({"tenants": {"zero": zero, "some": some}})
+    assert [config.may_buy(name) for name in ("zero", "some", "unlisted")] == [False, True, True]
+    config = load_config({"spill": {"usd_per_hour_max": "0"}, "tenants": {"some": some}})
+    assert [config.may_buy(name) for name in ("some", "unlisted")] == [False, False]
+
+
+def test_limits_per_minute_are_the_providers_unless_the_offer_has_its_own() -> None:
+    own = {"name": "y", "requests_per_min_max": 5}
+    given = {
+        "requests_per_min_max": 60,
+        "tokens_per_min_max": 1_000,
+        "offers": {"a": "x", "b": own},
+    }
+    provider = load_config(_provider(**given)).providers["acme"]
+    limits = [
+        (offer.requests_per_min_max, offer.tokens_per_min_max)
+        for offer in (provider.offer("a"), provider.offer("b"))
+    ]
+    assert limits == [(60, 1_000), (5, 1_000)]
+    assert load_config(_provider()).providers["acme"].offer("m").requests_per_min_max is None
+    for name in ("requests_per_min_max", "tokens_per_min_max"):
+        assert f"providers.acme.{name}: " in _refused(_provider(**{name: 0}))
+
+
+def test_what_may_be_sent_to_a_provider() -> None:
+    assert load_config(_provider()).providers["acme"].allowed_sensitivity == {"public", "internal"}
+    given = load_config(_provider(allowed_sensitivity=["public", "pii"])).providers["acme"]
+    assert given.allowed_sensitivity == {"public", "pii"}
+    told = _refused(_provider(allowed_sensitivity=["secret"]))
+    assert "providers.acme.allowed_sensitivity" in told
+
+
 def test_an_offer_may_be_a_name_or_more() -> None:
     config = load_config(_provider(offers={"a": "x", "b": {"name": "y", "in_flight_max": 2}}))
     provider = config.providers["acme"]

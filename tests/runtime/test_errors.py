@@ -65,7 +65,11 @@ def test_clients_do_not_retry_what_only_costs_twice(kind: type[BaseloadError]) -
 def test_headers_say_when_and_how() -> None:
     assert errors.headers(errors.QueueFull(retry_after_s=7)) == {"retry-after": "7"}
     assert errors.headers(errors.NoTarget())["retry-after"] == "1"
-    assert errors.headers(errors.BudgetExhausted()) == {"x-should-retry": "false"}
+    assert errors.headers(errors.SpillCapped(retry_after_s=3)) == {"retry-after": "3"}
+    refused = errors.QueueTimeout()
+    refused.reason = "queue_timeout"
+    told = {"x-should-retry": "false", "x-baseload-reason": "queue_timeout"}
+    assert errors.headers(refused) == told
     assert errors.headers(errors.InvalidApiKey()) == {"www-authenticate": "Bearer"}
     assert errors.headers(errors.MethodNotAllowed(allow=("GET", "POST")))["allow"] == "GET, POST"
     assert errors.headers(errors.BadRequest("x", param="n")) == {}

@@ -5,49 +5,69 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.estimate import CORRECTION_MAX, OUTPUT_TOKENS_FIRST, Estimator, PromptSize
+from runtime.estimate import PROMPTS_LEARNED_EVERY, PROMPTS_LEARNED_FIRST, Estimator, Kind
+from scheduler.lengths import OUTPUT_TOKENS_ASSUMED
+from scheduler.tokens import TOKEN_MODELS_MAX, PromptShape
 
-SIZES = st.builds(PromptSize, st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 100))
-
-
-@given(SIZES)
-def test_an_estimate_is_at_least_one_and_grows_with_the_text(size: PromptSize) -> None:
-    estimate = Estimator().prompt_tokens("m", size)
-    longer = PromptSize(size.ascii_bytes + 400, size.other_bytes, size.messages)
-    assert 1 <= estimate < Estimator().prompt_tokens("m", longer)
+KIND = Kind("acme", "summary", "m", 1_000)
+SHAPE = PromptShape.of("the river turned its old wheel and she listened. " * 20, 1)
 
 
-def test_latin_text_is_near_four_bytes_and_other_scripts_near_three() -> None:
+def test_a_model_learns_what_its_prompts_take() -> None:
     estimator = Estimator()
-    assert estimator.prompt_tokens("m", PromptSize(4000, 0, 0)) == 1001
-    assert estimator.prompt_tokens("m", PromptSize(0, 3000, 0)) == 1001
-
-
-@given(st.integers(1, 400_000), st.lists(st.integers(0, 5_000), min_size=1, max_size=30))
-def test_it_comes_nearer_to_what_is_reported(real: int, answers: list[int]) -> None:
-    estimator, size = Estimator(), PromptSize(40_000, 3_000, 3)
-    bounded = min(real, CORRECTION_MAX * size.raw_tokens)
-    before = abs(estimator.prompt_tokens("m", size) - bounded)
-    for answer in answers:
-        estimator.learn("m", size, real, answer)
-    assert abs(estimator.prompt_tokens("m", size) - bounded) <= max(before, 0.2 * size.raw_tokens)
-    assert 1 <= estimator.output_tokens("m", 10**6) <= max(OUTPUT_TOKENS_FIRST, *answers)
-
-
-def test_it_converges() -> None:
-    estimator, size = Estimator(), PromptSize(4_000, 0, 1)
-    for _ in range(100):
-        estimator.learn("m", size, 2_500, 90)
-    assert abs(estimator.prompt_tokens("m", size) - 2_500) < 10
-    assert estimator.output_tokens("m", 10_000) == 90
-    assert estimator.output_tokens("m", 20) == 20
-    assert estimator.prompt_tokens("other", size) == 1_009
-
-
-@given(st.integers(0, 10**9), st.integers(0, 10**9))
-def test_no_report_makes_an_estimate_absurd(prompt: int, answer: int) -> None:
-    estimator, size = Estimator(), PromptSize(400, 0, 0)
+    before = estimator.prompt_tokens("other", SHAPE)
     for _ in range(50):
-        estimator.learn("m", size, prompt, answer)
-    assert 101 * 0.19 <= estimator.prompt_tokens("m", size) <= 101 * CORRECTION_MAX
-    assert 1 <= estimator.output_tokens("m", 1_000) <= 1_000
+        estimator.learn_prompt("m", SHAPE, 333)
+    assert abs(estimator.prompt_tokens("m", SHAPE) - 333) < 10
+    assert estimator.prompt_tokens("other", SHAPE) == before
+
+
+def test_a_model_that_is_known_goes_on_learning() -> None:
+    estimator = Estimator()
+    for _ in range(PROMPTS_LEARNED_FIRST):
+        estimator.learn_prompt("m", SHAPE, 200)
+    before = estimator.prompt_tokens("m", SHAPE)
+    for _ in range(PROMPTS_LEARNED_EVERY - 1 - PROMPTS_LEARNED_FIRST % PROMPTS_LEARNED_EVERY):
+        estimator.learn_prompt("m", SHAPE, 400)
+    assert estimator.prompt_tokens("m", SHAPE) == before
+    for _ in range(1_000 * PROMPTS_LEARNED_EVERY):
+        estimator.learn_prompt("m", SHAPE, 400)
+    assert estimator.prompt_tokens("m", SHAPE) > 350
+
+
+def test_answers_are_learned_by_tenant_and_task() -> None:
+    estimator = Estimator()
+    assert estimator.lengths(KIND).mean(100_000) > OUTPUT_TOKENS_ASSUMED / 2
+    for _ in range(200):
+        estimator.learn_answer(KIND, 20, is_complete=True)
+        estimator.learn_answer(KIND._replace(tenant="other"), 900, is_complete=True)
+    mean = estimator.lengths(KIND).mean(100_000)
+    assert 15 < mean < 60
+    assert estimator.lengths(KIND._replace(tenant="other")).mean(100_000) > 500
+    assert mean < estimator.lengths(KIND._replace(task="new", tenant="new")).mean(100_000) < 900
+
+
+def test_an_answer_that_was_cut_off_does_not_make_answers_look_shorter() -> None:
+    cut, ended = Estimator(), Estimator()
+    for _ in range(50):
+        cut.learn_answer(KIND, 20, is_complete=False)
+        ended.learn_answer(KIND, 20, is_complete=True)
+    assert ended.lengths(KIND).mean(10_000) < 50
+    assert cut.lengths(KIND).mean(10_000) > 100
+
+
+def test_bounds_that_bit_are_counted() -> None:
+    estimator = Estimator()
+    assert set(estimator.limits.values()) == {0}
+    for number in range(TOKEN_MODELS_MAX + 3):
+        estimator.learn_prompt(str(number), SHAPE, 5)
+    estimator.learn_prompt("m", SHAPE, 0)
+    assert (estimator.limits["token_models"], estimator.limits["token_reports"]) == (3, 1)
+
+
+@given(st.integers(0, 10**9), st.booleans(), st.integers(1, 10_000))
+def test_no_report_makes_an_expectation_absurd(answer: int, complete: bool, most: int) -> None:
+    estimator = Estimator()
+    for _ in range(20):
+        estimator.learn_answer(KIND, answer, is_complete=complete)
+    assert 1 <= estimator.lengths(KIND).mean(most) <= most

@@ -70,7 +70,7 @@ async def test_a_stream_of_several_choices_ends_once_all_have_ended(tmp_path: Pa
             for choice in chunk.choices
             if choice.finish_reason
         ]
-        assert sorted(reasons) == [(0, "length"), (1, "length"), (2, "length")]
+        assert sorted(reasons) == [(0, "stop"), (1, "stop"), (2, "stop")]
 
 
 async def test_the_engine_gets_a_rebuilt_body_and_the_boot_token_only(tmp_path: Path) -> None:

@@ -32,6 +32,16 @@ def test_what_a_meter_tells_is_read_whole() -> None:
     }
 
 
+def test_totals_that_an_older_engine_does_not_count_are_nothing() -> None:
+    totals = ("busy_s", "steps", "prefilled_tokens", "decoded_tokens")
+    told = {name: value for name, value in HONEST.items() if name not in totals}
+    report = read_report(REPLICA, json.dumps(told).encode())
+    assert report is not None
+    assert [getattr(report, name) for name in totals] == [0] * 4
+    del told["waiting"]
+    assert read_report(REPLICA, json.dumps(told).encode()) is None
+
+
 @pytest.mark.parametrize("line", [*ABSURD_REPORTS, ENDLESS_REPORT, b"", b"[" * 100_000])
 def test_an_absurd_line_is_no_report_or_not_plausible(line: bytes) -> None:
     before = refusals["load_report_unreadable"]

@@ -10,6 +10,7 @@ import pytest
 
 from models.prices import load_price_book
 from runtime.config import load_config
+from runtime.http.tags import Sensitivity
 from runtime.providers import Account, open_accounts
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -38,6 +39,35 @@ def test_an_offer_has_its_dated_price_and_its_key_from_the_environment(
     assert account.upstream.base_url == "https://api.example.com/v1"
     assert account.upstream.key == "sk-secret"
     assert "sk-secret" not in repr(account)
+
+
+def test_an_offer_has_the_limits_of_its_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VENDOR_KEY", "k")
+    given = {**_provider("VENDOR_KEY", m="tiny-moe"), "requests_per_min_max": 7}
+    terms = {"name": "other", "tokens_per_min_max": 9}
+    given["offers"] = {"m": "tiny-moe", "n": terms}
+    found = _accounts(**{"stand-in": given})
+    limits = {
+        name: (account.offer.requests_per_min_max, account.offer.tokens_per_min_max)
+        for name, account in found.items()
+    }
+    assert limits == {"stand-in/tiny-moe": (7, None), "stand-in/other": (7, 9)}
+
+
+def test_personal_and_regulated_data_go_only_where_the_provider_is_said_to_have_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VENDOR_KEY", "k")
+    plain = _provider("VENDOR_KEY", m="m")
+    found = _accounts(plain=plain, trusted={**plain, "allowed_sensitivity": ["regulated", "pii"]})
+    assert [each for each in Sensitivity if found["plain/m"].may_have(each)] == [
+        Sensitivity.PUBLIC,
+        Sensitivity.INTERNAL,
+    ]
+    assert [each for each in Sensitivity if found["trusted/m"].may_have(each)] == [
+        Sensitivity.PII,
+        Sensitivity.REGULATED,
+    ]
 
 
 def test_without_its_key_a_provider_is_off(

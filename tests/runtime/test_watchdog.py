@@ -11,7 +11,7 @@ LIMITS = StreamConfig(first_token_ms_max=1_000, inter_token_ms_max=100)
 class _Answer:
     def __init__(self) -> None:
         self.tokens_out = 0
-        self.is_whole = False
+        self.hides_its_start = False
         self.stalls = 0
 
     def stall(self) -> None:
@@ -56,7 +56,7 @@ def test_all_can_be_stalled_at_once() -> None:
 
 def test_an_answer_in_one_piece_is_presumed_to_have_started() -> None:
     dog, answer = Watchdog(), _Answer()
-    answer.is_whole = True
+    answer.hides_its_start = True
     progress: list[tuple[str, int, float]] = []
     dog.watch("r", answer, 0.0)
     for now in (0.0, 0.2, 0.3, 0.5):

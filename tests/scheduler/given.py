@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from models.prices import Price
 from scheduler.arrival import Arrival
+from scheduler.book import Book
+from scheduler.breaker import Breaker
 from scheduler.decision import Action
 from scheduler.machine import Scheduler
 from scheduler.offer import Offer
+from scheduler.offer_book import OfferBook
+from scheduler.policy import Policy
+from scheduler.pool import Pool
+from scheduler.queue import Waiting
 from scheduler.replica import LoadReport, Replica
 from scheduler.settings import Settings
 
@@ -23,8 +32,11 @@ def arrival(
     output: int = 50,
     output_max: int = 100,
     ttft_budget_ms: int = 2_000,
+    tenant: str = "tenant",
+    **more: Any,
 ) -> Arrival:
-    return Arrival(request_id, "tenant", model, prompt, output, output_max, ttft_budget_ms)
+    """``more``: the fields of an Arrival that have defaults."""
+    return Arrival(request_id, tenant, model, prompt, output, output_max, ttft_budget_ms, **more)
 
 
 def replica(
@@ -50,7 +62,10 @@ def report(
     prefill_waiting: int = 0,
     prefill_tok_s: float | None = 10_000.0,
     decode_step_s: float | None = 0.02,
+    prefix_hit: int = 0,
+    **totals: Any,
 ) -> LoadReport:
+    """``totals``: what the engine has counted since its start."""
     return LoadReport(
         replica_id,
         generation,
@@ -61,7 +76,8 @@ def report(
         prefill_tok_s,
         decode_step_s,
         preemptions=0,
-        prefix_hit_tokens=0,
+        prefix_hit_tokens=prefix_hit,
+        **totals,
     )
 
 
@@ -82,27 +98,65 @@ def offer(
     context: int = 8_000,
     in_flight_max: int = 4,
     at: Price | None = PRICE,
+    **limits: Any,
 ) -> Offer:
-    return Offer(offer_id, provider, model, context, in_flight_max, at)
+    """``limits``: the provider's, per minute."""
+    return Offer(offer_id, provider, model, context, in_flight_max, at, **limits)
 
 
 SETTINGS = Settings(queue_wait_ms_max=10_000, report_age_ms_max=60_000, breaker_failures=2)
 PATIENT_MS = 3_600_000
 
 
-def running(*offers: Offer, replicas: int = 1, settings: Settings = SETTINGS) -> Scheduler:
+def running(
+    *offers: Offer, replicas: int = 1, settings: Settings = SETTINGS, policy: Policy | None = None
+) -> Scheduler:
     """A scheduler with reporting replicas of one slot each."""
-    scheduler = Scheduler(settings, offers)
+    scheduler = Scheduler(settings, offers, policy)
     for n in range(1, replicas + 1):
         assert scheduler.on_replica_joined(replica(f"r{n}", running_max=1), 0.0) == []
         assert scheduler.on_load_report(report(f"r{n}"), 0.0) == []
     return scheduler
 
 
-def patient(request_id: str, prompt: int = 100) -> Arrival:
-    return arrival(request_id, prompt=prompt, ttft_budget_ms=PATIENT_MS)
+def patient(request_id: str, prompt: int = 100, **more: Any) -> Arrival:
+    return arrival(request_id, prompt=prompt, ttft_budget_ms=PATIENT_MS, **more)
 
 
 def only(actions: list[Action]) -> Action:
     (action,) = actions
     return action
+
+
+def offer_book(offer_id: str = "vendor/m", **change: Any) -> OfferBook:
+    return OfferBook(offer(offer_id, **change), Breaker())
+
+
+def pool_of(*books: Book, offers: Sequence[OfferBook] = (), settings: Settings = SETTINGS) -> Pool:
+    pool = Pool.of(MODEL, settings)
+    pool.offers = list(offers)
+    for book in books:
+        pool.join(book)
+        pool.prefixes.join(book.replica.replica_id, 1_000)
+    return pool
+
+
+@dataclass
+class Fixed:
+    """A policy that always answers the same."""
+
+    admitted: bool = True
+    at_once: bool = False
+    late: bool = True
+
+    def urgency(self, waiting: Waiting, pool: Pool) -> float:
+        return 0.0
+
+    def admits(self, waiting: Waiting, pool: Pool) -> bool:
+        return self.admitted
+
+    def buys_at_once(self, waiting: Waiting, pool: Pool) -> bool:
+        return self.at_once
+
+    def buys_late(self, waiting: Waiting, pool: Pool) -> bool:
+        return self.late

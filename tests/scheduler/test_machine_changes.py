@@ -15,7 +15,7 @@ from scheduler.decision import (
     Reject,
     Verdict,
 )
-from scheduler.machine import REVIEWS_PER_EVENT_MAX, Scheduler
+from scheduler.machine import Scheduler
 from scheduler.settings import Settings
 from scheduler.snapshot import Limit
 from tests.scheduler.given import (
@@ -58,21 +58,10 @@ def test_a_retry_that_waits_for_a_reboot_blocks_nobody() -> None:
     assert isinstance(only(scheduler.on_arrival(patient("q2"), 0.2)), Dispatch)
     assert scheduler.on_arrival(patient("q3"), 0.2) == [Hold("q3")]
     assert isinstance(only(scheduler.on_finish("q2", Outcome.OK, 0.3)), Dispatch)
-    released = only(scheduler.on_replica_joined(replica(generation=2), 0.4))
+    assert scheduler.on_replica_joined(replica(generation=2), 0.4) == []
+    released = only(scheduler.on_tick(0.5))
     assert isinstance(released, Dispatch)
     assert (released.request_id, released.reason) == ("q1", Reason.RETRY)
-
-
-def test_an_event_reviews_a_bounded_number_that_blocks_nobody() -> None:
-    scheduler = running()
-    for n in range(REVIEWS_PER_EVENT_MAX):
-        assert scheduler.on_retry(patient(f"x{n}"), "local:r1", 0.0) == [Hold(f"x{n}")]
-    scheduler.on_arrival(patient("q1"), 0.0)
-    assert scheduler.on_arrival(patient("q2"), 0.0) == [Hold("q2")]
-    assert scheduler.on_finish("q1", Outcome.OK, 0.1) == []
-    assert only(scheduler.on_tick(0.2)) == Dispatch(
-        "q2", "r1", Reason.HELD, (Verdict("local:r1", None),)
-    )
 
 
 def test_one_attempt_at_a_time() -> None:
@@ -92,16 +81,6 @@ def test_unknown_ids_are_no_ops() -> None:
     scheduler.on_progress("nobody", 5, 0.0)
     assert scheduler.on_finish("nobody", Outcome.OK, 0.0) == []
     assert scheduler.snapshot(0.0) == before
-
-
-def test_a_caller_who_leaves_the_queue_makes_room_for_those_behind() -> None:
-    scheduler = running(settings=Settings(kv_headroom=0.0))
-    scheduler.on_replica_joined(replica("r1", kv=1_000, running_max=8), 0.0)
-    scheduler.on_arrival(patient("q1", prompt=600), 0.0)
-    scheduler.on_arrival(patient("big", prompt=800), 0.0)
-    scheduler.on_arrival(patient("small", prompt=10), 0.0)
-    released = only(scheduler.on_finish("big", Outcome.CLIENT_LEFT, 0.1))
-    assert released.request_id == "small"
 
 
 def test_reports_of_strangers_and_absurd_reports_are_counted_and_release_nothing() -> None:
@@ -171,11 +150,11 @@ def test_the_breaker_belongs_to_the_provider() -> None:
     for n in range(2):
         scheduler.on_arrival(arrival(f"q{n}"), 0.0)
         scheduler.on_finish(f"q{n}", Outcome.TARGET_FAILED, 0.0)
-    rejected = only(scheduler.on_arrival(arrival("q3", model="other"), 0.0))
-    assert isinstance(rejected, Reject)
-    assert rejected.reason is Reason.NO_TARGET
     assert not scheduler.can_serve("other", 0.0)
+    assert scheduler.on_arrival(arrival("q3", model="other"), 0.0) == [Hold("q3")]
+    assert scheduler.on_tick(0.9) == []
     assert scheduler.can_serve("other", 1.0)
+    assert isinstance(only(scheduler.on_tick(1.0)), Buy)  # the probe
 
 
 def test_a_failing_replica_is_waited_for_and_probed() -> None:
@@ -190,9 +169,10 @@ def test_a_failing_replica_is_waited_for_and_probed() -> None:
 
 def test_settings_change_without_losing_the_books() -> None:
     scheduler = running(offer(in_flight_max=1))
-    scheduler.on_arrival(patient("q1"), 0.0)
-    scheduler.on_arrival(patient("q2"), 0.0)
-    assert isinstance(only(scheduler.on_arrival(arrival("q3", ttft_budget_ms=0), 0.0)), Buy)
+    for name in ("q1", "q2"):
+        scheduler.on_arrival(patient(name), 0.0)
+    assert scheduler.on_arrival(arrival("q3", ttft_budget_ms=0), 0.0) == [Hold("q3")]
+    assert isinstance(only(scheduler.on_tick(0.0)), Buy)
     wider = Settings(queue_requests_max=1)
     scheduler.set_settings(wider, [offer(in_flight_max=2), offer("new/m", provider="new")], 0.1)
     view = scheduler.snapshot(0.1)
@@ -204,6 +184,24 @@ def test_settings_change_without_losing_the_books() -> None:
     rejected = only(scheduler.on_arrival(arrival("q4", ttft_budget_ms=0), 0.3))
     assert isinstance(rejected, Reject)
     assert rejected.reason is Reason.QUEUE_FULL
+
+
+def test_an_offer_that_is_taken_away_and_comes_back_keeps_its_limits() -> None:
+    limited = offer(in_flight_max=1, requests_per_min_max=2)
+    scheduler = Scheduler(SETTINGS, [limited])
+    assert isinstance(only(scheduler.on_arrival(arrival("q1"), 0.0)), Buy)
+    for offers in ([], [limited]):
+        scheduler.set_settings(SETTINGS, offers, 1.0)
+    assert scheduler.on_arrival(arrival("q2"), 1.0) == [Hold("q2")]
+    scheduler.on_finish("q1", Outcome.OK, 2.0)
+    assert isinstance(only(scheduler.on_tick(2.0)), Buy)
+    scheduler.on_finish("q2", Outcome.OK, 3.0)
+    for offers in ([], [limited]):
+        scheduler.set_settings(SETTINGS, offers, 3.0)
+    assert scheduler.on_arrival(arrival("q3"), 3.0) == [Hold("q3")]
+    assert scheduler.on_tick(12.9) == []
+    scheduler.set_settings(SETTINGS, [], 99.0)
+    assert not scheduler._retired
 
 
 def test_can_serve() -> None:
@@ -229,3 +227,44 @@ def test_snapshot() -> None:
     assert view.reasons == {Reason.LOCAL_FIT: 1}
     scheduler.on_replica_joined(replica("r2"), 2.0)
     assert scheduler.snapshot(2.0).replicas[1].report_age_s is None
+
+
+def test_a_full_replica_that_grows_takes_more_at_once() -> None:
+    scheduler = running()
+    scheduler.on_arrival(patient("q1"), 0.0)
+    assert scheduler.on_arrival(patient("q2"), 0.0) == [Hold("q2")]
+    grown = only(scheduler.on_replica_joined(replica("r1", running_max=2), 0.1))
+    assert grown.request_id == "q2"
+
+
+def test_a_replica_full_of_others_work_takes_more_when_that_ends() -> None:
+    scheduler = running()
+    scheduler.on_replica_joined(replica(running_max=2), 0.0)
+    scheduler.on_arrival(patient("q1"), 0.0)
+    scheduler.on_load_report(report(running=2), 0.1)
+    assert scheduler.on_arrival(patient("q2"), 0.2) == [Hold("q2")]
+    assert scheduler.on_load_report(report(running=2), 0.3) == []
+    assert isinstance(only(scheduler.on_load_report(report(running=1), 0.4)), Dispatch)
+
+
+def test_the_costs_of_a_pool_are_learned_from_what_its_engines_count() -> None:
+    """A step takes 50 ms, and 20 ms more for each token that it decodes."""
+    scheduler, busy_s, decoded = running(), 0.0, 0
+    for n in range(1, 200):
+        tokens = n % 7 + 1
+        busy_s, decoded = busy_s + 10 * (0.05 + 0.02 * tokens), decoded + 10 * tokens
+        told = report(busy_s=busy_s, steps=10 * n, decoded_tokens=decoded)
+        scheduler.on_load_report(told, n * 1.0)
+    (view,) = scheduler.snapshot(60.0).pools
+    assert (view.step_s, view.decode_token_s) == pytest.approx((0.05, 0.02), rel=0.02)
+
+
+@pytest.mark.parametrize("busy_s", [float("nan"), float("inf"), 1e300, -1e300, 5e5])
+def test_one_absurd_count_does_not_end_the_learning(busy_s: float) -> None:
+    scheduler = running()
+    pool = scheduler._pools["moe"]
+    for seconds in (2.0, busy_s, 4.0):
+        scheduler.on_load_report(report(busy_s=seconds, steps=40), 1.0)
+    pool.cost.is_measured = False
+    scheduler.on_load_report(report(busy_s=6.0, steps=60), 2.0)
+    assert pool.cost.is_measured

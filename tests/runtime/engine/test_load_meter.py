@@ -8,6 +8,8 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runtime.engine.load_meter import HEARTBEAT_S, REPORT_INTERVAL_S, LoadMeter
 
@@ -19,17 +21,21 @@ def _busy(meter: LoadMeter, running: int = 1) -> None:
 def test_a_report_holds_the_latest_values() -> None:
     meter = LoadMeter()
     meter.waiting_prefill_tokens = lambda: 77
+    meter.on_step(1.0, prompt_tokens=100, output_tokens=2, preempted=1, first_step_s=0.5)
     meter.on_state(running=2, waiting=1, kv_usage=0.5, hit_tokens=10)
-    meter.on_step(1.0, prompt_tokens=100, output_tokens=0, preempted=1)
     assert meter.report(1000) == {
         "running": 2,
         "waiting": 1,
         "kv_tokens_used": 500,
         "waiting_prefill_tokens": 77,
-        "prefill_tok_s": None,
+        "prefill_tok_s": 200,
         "decode_step_s": None,
         "preemptions": 1,
         "prefix_hit_tokens": 10,
+        "busy_s": 0.5,
+        "steps": 1,
+        "prefilled_tokens": 100,
+        "decoded_tokens": 2,
     }
 
 
@@ -47,14 +53,49 @@ def test_rates_are_running_averages_of_steps() -> None:
 
 def test_idleness_is_not_a_slow_step() -> None:
     meter = LoadMeter()
-    _busy(meter)
     meter.on_step(1.0, prompt_tokens=0, output_tokens=1, preempted=0)
-    _busy(meter, running=0)
-    meter.on_step(1.1, prompt_tokens=0, output_tokens=1, preempted=0)
-    seen = meter.decode_step_s
     _busy(meter)
-    meter.on_step(90.0, prompt_tokens=0, output_tokens=1, preempted=0)
-    assert meter.decode_step_s == seen
+    meter.on_step(1.1, prompt_tokens=0, output_tokens=1, preempted=0)
+    _busy(meter, running=0)
+    assert meter.is_idle
+    meter.on_step(90.0, prompt_tokens=7, output_tokens=1, preempted=0)
+    assert meter.decode_step_s == pytest.approx(0.1)
+    assert meter.prefill_tok_s is None
+
+
+Step = tuple[float, int, int, bool, bool]
+STEPS = st.lists(
+    st.tuples(
+        st.floats(0.001, 2), st.integers(0, 500), st.integers(0, 9), st.booleans(), st.booleans()
+    )
+)
+
+
+@given(STEPS)
+def test_busy_seconds_are_those_of_the_steps_and_tokens_that_are_counted(steps: list[Step]) -> None:
+    """Each step has its tokens; is the last before a pause; and has told when it began."""
+    meter, now, idle = LoadMeter(), 0.0, True
+    told: list[tuple[float, int, int]] = []
+    for step_s, prompt, output, is_last, is_timed in steps:
+        now += step_s + (1_000 if idle else 0)
+        first_step_s = step_s if idle and is_timed else None
+        if not idle or is_timed:
+            told.append((step_s, prompt, output))
+        assert meter.is_idle == idle
+        meter.on_step(
+            now,
+            prompt_tokens=prompt,
+            output_tokens=output,
+            preempted=0,
+            first_step_s=first_step_s,
+        )
+        _busy(meter, running=0 if is_last else 1)
+        idle = is_last
+    assert meter.busy_s == pytest.approx(sum(each[0] for each in told), abs=1e-6)
+    assert meter.steps == len(told)
+    assert meter.prefilled_tokens == sum(each[1] for each in told)
+    assert meter.decoded_tokens == sum(each[2] for each in told)
+    assert meter.prompt_tokens == sum(each[1] for each in steps)  # progress counts them all
 
 
 def test_two_steps_at_one_moment_are_no_rate() -> None:
@@ -78,8 +119,8 @@ async def test_a_change_during_the_pause_is_told_right_after_it() -> None:
     waiting = [asyncio.ensure_future(_running(each)) for each in reports]
     await asyncio.sleep(REPORT_INTERVAL_S / 2)
     begun_s = time.monotonic()
-    _busy(meter, running=4)
     meter.on_step(1.0, prompt_tokens=0, output_tokens=1, preempted=0)
+    _busy(meter, running=4)
     assert await asyncio.gather(*waiting) == [4, 4, 4]
     assert time.monotonic() - begun_s < HEARTBEAT_S / 2
 

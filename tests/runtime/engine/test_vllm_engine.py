@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from runtime.engine.load_meter import LoadMeter
 from runtime.engine.settings import EngineSettings
-from runtime.engine.vllm_engine import OWNED_FLAGS, REFUSED_FLAGS, command_line
+from runtime.engine.vllm_engine import (
+    OWNED_FLAGS,
+    REFUSED_FLAGS,
+    command_line,
+    longest_scheduled_s,
+    note_step,
+)
 
 
 def _flags(device: str = "cpu", **fields: Any) -> list[str]:
@@ -80,3 +89,52 @@ def test_a_value_is_never_a_flag() -> None:
 def test_flags_that_may_not_be_given(name: str) -> None:
     with pytest.raises(ValueError, match="vllm_flags may not hold"):
         _flags(vllm_flags={name: True})
+
+
+def _stats(computed: int, generated: int, *inference_s: float) -> Any:
+    """vLLM's statistics of the outputs of one step."""
+    return SimpleNamespace(
+        prompt_token_stats=SimpleNamespace(computed=computed),
+        num_generation_tokens=generated,
+        num_preempted_reqs=0,
+        finished_requests=[SimpleNamespace(inference_time=each) for each in inference_s],
+    )
+
+
+def test_pieces_of_a_prompt_count_in_the_steps_that_read_them() -> None:
+    meter = LoadMeter()
+    pieces = [(512, None), (512, None), (164, _stats(1_188, 1))]
+    for tokens, stats in pieces:
+        note_step(meter, SimpleNamespace(num_ctx_tokens=tokens), stats, lambda: 0.0)
+    assert (meter.prompt_tokens, meter.output_tokens) == (1_188, 1)
+    # Nobody knows when the first piece was begun: neither its time nor its tokens are counted.
+    assert (meter.steps, meter.prefilled_tokens, meter.decoded_tokens) == (2, 676, 1)
+
+
+def test_a_step_after_idleness_lasted_since_its_request_was_scheduled() -> None:
+    meter = LoadMeter()
+    details = SimpleNamespace(num_ctx_tokens=100)
+    note_step(meter, details, _stats(100, 1), lambda: 0.25)
+    assert (meter.busy_s, meter.steps) == (0.25, 1)
+    meter.on_state(running=0, waiting=0, kv_usage=0.0, hit_tokens=0)
+    note_step(meter, details, _stats(100, 1, 0.5), lambda: 0.0)  # it ended in its first step
+    assert (meter.busy_s, meter.steps) == (0.75, 2)
+    note_step(meter, details, _stats(100, 1), lambda: 99.0)  # not the first step
+    assert meter.busy_s < 1
+
+
+def test_without_the_details_of_a_step_the_end_of_a_prompt_counts_it() -> None:
+    meter = LoadMeter()
+    note_step(meter, None, _stats(70, 2), lambda: 0.1)
+    assert (meter.prefilled_tokens, meter.decoded_tokens) == (70, 2)
+
+
+def test_who_was_scheduled_first_says_how_long_the_engine_works() -> None:
+    now = time.monotonic()
+    times = (0.0, now - 2, now - 5)
+    stats = [SimpleNamespace(scheduled_ts=each) for each in times]
+    states = {str(n): SimpleNamespace(stats=each) for n, each in enumerate([None, *stats])}
+    llm = SimpleNamespace(output_processor=SimpleNamespace(request_states=states))
+    assert longest_scheduled_s(llm) == pytest.approx(5, abs=0.5)
+    states.clear()
+    assert longest_scheduled_s(llm) == longest_scheduled_s(None) == 0.0

@@ -250,6 +250,8 @@ async def test_the_openapi_document_is_whole(s: Stack) -> None:
         for step in reference.removeprefix("#/").split("/"):
             assert step in node, reference
             node = node[step]
+    told = document["paths"]["/v1/completions"]["post"]["parameters"]
+    assert {each["name"] for each in told} >= {"x-baseload-deadline", "x-baseload-cost-tier"}
     security = document["paths"]["/v1/models"]["get"]["security"]
     assert security[0].keys() <= document["components"]["securitySchemes"].keys()
 

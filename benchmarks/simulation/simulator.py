@@ -1,0 +1,189 @@
+"""Runs the real scheduler in simulated time against modelled replicas and offers.
+
+The scheduler sees what it would see of a running stack: arrivals, load reports, the first token
+and every 16th after it, ends with their cost, and a tick every 50 ms. Prompt lengths and blocks
+are told exactly, answer lengths as ``lengths`` says. Memory is flat: a request that has ended
+leaves only counts. The same arguments give the same run, but for the time that decisions take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from benchmarks.simulation.baselines import policy_name
+from benchmarks.simulation.clock import Clock
+from benchmarks.simulation.faults import Faults
+from benchmarks.simulation.fleet import Fleet, replica_name
+from benchmarks.simulation.forecast import MODEL, Lengths, forecast
+from benchmarks.simulation.gateway import TICK_S, SimGateway
+from benchmarks.simulation.profile import Profile
+from benchmarks.simulation.run import Run
+from benchmarks.simulation.series import Sample
+from benchmarks.simulation.workload import BLOCK_TOKENS, Request, SimOffer, Workload
+from models.money import NANO_PER_USD
+from scheduler.machine import Scheduler
+from scheduler.offer import Offer
+from scheduler.policy import Policy
+from scheduler.settings import Settings
+
+DRAIN_S_MAX = 6 * 3600.0  # after the last arrival; what is under way then is given up
+IN_FLIGHT_MAX = 1 << 30  # at an offer: limits of providers are not simulated
+
+OnProgress = Callable[[float], None]
+
+
+def simulate(
+    workload: Workload,
+    profile: Profile,
+    *,
+    replicas: int,
+    policy: Policy | None = None,
+    settings: Settings | None = None,
+    lengths: Lengths = "learned",
+    seed: int = 1,
+    faults: Faults | None = None,
+    on_progress: OnProgress | None = None,
+) -> Run:
+    """``policy`` None is the scheduler's own. ``on_progress`` hears the share that is done."""
+    return simulate_stream(
+        workload.requests,
+        profile,
+        offers=workload.offers,
+        duration_s=workload.duration_s,
+        replicas=replicas,
+        policy=policy,
+        settings=settings,
+        lengths=lengths,
+        seed=seed,
+        faults=faults,
+        block_tokens=workload.block_tokens,
+        load=workload.load(profile, replicas),
+        on_progress=on_progress,
+    )
+
+
+def simulate_stream(
+    requests: Iterable[Request],
+    profile: Profile,
+    *,
+    offers: Sequence[SimOffer],
+    duration_s: float,
+    replicas: int,
+    policy: Policy | None = None,
+    settings: Settings | None = None,
+    lengths: Lengths = "learned",
+    seed: int = 1,
+    faults: Faults | None = None,
+    block_tokens: int = BLOCK_TOKENS,
+    load: float | None = None,
+    on_progress: OnProgress | None = None,
+) -> Run:
+    """As ``simulate``, of any number of requests, which come in the order of their time."""
+    run = Run(
+        profile=profile,
+        replicas=replicas,
+        policy=policy_name(policy),
+        lengths=lengths,
+        seed=seed,
+        duration_s=duration_s,
+        load=load,
+        offers={offer.offer_id: offer for offer in offers},
+    )
+    may_buy = getattr(policy, "may_buy", True)
+    known = [_offer(offer, profile) for offer in offers] if may_buy else []
+    scheduler = Scheduler(settings or Settings(), known, policy)
+    faults, clock = faults or Faults(), Clock()
+    gateway = SimGateway(
+        run, scheduler, forecast(lengths), clock, block_tokens, faults.offer_failure_share
+    )
+    fleet = gateway.fleet = Fleet(profile, MODEL, block_tokens, clock, gateway)
+    _Course(run, clock, scheduler, gateway, fleet, on_progress).go(iter(requests), faults)
+    return run
+
+
+def _offer(offer: SimOffer, profile: Profile) -> Offer:
+    provider, context_tokens_max = offer.price.provider, profile.context_tokens_max
+    return Offer(offer.offer_id, provider, MODEL, context_tokens_max, IN_FLIGHT_MAX, offer.price)
+
+
+class _Course:
+    """The course of one run: who arrives, what is measured on the way, when it is over."""
+
+    def __init__(
+        self,
+        run: Run,
+        clock: Clock,
+        scheduler: Scheduler,
+        gateway: SimGateway,
+        fleet: Fleet,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._run = run
+        self._clock = clock
+        self._scheduler = scheduler
+        self._gateway = gateway
+        self._fleet = fleet
+        self._on_progress = on_progress
+        self._requests: Iterator[Request] = iter(())
+        self._all_came = False
+        self._past_horizon = False
+
+    def go(self, requests: Iterator[Request], faults: Faults) -> None:
+        run, clock = self._run, self._clock
+        self._requests = requests
+        for number in range(run.replicas):
+            clock.at(0.0, self._fleet.boot, replica_name(number))
+        for death in faults.deaths:
+            clock.at(death.at_s, self._fleet.die, death)
+        self._next()
+        clock.at(0.0, self._sample)
+        clock.at(TICK_S, self._gateway.tick)
+        clock.at(run.duration_s, self._horizon)
+        clock.run(self._is_over)
+        self._close()
+
+    def _next(self) -> None:
+        request = next(self._requests, None)
+        if request is not None:
+            if request.at_s < self._clock.now:
+                raise ValueError(f"{request.request_id} comes before the request ahead of it")
+            self._clock.at(request.at_s, self._arrive, request)
+            return
+        self._all_came = True
+        self._clock.at(self._clock.now + DRAIN_S_MAX, self._give_up)
+
+    def _arrive(self, request: Request) -> None:
+        self._next()
+        self._gateway.arrive(request)
+
+    def _give_up(self, _: object) -> None:
+        self._gateway.give_up()
+        if not self._past_horizon:
+            self._horizon(None)
+
+    def _is_over(self) -> bool:
+        return self._all_came and not self._gateway.under_way and self._past_horizon
+
+    def _horizon(self, _: object) -> None:
+        totals = self._fleet.totals()
+        self._run.busy_s, self._run.useful_s = totals.busy_s, totals.useful_s
+        self._past_horizon = True
+
+    def _sample(self, _: object) -> None:
+        run, now = self._run, self._clock.now
+        snapshot = self._scheduler.snapshot(now)
+        kv_share, running_share = self._fleet.fill()
+        spend_usd = (run.paid_nano + run.missed_nano) / NANO_PER_USD
+        bid_price = max((pool.bid_price for pool in snapshot.pools), default=0.0)
+        run.series.add(
+            Sample(now, snapshot.queue_requests, kv_share, running_share, bid_price, spend_usd)
+        )
+        self._clock.at(now + run.series.interval_s, self._sample)
+        if self._on_progress is not None:
+            self._on_progress(min(1.0, now / run.duration_s))
+
+    def _close(self) -> None:
+        run, totals = self._run, self._fleet.totals()
+        run.ended_s = self._clock.now
+        run.preemptions, run.hit_tokens = totals.preemptions, totals.hit_tokens
+        run.scheduler_ns = self._gateway.stopwatch.total_ns

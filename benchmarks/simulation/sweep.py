@@ -1,0 +1,104 @@
+"""Runs an experiment at some loads under some policies, each load with one bound for all.
+
+Whoever wants to show how far it is gives a ``Stage``: it is entered for each bound and each
+simulation, with its name and, where one is known, its length in simulated seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from benchmarks.simulation.baselines import POLICIES
+from benchmarks.simulation.experiment import BadExperiment, Experiment, Prepared, prepare
+from benchmarks.simulation.outcome import Outcome, outcome_of
+from benchmarks.simulation.series import Series
+from benchmarks.simulation.simulator import OnProgress, simulate
+
+TRIALS_MAX = 100
+
+Stage: TypeAlias = Callable[[str, float | None], AbstractContextManager[OnProgress]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One simulation: what was chosen, what it came to, and how it went over time."""
+
+    experiment: Experiment
+    outcome: Outcome
+    series: Series
+
+    def as_json(self) -> dict[str, object]:
+        return self.outcome.as_json() | {"experiment": self.experiment.as_json()}
+
+
+def trial_name(trial: Trial) -> str:
+    return _name(trial.experiment)
+
+
+def _name(experiment: Experiment) -> str:
+    return f"{experiment.policy} at load {experiment.load:g}"
+
+
+@contextmanager
+def silent(name: str, total_s: float | None) -> Iterator[OnProgress]:
+    yield lambda share: None
+
+
+def sweep(
+    experiment: Experiment,
+    loads: Sequence[float] = (),
+    policies: Sequence[str] = (),
+    *,
+    with_bound: bool = True,
+    stage: Stage = silent,
+) -> list[Trial]:
+    """By load, then by policy; without any, those of the experiment. Raises BadExperiment."""
+    cells = [
+        [
+            replace(experiment, load=load, policy=policy)
+            for policy in policies or [experiment.policy]
+        ]
+        for load in loads or [experiment.load]
+    ]
+    if (count := sum(map(len, cells))) > TRIALS_MAX:
+        raise BadExperiment(f"{count} simulations at once: at most {TRIALS_MAX}, leave some out")
+    trials = []
+    for at_load in cells:
+        with stage(f"requests at load {at_load[0].load:g}", None):
+            prepared = prepare(at_load[0])
+        bound_usd = _bound_usd(prepared, stage) if with_bound else None
+        for each in at_load:
+            settled = replace(prepared.experiment, policy=each.policy)
+            trials.append(run(replace(prepared, experiment=settled), bound_usd, stage=stage))
+    return trials
+
+
+def run(prepared: Prepared, bound_usd: float | None = None, *, stage: Stage = silent) -> Trial:
+    experiment, workload = prepared.experiment, prepared.workload
+    with stage(_name(experiment), workload.duration_s) as on_progress:
+        ran = simulate(
+            workload,
+            prepared.profile,
+            replicas=experiment.replicas,
+            policy=POLICIES[experiment.policy](),
+            lengths=experiment.lengths,
+            seed=experiment.seed,
+            on_progress=on_progress,
+        )
+    return Trial(experiment, outcome_of(ran, bound_usd), ran.series)
+
+
+def _bound_usd(prepared: Prepared, stage: Stage) -> float:
+    from benchmarks.simulation.bound import REQUESTS_MAX, lp_bound  # scipy is slow to import
+
+    count = len(prepared.workload.requests)
+    if count > REQUESTS_MAX:
+        raise BadExperiment(
+            f"the bound takes at most {REQUESTS_MAX} requests, these are {count}: "
+            "take fewer, or leave the bound out"
+        )
+    with stage(f"bound at load {prepared.experiment.load:g}", None):
+        return lp_bound(prepared.workload, prepared.profile, prepared.experiment.replicas).usd

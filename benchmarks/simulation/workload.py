@@ -1,0 +1,229 @@
+"""A workload: what arrives at a pool over a run, and what may be bought instead.
+
+Made from trace rows by seed. Each choice draws from a random stream of its own, so that changing
+one option leaves the others as they were, and draws before scaling, so that the same request has
+the same offer, tenant and prefix at every load. A request that the profile's context cannot hold
+is refused: leaving it out would measure another trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from random import Random
+from typing import Literal, TypeAlias
+
+from benchmarks.simulation.offers import DEFAULT_OFFERS, SimOffer, parse_offer
+from benchmarks.simulation.prefixes import (
+    BLOCK_TOKENS,
+    PREFIX_GROUPS,
+    fitting_block_tokens,
+    synthetic_blocks,
+    warm_tokens,
+)
+from benchmarks.simulation.profile import Profile
+from benchmarks.simulation.scaling import Scaling, schedule
+from benchmarks.simulation.traces import MOONCAKE_BLOCK_TOKENS, TraceRow
+
+__all__ = [
+    "BLOCK_TOKENS",
+    "DEFAULT_OFFERS",
+    "Request",
+    "SimOffer",
+    "Workload",
+    "make_workload",
+    "parse_offer",
+]
+
+Prefixes: TypeAlias = Literal["synthetic", "trace"]
+
+BATCH_DEADLINE_S = 4 * 3600.0
+TENANTS_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request of a workload. Lengths are the true ones."""
+
+    request_id: str
+    at_s: float
+    prompt_tokens: int  # the whole prompt, warm prefix included
+    output_tokens: int
+    max_output_tokens: int  # what the caller allows: the scheduler sees this
+    ttft_budget_ms: int
+    blocks: tuple[int, ...]  # hashes of the leading blocks that others may share, in order
+    offer_id: str | None  # the one offer it may be bought from; None: pinned, never bought
+    tenant: str = "default"
+    task: str = ""
+    deadline_s: float | None = None  # batch lane: completion, from the start of the run
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """All requests of a run by time, and the offers they may be bought from."""
+
+    requests: tuple[Request, ...]
+    offers: tuple[SimOffer, ...]
+    seed: int
+    duration_s: float  # the arrival horizon
+    block_tokens: int = BLOCK_TOKENS
+    scale: float = 1.0  # how many times over the trace runs
+
+    def warm_tokens(self) -> tuple[int, ...]:
+        """The prompt tokens of each request that a cache can hold at best, by arrival."""
+        return warm_tokens(self.requests, self.block_tokens)
+
+    def work_s(self, profile: Profile) -> float:
+        """The engine seconds of all requests, each as warm as it can be."""
+        return sum(
+            profile.work_s(
+                request.prompt_tokens - warm, request.prompt_tokens, request.output_tokens
+            )
+            for request, warm in zip(self.requests, self.warm_tokens(), strict=True)
+        )
+
+    def load(self, profile: Profile, replicas: int) -> float:
+        """Offered work over the horizon against what the replicas can do in it."""
+        return self.work_s(profile) / (self.duration_s * replicas)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mix:
+    """The shares and choices that a workload adds to its rows."""
+
+    ttft_ms: int
+    offers: tuple[SimOffer, ...]
+    seed: int
+    pinned_share: float
+    batch_share: float
+    batch_deadline_s: float
+    tenants: int
+
+
+def make_workload(
+    rows: Sequence[TraceRow],
+    profile: Profile,
+    *,
+    replicas: int,
+    load: float,
+    ttft_ms: int,
+    offers: Sequence[SimOffer] = DEFAULT_OFFERS,
+    seed: int = 1,
+    scaling: Scaling = "fold",
+    prefixes: Prefixes = "synthetic",
+    prefix_groups: int = PREFIX_GROUPS,
+    warm_share: float = 1 / 3,
+    pinned_share: float = 0.0,
+    batch_share: float = 0.0,
+    batch_deadline_s: float = BATCH_DEADLINE_S,
+    tenants: int = 1,
+) -> Workload:
+    """A run of ``rows`` whose mean offered work is ``load`` times what ``replicas`` can do.
+
+    Work is ``Profile.work_s`` with warm prompt tokens taken off, so that load 1 is a pool that is
+    always full and never behind. Such a cache prefills each block once in whatever order, so the
+    work does not depend on how the arrivals are moved to reach the load (see ``scaling``).
+    """
+    mix = _Mix(ttft_ms, tuple(offers), seed, pinned_share, batch_share, batch_deadline_s, tenants)
+    _check(mix, replicas, load, warm_share, prefix_groups)
+    _check_fit(rows, profile)
+    blocks, block_tokens = _blocks(rows, prefixes, warm_share, prefix_groups, seed)
+    prompts = [
+        TraceRow(row.at_s, row.prompt_tokens, row.output_tokens, shared)
+        for row, shared in zip(rows, blocks, strict=True)
+    ]
+    work_s = [
+        profile.work_s(row.prompt_tokens - warm, row.prompt_tokens, row.output_tokens)
+        for row, warm in zip(prompts, warm_tokens(prompts, block_tokens), strict=True)
+    ]
+    plan = schedule([row.at_s for row in rows], work_s, load * replicas, scaling, seed)
+    requests = _requests(prompts, profile, mix, plan.arrivals)
+    return Workload(requests, mix.offers, seed, plan.duration_s, block_tokens, plan.scale)
+
+
+def _requests(
+    rows: Sequence[TraceRow],
+    profile: Profile,
+    mix: _Mix,
+    arrivals: Sequence[tuple[int, float]],
+) -> tuple[Request, ...]:
+    """The rows that arrive, with what was drawn for each; draws cover all rows, in trace order."""
+    count = len(rows)
+    offer_ids = _drawn([offer.offer_id for offer in mix.offers], None, count, f"{mix.seed}:offers")
+    pinned = _flags(mix.pinned_share, count, f"{mix.seed}:pinned")
+    batch = _flags(mix.batch_share, count, f"{mix.seed}:batch")
+    names = ["default"] if mix.tenants == 1 else [f"tenant-{n}" for n in range(1, mix.tenants + 1)]
+    zipf = [1 / rank for rank in range(1, mix.tenants + 1)]
+    tenants = _drawn(names, zipf, count, f"{mix.seed}:tenants")
+    # One limit for all, a power of two as callers set it: it must not give a length away.
+    output_max = 1 << (max(row.output_tokens for row in rows) - 1).bit_length()
+    budget_ms = {False: mix.ttft_ms, True: max(mix.ttft_ms, int(mix.batch_deadline_s * 1000))}
+    return tuple(
+        Request(
+            request_id=f"r{index}",
+            at_s=at_s,
+            prompt_tokens=rows[index].prompt_tokens,
+            output_tokens=rows[index].output_tokens,
+            max_output_tokens=min(
+                output_max, profile.context_tokens_max - rows[index].prompt_tokens
+            ),
+            ttft_budget_ms=budget_ms[batch[index]],
+            blocks=rows[index].blocks,
+            offer_id=None if pinned[index] else offer_ids[index],
+            tenant=tenants[index],
+            deadline_s=at_s + mix.batch_deadline_s if batch[index] else None,
+        )
+        for index, at_s in arrivals
+    )
+
+
+def _blocks(
+    rows: Sequence[TraceRow], prefixes: Prefixes, warm_share: float, groups: int, seed: int
+) -> tuple[list[tuple[int, ...]], int]:
+    if prefixes == "synthetic":
+        block_tokens = fitting_block_tokens(rows)
+        return synthetic_blocks(rows, warm_share, groups, seed, block_tokens), block_tokens
+    if prefixes != "trace":
+        raise ValueError(f"unknown prefixes {prefixes!r}: use synthetic or trace")
+    if not any(row.blocks for row in rows):
+        raise ValueError("the trace holds no prefix blocks: use synthetic prefixes")
+    return [row.blocks for row in rows], MOONCAKE_BLOCK_TOKENS
+
+
+def _flags(share: float, count: int, stream: str) -> list[bool]:
+    random = Random(stream)
+    return [random.random() < share for _ in range(count)]
+
+
+def _drawn(names: list[str], weights: list[float] | None, count: int, stream: str) -> list[str]:
+    return Random(stream).choices(names, weights, k=count)
+
+
+def _check(mix: _Mix, replicas: int, load: float, warm_share: float, prefix_groups: int) -> None:
+    if replicas < 1 or prefix_groups < 1 or mix.ttft_ms < 1:
+        raise ValueError("replicas, prefix groups and the TTFT budget must be at least 1")
+    if not 1 <= mix.tenants <= TENANTS_MAX:
+        raise ValueError(f"there must be 1 to {TENANTS_MAX} tenants, not {mix.tenants}")
+    for name, value in (("load", load), ("batch_deadline_s", mix.batch_deadline_s)):
+        if not (isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be above 0, not {value}")
+    shares = {"warm": warm_share, "pinned": mix.pinned_share, "batch": mix.batch_share}
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise ValueError(f"the {name} share must be between 0 and 1, not {share}")
+    ids = [offer.offer_id for offer in mix.offers]
+    if not ids or len(ids) != len(set(ids)):
+        raise ValueError(f"a workload needs offers with different names, got {ids}")
+
+
+def _check_fit(rows: Sequence[TraceRow], profile: Profile) -> None:
+    if not rows:
+        raise ValueError("a workload needs at least two requests at different times")
+    for number, row in enumerate(rows, 1):
+        if row.prompt_tokens + row.output_tokens > profile.context_tokens_max:
+            raise ValueError(
+                f"request {number} needs {row.prompt_tokens + row.output_tokens} tokens, profile "
+                f"{profile.name!r} holds {profile.context_tokens_max}: take a profile with a "
+                "longer context, or cut the trace"
+            )

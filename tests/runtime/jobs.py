@@ -1,0 +1,29 @@
+"""Requests as the edge hands them on, without an edge."""
+
+from __future__ import annotations
+
+from runtime.estimate import Estimator
+from runtime.http.tags import Tags
+from runtime.job import Job, Request, new_job
+
+CONTEXT = 4096
+OFFERS = frozenset({"acme/m"})
+
+
+def made_job(
+    request: Request,
+    tags: Tags | None = None,
+    estimator: Estimator | None = None,
+    tenant: str = "acme",
+) -> Job:
+    return new_job(
+        request_id="r",
+        tenant=tenant,
+        tags=tags or Tags(),
+        path="/x",
+        request=request,
+        estimator=estimator or Estimator(),
+        context_tokens_max=CONTEXT,
+        ttft_budget_ms=2_000,
+        offers=OFFERS,
+    )
