@@ -88,7 +88,9 @@ class Account:
         assert sum(each == boot for each in self.on.values()) <= chosen.running_max
         if action.reason is not Reason.RETRY:
             usual = Reason.HELD if was_held else Reason.LOCAL_FIT
-            assert action.reason is (usual if request.deadline_ms is None else Reason.VALLEY)
+            # Past its latest moment a batch request that cannot be bought is held like the others.
+            is_batch = request.deadline_ms is not None
+            assert action.reason in ({Reason.VALLEY, Reason.HELD} if is_batch else {usual})
 
     def _bought(self, action: Buy, request: Arrival, now: float) -> None:
         """No limit is passed, and nothing leaves that must not."""

@@ -112,7 +112,7 @@ def test_the_floor_needs_a_history() -> None:
     """A price that has not held for the hysteresis sends nobody away at once."""
     bid, floors = BidPrice(SETTINGS), []
     for n in range(10):
-        bid.add(100.0, 1.0, n * UPDATE_S)
+        bid.add(100.0, 4.0, n * UPDATE_S)
         bid.update(0.5, 1.0, n * UPDATE_S)
         floors.append(bid.floor)
     assert floors[:7] == [0.0] * 7
