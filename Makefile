@@ -3,17 +3,20 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 PORT ?= 8000
+TRACES ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/cpu.lock
 
-.PHONY: help serve test check bench clean
+.PHONY: help serve test check bench bench-scheduler bench-honesty clean
 
 help:
 	@echo "make serve [PORT=8000]   start the endpoint; Ctrl-C stops it"
 	@echo "make test                all tests, the full stack included"
 	@echo "make check               format, lint, types, direction of imports"
 	@echo "make bench               overhead against the engine asked directly"
+	@echo "make bench-scheduler     the bid price against a clairvoyant on public traces; CPU at scale"
+	@echo "make bench-honesty       the same trace on the local stack and in simulation"
 
 # One stamp per lock file: a second run installs nothing.
 $(VENV)/installed: $(LOCK) pyproject.toml
@@ -37,6 +40,13 @@ check: $(VENV)/installed
 
 bench: $(VENV)/installed
 	@$(BIN)/python -m benchmarks.overhead
+
+bench-scheduler: $(VENV)/installed
+	@$(BIN)/python -m benchmarks.scale
+	@$(BIN)/python -m benchmarks.regret $(TRACES)
+
+bench-honesty: $(VENV)/installed
+	@$(BIN)/python -m benchmarks.honesty
 
 clean:
 	rm -rf $(VENV) .baseload

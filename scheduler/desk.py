@@ -211,7 +211,8 @@ class Desk:
     def _age(self, waiting: Waiting, pool: Pool, settings: Settings, now: float) -> None:
         if 0 < waiting.klass < PARKED_CLASS:
             pool.queue.promote(waiting, waiting.klass - 1)
-        pool.queue.at(Moment.AGEING, now + settings.ageing_ms / 1000, waiting)
+        if waiting.klass > 0:
+            pool.queue.at(Moment.AGEING, now + settings.ageing_ms / 1000, waiting)
 
     def _expire(self, waiting: Waiting, pool: Pool, settings: Settings, now: float) -> Final:
         buys = self._policy.buys_late(waiting, pool)
