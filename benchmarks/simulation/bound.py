@@ -37,7 +37,7 @@ REQUESTS_MAX = 200_000
 # Slots and shares of requests in them: slots are longer when there would be more than either.
 COLUMNS_MAX = 50_000
 COLUMNS_PER_REQUEST_MAX = 2.5
-CELLS_MAX = 30_000  # classes times slots: coarser classes when there would be more
+CELLS_MAX = 12_000  # classes times slots: coarser classes when there would be more
 CLASS_RATIOS = (1.1, 1.2, 1.4, 2.0, 4.0, inf)  # largest to smallest within a class, on each axis
 _FLOAT_SLACK = 1e-9  # of buying everything: what adding up floats may be off by
 
