@@ -116,6 +116,7 @@ class QueueConfig(_Part):
 
     requests_max: int | None = Field(default=None, ge=1)
     tokens_max: int | None = Field(default=None, ge=1)
+    bytes_max: int | None = Field(default=None, ge=1)
     wait_ms_max: int | None = Field(default=None, ge=1)
 
 
@@ -146,6 +147,7 @@ class GatewayConfig(_Part):
         given = {
             "queue_requests_max": self.queue.requests_max,
             "queue_tokens_max": self.queue.tokens_max,
+            "queue_bytes_max": self.queue.bytes_max,
             "queue_wait_ms_max": self.queue.wait_ms_max,
             "spill_nano_per_hour_max": self.spill.usd_per_hour_max,
             "demand_window_ms": self.spill.demand_window_ms,

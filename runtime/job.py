@@ -98,6 +98,7 @@ def new_job(
         blocks=blocks,
         offers=offers,
         deadline_ms=deadline_ms,
+        body_bytes=shape.utf8_bytes,
         **_sizes(request, shape, lengths, len(blocks), [prompt_tokens], room),
     )
     return Job(

@@ -34,6 +34,7 @@ class Arrival:
     block_tokens: int = 0
     offers: frozenset[str] | None = None
     deadline_ms: int | None = None
+    body_bytes: int = 0  # that are kept in memory while it waits
 
     @property
     def kv_tokens(self) -> int:

@@ -31,7 +31,7 @@ class DemandCurve:
     """Work asked for per second by density, over a window that fades exponentially."""
 
     def __init__(self, window_s: float) -> None:
-        self._window_s = window_s
+        self.window_s = window_s
         self._work_s = [0.0] * (BUCKETS + 1)
         self._started_at: float | None = None
         self._faded_at = 0.0
@@ -45,11 +45,11 @@ class DemandCurve:
         """The density down to which demand fits ``capacity`` engine seconds per second; else 0."""
         if self._started_at is None:
             return 0.0
-        keep = exp(-(now - self._faded_at) / self._window_s)
+        keep = exp(-(now - self._faded_at) / self.window_s)
         self._faded_at = now
         self._work_s = [work_s * keep for work_s in self._work_s]
         # A window that has only begun to fill stands for the time since it began.
-        elapsed_s = self._window_s * -expm1(-(now - self._started_at) / self._window_s)
+        elapsed_s = self.window_s * -expm1(-(now - self._started_at) / self.window_s)
         room_s = capacity * max(elapsed_s, WINDOW_S_MIN)
         for bucket in range(BUCKETS, -1, -1):
             work_s = self._work_s[bucket]
@@ -77,10 +77,15 @@ class BidPrice:
     def __init__(self, settings: Settings) -> None:
         self.price = self.charge = self.floor = self.occupancy = 0.0
         self._curve = DemandCurve(settings.demand_window_ms / 1000)
-        self._recent: deque[float] = deque(
-            maxlen=max(1, int(settings.hysteresis_ms / 1000 / UPDATE_S))
-        )
+        self._recent: deque[float] = deque()
+        self.configure(settings)
         self._updated_at = -inf
+
+    def configure(self, settings: Settings) -> None:
+        """What was seen so far stays."""
+        self._curve.window_s = settings.demand_window_ms / 1000
+        length = max(1, int(settings.hysteresis_ms / 1000 / UPDATE_S))
+        self._recent = deque(self._recent, maxlen=length)
 
     def add(self, density: float, work_s: float, now: float) -> None:
         self._curve.add(density, work_s, now)

@@ -19,7 +19,7 @@ from scheduler.decision import (
     Refusal,
     Verdict,
 )
-from scheduler.eligibility import is_servable
+from scheduler.eligibility import CAPS, is_servable
 from scheduler.ending import Ending, Final
 from scheduler.placement import (
     best_replica,
@@ -171,6 +171,8 @@ class Desk:
             return Limit.QUEUE_REQUESTS
         if not pool.queue.has_tokens_room(waiting, settings):
             return Limit.QUEUE_TOKENS
+        if not pool.queue.has_bytes_room(waiting, settings):
+            return Limit.QUEUE_BYTES
         return None
 
     def _admits(self, waiting: Waiting, pool: Pool, settings: Settings) -> bool:
@@ -218,7 +220,9 @@ class Desk:
         buys = self._policy.buys_late(waiting, pool)
         if buys and (bought := self._ending.buy(waiting, None, pool, settings, now)):
             return bought
-        reason = Reason.SPILL_CAPPED if waiting.is_capped else Reason.QUEUE_TIMEOUT
+        _, offers = cheapest_offer(waiting, pool, self._spending, settings, now)
+        is_capped = any(verdict.refusal in CAPS for verdict in offers)
+        reason = Reason.SPILL_CAPPED if is_capped else Reason.QUEUE_TIMEOUT
         return self._ending.reject(waiting, reason, pool, settings, now)
 
     def _without_replica(

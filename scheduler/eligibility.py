@@ -22,6 +22,17 @@ from scheduler.step_cost import StepCost
 # Refusals that a replica would give to any request: it leaves the list of open ones.
 FULL_FOR_ALL = frozenset({Refusal.STALE_REPORT, Refusal.NO_SLOT})
 
+# Refusals of an offer by a budget or a limit of its provider.
+CAPS = frozenset(
+    {
+        Refusal.SPEND_CAP,
+        Refusal.TENANT_BUDGET,
+        Refusal.RATE_REQUESTS,
+        Refusal.RATE_TOKENS,
+        Refusal.IN_FLIGHT_MAX,
+    }
+)
+
 # The same few verdicts come again and again, one for each candidate of each request.
 verdict = lru_cache(maxsize=4096)(Verdict)
 

@@ -8,6 +8,7 @@ as far as there is room; a tick also does what has come due, and renews the bid 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from scheduler.arrival import Arrival
@@ -21,6 +22,7 @@ from scheduler.offer import Offer
 from scheduler.offer_book import OfferBook
 from scheduler.policy import BidPricePolicy, Policy
 from scheduler.pool import Pool
+from scheduler.prefix_index import PrefixLimit
 from scheduler.queue import Waiting
 from scheduler.replica import LoadReport, Replica
 from scheduler.settings import Settings
@@ -57,6 +59,8 @@ class Scheduler:
     def set_settings(self, settings: Settings, offers: Sequence[Offer], now: float) -> None:
         """Reconfigure. Books, breakers and queues live on; the next tick reviews who is held."""
         self._settings = settings
+        for pool in self._pools.values():
+            pool.bid.configure(settings)
         self._set_offers(offers, now)
 
     def _set_offers(self, offers: Sequence[Offer], now: float) -> None:
@@ -210,5 +214,12 @@ class Scheduler:
             spill_nano_last_hour=self._spending.hour_nano(now),
             reasons=dict(self._counters.reasons),
             refusals=dict(self._counters.refusals),
-            limits=dict(self._counters.limits),
+            limits=self._limits(),
         )
+
+    def _limits(self) -> dict[Limit | PrefixLimit, int]:
+        limits: Counter[Limit | PrefixLimit] = Counter()
+        limits.update(self._counters.limits)
+        for pool in self._pools.values():
+            limits.update(pool.prefixes.limits)
+        return dict(limits)

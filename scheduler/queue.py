@@ -4,7 +4,7 @@ Priority class comes first, then fairness: within a class tenants take turns by 
 robin in tokens (Shreedhar and Varghese, 1995), and within a tenant the policy's urgency decides,
 then the deadline. Who waits long moves up a class, so nothing starves; the batch lane stands
 behind all classes and does not age. The queue also keeps the moments at which something must
-happen to a request that waits. Bounded in requests and tokens.
+happen to a request that waits. Bounded in requests, tokens and bytes.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ class Queue:
         self._urgency: dict[str, float] = {}
         self._count = 0
         self.kv_tokens = 0
+        self.body_bytes = 0
         self.work_s = 0.0
 
     def __len__(self) -> int:
@@ -114,6 +115,9 @@ class Queue:
         """An empty queue takes any request, or one above the bound could never wait."""
         return not self._waiting or self.kv_tokens + waiting.kv_tokens <= settings.queue_tokens_max
 
+    def has_bytes_room(self, waiting: Waiting, settings: Settings) -> bool:
+        return self.body_bytes + waiting.arrival.body_bytes <= settings.queue_bytes_max
+
     def add(self, waiting: Waiting, urgency: float) -> None:
         """The smallest urgency is served first."""
         request_id = waiting.arrival.request_id
@@ -122,6 +126,7 @@ class Queue:
         self._waiting[request_id] = waiting
         self._urgency[request_id] = urgency
         self.kv_tokens += waiting.kv_tokens
+        self.body_bytes += waiting.arrival.body_bytes
         self.work_s += waiting.work_s
         self._enter(waiting)
 
@@ -138,6 +143,7 @@ class Queue:
         waiting = self._waiting.pop(request_id)
         del self._urgency[request_id]
         self.kv_tokens -= waiting.kv_tokens
+        self.body_bytes -= waiting.arrival.body_bytes
         self.work_s = self.work_s - waiting.work_s if self._waiting else 0.0
         self._leave(waiting)
         return waiting

@@ -15,6 +15,7 @@ class Settings:
     # The queue, per model. A request longer than the bound may still wait alone.
     queue_requests_max: int = 10_000
     queue_tokens_max: int = 20_000_000
+    queue_bytes_max: int = 1 << 30
     queue_wait_ms_max: int = 30_000
     # What a replica may take.
     report_age_ms_max: int = 2_000

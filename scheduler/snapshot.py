@@ -11,6 +11,7 @@ from scheduler.breaker import BreakerState
 from scheduler.decision import Reason, Refusal
 from scheduler.offer_book import OfferBook
 from scheduler.pool import Pool
+from scheduler.prefix_index import PrefixLimit
 from scheduler.settings import Settings
 
 
@@ -19,6 +20,7 @@ class Limit(StrEnum):
 
     QUEUE_REQUESTS = "queue_requests"
     QUEUE_TOKENS = "queue_tokens"
+    QUEUE_BYTES = "queue_bytes"
     QUEUE_WAIT = "queue_wait"
     REPORT_ABSURD = "report_absurd"
     REPORT_UNKNOWN = "report_unknown"  # of no live replica, or of another generation
@@ -78,7 +80,7 @@ class Snapshot:
     spill_nano_last_hour: int
     reasons: Mapping[Reason, int]
     refusals: Mapping[Refusal, int]
-    limits: Mapping[Limit, int]
+    limits: Mapping[Limit | PrefixLimit, int]
 
     @property
     def queue_requests(self) -> int:
