@@ -10,6 +10,7 @@ from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reason, Rej
 from scheduler.desk import PARKED_PER_TICK_MAX, SERVED_PER_EVENT_MAX
 from scheduler.machine import Scheduler
 from scheduler.offer import Offer
+from scheduler.snapshot import Limit
 from tests.scheduler.given import (
     MODEL,
     SETTINGS,
@@ -200,3 +201,38 @@ def test_who_was_parked_goes_on_ageing() -> None:
     assert scheduler.on_tick(2.0) == []  # moved up
     hold(scheduler, "usual", 2.1)
     assert served(scheduler.on_finish("q1", Outcome.OK, 2.2)) == [("low", "r1")]
+
+
+def test_the_queue_is_bounded_in_bytes() -> None:
+    scheduler = running(settings=replace(SETTINGS, queue_bytes_max=1_000))
+    scheduler.on_arrival(patient("q0"), 0.0)
+    hold(scheduler, "q1", body_bytes=600)
+    refused = only(scheduler.on_arrival(arrival("q2", body_bytes=600), 0.0))
+    assert isinstance(refused, Reject)
+    assert refused.reason is Reason.QUEUE_FULL
+    assert scheduler.snapshot(0.0).limits[Limit.QUEUE_BYTES] == 1
+    hold(scheduler, "q3", body_bytes=400)
+
+
+def test_a_batch_request_waits_out_the_restart_of_the_last_replica() -> None:
+    """Others are bought at once; with hours left there is no need to."""
+    scheduler = running(offer())
+    scheduler.on_replica_left("r1", 0.0)
+    hold(scheduler, "b1", deadline_ms=60_000)
+    assert scheduler.on_tick(30.0) == []
+    bought = only(scheduler.on_tick(60.0))
+    assert isinstance(bought, Buy)
+
+
+def test_a_priority_beyond_the_classes_counts_as_the_nearest() -> None:
+    scheduler = running()
+    scheduler.on_arrival(patient("q0"), 0.0)
+    for request_id, priority in (("late", 9), ("usual", 1), ("first", -5)):
+        hold(scheduler, request_id, priority=priority)
+    order = []
+    ended = "q0"
+    for _ in range(3):
+        (action,) = scheduler.on_finish(ended, Outcome.OK, 0.1)
+        assert isinstance(action, Dispatch)
+        order.append(ended := action.request_id)
+    assert order == ["first", "usual", "late"]
