@@ -5,8 +5,9 @@ same figures everywhere. Choices that make no run are refused as ``BadExperiment
 do instead.
 
 A run that is short measures how an empty pool fills and drains more than what the policy does. A
-trace is therefore played as many times over as makes it last ``HORIZON_S_MIN``, each lap with
-draws of its own. Synthetic arrivals are not repeated: more can be had by asking for more.
+trace is therefore played as many times over as makes it last ``HORIZON_S_MIN``, and so many TTFT
+budgets, each lap with draws of its own. Synthetic arrivals are not repeated: more can be had by
+asking for more.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from benchmarks.simulation.traces import TraceFormat, TraceRow, read_trace
 from benchmarks.simulation.workload import Prefixes, Workload, make_workload
 from models.money import PICO_PER_TOKEN_PER_USD_PER_MTOK
 
-HORIZON_S_MIN = 400.0
+HORIZON_S_MIN = 300.0
+HORIZON_BUDGETS_MIN = 100  # TTFT budgets: who may wait longer takes longer to show what it does
 LAPS_MAX = 16
 REPLICAS_MAX = 10_000
 LOAD_MAX = 100.0
@@ -151,10 +153,11 @@ def _with_laps(experiment: Experiment, profile: Profile, rows: list[TraceRow]) -
     workload = _workload(experiment, profile, rows, experiment.laps or 1)
     if experiment.laps is not None:
         return Prepared(experiment, profile, workload)
-    laps = min(LAPS_MAX, ceil(HORIZON_S_MIN / workload.duration_s))
+    least_s = max(HORIZON_S_MIN, HORIZON_BUDGETS_MIN * experiment.ttft_ms / 1000)
+    laps = min(LAPS_MAX, ceil(least_s / workload.duration_s))
     if laps > 1:
         workload = _workload(experiment, profile, rows, laps)
-    if workload.duration_s < HORIZON_S_MIN and laps < LAPS_MAX:
+    if workload.duration_s < least_s and laps < LAPS_MAX:
         laps += 1  # later laps find prefixes warm, so that each lasts less than the first
         workload = _workload(experiment, profile, rows, laps)
     return Prepared(replace(experiment, laps=laps), profile, workload)
