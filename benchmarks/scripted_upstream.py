@@ -4,6 +4,9 @@ It stands where an engine would stand, so that what is measured in front of it i
 alone. As with an engine, each step sends one chunk of every running answer; if steps take longer
 than the clock allows, the clock slips and no two chunks are merged to catch up. The request's
 ``max_tokens`` is the number of content chunks. Only what the gateway sends is understood.
+
+It bills the same prompt for every request, or with ``--count-prompts`` one token per character:
+what digits of the tiny model's prompts take there, so that estimates learn nothing wrong from it.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import argparse
 import asyncio
 import json
 import signal
-from typing import cast
+from typing import Any, cast
 
 import uvloop
 
@@ -25,28 +28,41 @@ HEAD = (
     b"transfer-encoding: chunked\r\n\r\n"
 )
 REFUSED = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+PROMPT_TOKENS = 24
 WORDS = ("the", " river", " turned", " its", " old", " wheel", " and", " she", " listened", ".")
+
+COMMON: dict[str, object] = {
+    "id": "chatcmpl-5f0c6b0a4de94b6fa6b8f2c1d3e4a5b6",
+    "object": "chat.completion.chunk",
+    "created": 1_790_000_000,
+    "model": "tiny-moe",
+}
+DONE = b"data: [DONE]\n\n"
 
 
 def frames(tokens: int) -> list[bytes]:
     """The answer as the events that vLLM would send, [DONE] included."""
-    common = {
-        "id": "chatcmpl-5f0c6b0a4de94b6fa6b8f2c1d3e4a5b6",
-        "object": "chat.completion.chunk",
-        "created": 1_790_000_000,
-        "model": "tiny-moe",
-    }
 
-    def content(delta: dict[str, str], finish: str | None) -> dict[str, object]:
+    def content(delta: dict[str, str], finish: str | None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return {**common, "choices": [choice]}
+        return _frame({**COMMON, "choices": [choice]})
 
-    usage = {"prompt_tokens": 24, "completion_tokens": tokens, "total_tokens": 24 + tokens}
     told = [content({"role": "assistant", "content": ""}, None)]
     told += [content({"content": WORDS[i % len(WORDS)]}, None) for i in range(tokens)]
-    told += [content({}, "length"), {**common, "choices": [], "usage": usage}]
-    texts = [json.dumps(each, separators=(",", ":")) for each in told]
-    return [b"data: " + text.encode() + b"\n\n" for text in [*texts, "[DONE]"]]
+    return [*told, content({}, "length"), usage_frame(PROMPT_TOKENS, tokens), DONE]
+
+
+def usage_frame(prompt_tokens: int, tokens: int) -> bytes:
+    usage = {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": tokens,
+        "total_tokens": prompt_tokens + tokens,
+    }
+    return _frame({**COMMON, "choices": [], "usage": usage})
+
+
+def _frame(content: dict[str, object]) -> bytes:
+    return b"data: " + json.dumps(content, separators=(",", ":")).encode() + b"\n\n"
 
 
 def transfer_chunk(body: bytes) -> bytes:
@@ -56,10 +72,21 @@ def transfer_chunk(body: bytes) -> bytes:
 class Script:
     """The writes of an answer of each length, made once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, count_prompts: bool = False) -> None:
         self._made: dict[int, list[bytes]] = {}
+        self._count_prompts = count_prompts
 
-    def writes(self, tokens: int) -> list[bytes]:
+    def answer(self, request: Any) -> list[bytes]:
+        """ValueError, KeyError or TypeError where it is not one that the gateway sends."""
+        tokens = int(request["max_tokens"])
+        writes = self._writes(tokens)
+        if not self._count_prompts:
+            return writes
+        prompt_tokens = sum(len(message["content"]) for message in request["messages"])
+        old, new = (transfer_chunk(usage_frame(n, tokens)) for n in (PROMPT_TOKENS, prompt_tokens))
+        return [*writes[:-1], writes[-1].replace(old, new)]
+
+    def _writes(self, tokens: int) -> list[bytes]:
         if tokens not in self._made:
             body = [transfer_chunk(frame) for frame in frames(tokens)]
             # An engine's last step sends the finish reason, usage and [DONE] in one go.
@@ -142,11 +169,10 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, body: bytes) -> None:
         try:
-            tokens = int(json.loads(body)["max_tokens"])
+            self._writes = self._script.answer(json.loads(body))
         except (ValueError, KeyError, TypeError):
             self._refuse()
             return
-        self._writes = self._script.writes(tokens)
         self._next = 0
         self._clock.add(self)
 
@@ -164,17 +190,17 @@ def _content_length(head: bytes) -> int | None:
     return None
 
 
-async def listen(clock: StepClock, port: int) -> asyncio.Server:
-    script = Script()
+async def listen(clock: StepClock, port: int, *, count_prompts: bool = False) -> asyncio.Server:
+    script = Script(count_prompts=count_prompts)
     loop = asyncio.get_running_loop()
     return await loop.create_server(
         lambda: Connection(clock, script), HOST, port, backlog=BACKLOG, reuse_address=True
     )
 
 
-async def _serve(port: int, step_s: float) -> None:
+async def _serve(port: int, step_s: float, *, count_prompts: bool) -> None:
     clock = StepClock(step_s)
-    server = await listen(clock, port)
+    server = await listen(clock, port, count_prompts=count_prompts)
     stepping = asyncio.create_task(clock.run())
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -194,8 +220,9 @@ def main() -> None:
     )
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--step-ms", type=float, default=0.0, help="0: as fast as it can")
+    parser.add_argument("--count-prompts", action="store_true", help="bill what was sent")
     given = parser.parse_args()
-    uvloop.run(_serve(given.port, given.step_ms / 1000))
+    uvloop.run(_serve(given.port, given.step_ms / 1000, count_prompts=given.count_prompts))
 
 
 if __name__ == "__main__":

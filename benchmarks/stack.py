@@ -25,6 +25,7 @@ from benchmarks.comparison import HAPROXY, SCHEDULER
 
 PROFILE = Path(__file__).parent / "overhead.yaml"
 STATE_ENV = "BASELOAD_STATE"
+PROVIDER_KEY_ENV = "BASELOAD_BENCH_PROVIDER_KEY"  # of a provider that a profile may name
 REPLICA_TITLE = "ray::ServeReplica:baseload:"
 SCHEDULER_TITLE = REPLICA_TITLE + "Scheduler"
 ENGINES_S_MAX = 60.0
@@ -40,13 +41,13 @@ class Stack:
 
 
 @contextlib.contextmanager
-def running(state: Path, port: int | None) -> Iterator[Stack]:
+def running(state: Path, port: int | None, profile: Path = PROFILE) -> Iterator[Stack]:
     """Raises BenchmarkError if it does not start, is not alone, or leaves a process behind."""
     _check_alone(state)
     port = port or free_port()
-    env = {STATE_ENV: str(state)}
+    env = {STATE_ENV: str(state), PROVIDER_KEY_ENV: "unused"}
     # It ends with us, whatever happens to us.
-    argv = [str(_command()), "serve", str(PROFILE), "--port", str(port), "--with-make"]
+    argv = [str(_command()), "serve", str(profile), "--port", str(port), "--with-make"]
     with Child(argv, "try ", env) as child:
         child.wait_ready()
         _check_alone(state)

@@ -1,7 +1,7 @@
 """The modelled replicas of a run: their steps, their load reports, their deaths.
 
 A replica reports at the end of a step, at most every ``REPORT_S``; when it falls idle, as soon as
-that allows, and then every ``HEARTBEAT_S``. What is sent to it arrives after ``DISPATCH_S``: the
+that allows, and then every ``HEARTBEAT_S``. What is sent to it arrives after ``dispatch_s``: the
 next step has begun by then, as it has in a real engine.
 """
 
@@ -69,9 +69,16 @@ class Totals:
 
 class Fleet:
     def __init__(
-        self, profile: Profile, model: str, block_tokens: int, clock: Clock, watcher: Watcher
+        self,
+        profile: Profile,
+        model: str,
+        block_tokens: int,
+        clock: Clock,
+        watcher: Watcher,
+        dispatch_s: float = DISPATCH_S,
     ) -> None:
         self._profile = profile
+        self._dispatch_s = dispatch_s
         self._model = model
         self._block_tokens = block_tokens
         self._clock = clock
@@ -115,7 +122,7 @@ class Fleet:
     def send(self, replica_id: str, request: EngineRequest) -> None:
         """To the boot that lives now; it is broken off if that one is dead on arrival."""
         delivery = (self._boots[replica_id], request)
-        self._clock.at(self._clock.now + DISPATCH_S, self._deliver, delivery)
+        self._clock.at(self._clock.now + self._dispatch_s, self._deliver, delivery)
 
     def totals(self) -> Totals:
         dead = self._dead

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from benchmarks.simulation.baselines import policy_name
 from benchmarks.simulation.clock import Clock
 from benchmarks.simulation.faults import Faults
-from benchmarks.simulation.fleet import Fleet, replica_name
+from benchmarks.simulation.fleet import DISPATCH_S, Fleet, replica_name
 from benchmarks.simulation.forecast import MODEL, Lengths, forecast
 from benchmarks.simulation.gateway import TICK_S, SimGateway
 from benchmarks.simulation.profile import Profile
@@ -42,9 +42,11 @@ def simulate(
     lengths: Lengths = "learned",
     seed: int = 1,
     faults: Faults | None = None,
+    dispatch_s: float = DISPATCH_S,
     on_progress: OnProgress | None = None,
 ) -> Run:
-    """``policy`` None is the scheduler's own. ``on_progress`` hears the share that is done."""
+    """``policy`` None is the scheduler's own. ``on_progress`` hears the share that is done.
+    ``dispatch_s`` stands for all that is not a step: to the replica and back."""
     return simulate_stream(
         workload.requests,
         profile,
@@ -56,6 +58,7 @@ def simulate(
         lengths=lengths,
         seed=seed,
         faults=faults,
+        dispatch_s=dispatch_s,
         block_tokens=workload.block_tokens,
         load=workload.load(profile, replicas),
         on_progress=on_progress,
@@ -74,6 +77,7 @@ def simulate_stream(
     lengths: Lengths = "learned",
     seed: int = 1,
     faults: Faults | None = None,
+    dispatch_s: float = DISPATCH_S,
     block_tokens: int = BLOCK_TOKENS,
     load: float | None = None,
     on_progress: OnProgress | None = None,
@@ -96,7 +100,7 @@ def simulate_stream(
     gateway = SimGateway(
         run, scheduler, forecast(lengths), clock, block_tokens, faults.offer_failure_share
     )
-    fleet = gateway.fleet = Fleet(profile, MODEL, block_tokens, clock, gateway)
+    fleet = gateway.fleet = Fleet(profile, MODEL, block_tokens, clock, gateway, dispatch_s)
     _Course(run, clock, scheduler, gateway, fleet, on_progress).go(iter(requests), faults)
     return run
 

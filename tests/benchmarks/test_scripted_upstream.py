@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from benchmarks.scripted_upstream import HOST, StepClock, frames, listen, transfer_chunk
+from benchmarks.scripted_upstream import HOST, Script, StepClock, frames, listen, transfer_chunk
 
 BODY = b'{"model":"tiny-moe","max_tokens":3}'
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY)
@@ -39,6 +39,16 @@ async def test_answer_is_chunked_and_complete() -> None:
     assert head.startswith(b"HTTP/1.1 200 OK")
     assert b"transfer-encoding: chunked" in head
     assert body == b"".join(map(transfer_chunk, frames(3))) + b"0\r\n\r\n"
+
+
+def test_prompts_are_counted_on_demand() -> None:
+    request = {"max_tokens": 3, "messages": [{"content": "3456789"}, {"content": "345"}]}
+    fixed, counted = Script(), Script(count_prompts=True)
+    assert b'"prompt_tokens":24,' in fixed.answer(request)[-1]
+    (*body, end) = counted.answer(request)
+    assert b'"prompt_tokens":10,"completion_tokens":3,"total_tokens":13' in end
+    assert end.endswith(b"0\r\n\r\n")
+    assert body == fixed.answer(request)[:-1]
 
 
 async def test_request_may_come_in_pieces() -> None:

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ BASELOAD = Path(sys.executable).parent / "baseload"
 START_S_MAX = 240.0
 STOP_S_MAX = 45.0
 ORPHANS_S_MAX = 15.0
+NO_ENV: Mapping[str, str] = {}
 PYTEST_ENV = ("PYTEST_CURRENT_TEST", "PYTEST_VERSION")
 
 
@@ -127,13 +128,16 @@ def assert_nothing_left(run_id: str) -> None:
 
 
 @contextmanager
-def running(state: Path) -> Iterator[Stack]:
-    """Started, ready, and gone at the end whatever the test did to it."""
+def running(
+    state: Path, profile: Path | None = None, env: Mapping[str, str] = NO_ENV
+) -> Iterator[Stack]:
+    """Started, ready, and gone at the end whatever the test did to it. The local profile, if no
+    other is given."""
     (port,) = free_ports(1)
     keep = {name: value for name, value in os.environ.items() if name not in PYTEST_ENV}
     process = subprocess.Popen(
-        [BASELOAD, "serve", "--port", str(port)],
-        env=keep | {"BASELOAD_STATE": str(state)},
+        [BASELOAD, "serve", *([profile] if profile else []), "--port", str(port)],
+        env=keep | {"BASELOAD_STATE": str(state)} | dict(env),
         stdout=subprocess.PIPE,
         stderr=sys.stderr,
         text=True,

@@ -1,0 +1,243 @@
+"""How far the simulator is from the real thing: one trace on the real stack and in simulation.
+
+`python -m benchmarks.honesty` starts two tiny replicas and a scripted provider, and per run:
+measures the replicas' steps while a ramp passes every load, brings a stretch of the trace to a load
+that makes some requests wait and some leave, replays it over HTTP, and simulates the same requests
+with what was measured. The replay is never used to fit anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from time import sleep
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.agreement import Figures, Line, compare, real_figures, simulated_figures
+from benchmarks.client import ROOT, BenchmarkError
+from benchmarks.open_loop import Answer, Plan, run_apart
+from benchmarks.overhead import rounded_floats
+from benchmarks.provenance import provenance
+from benchmarks.simulation.offers import make_offer
+from benchmarks.simulation.simulator import simulate
+from benchmarks.simulation.traces import TraceRow, read_trace
+from benchmarks.simulation.workload import Workload, make_workload
+from benchmarks.stack import Stack, running
+from benchmarks.stack_calibration import RAMP_S, StackCalibration, calibrate, play_ramp
+from benchmarks.stand_in import OFFER_ID, limits, stand_in_profile
+from benchmarks.step_fit import CalibrationError
+from benchmarks.step_samples import busy_s
+from benchmarks.trace_slice import Divisors, asks, scaled, stretch
+
+TRACE = ROOT.parent / "shared" / "data" / "AzureLLMInferenceTrace_conv.csv"
+RESULT = Path(__file__).parent / "results" / "honesty.json"
+DIVISORS = Divisors(prompt=4, output=2)
+REPLICAS = 2
+LOAD = 1.3
+TTFT_BUDGET_MS = 2_000
+PROVIDER_STEP_MS = 20.0
+RUN_S = 90.0
+RUN_ROWS = 2_400  # about what a run takes; the next one begins so much later
+REST_S = 5.0  # between the ramp and the replay
+EXIT_INCOMPLETE = 1
+PAGE_COLUMNS = 100  # of the tables in a file
+
+note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    calibration: StackCalibration
+    seconds: float
+    real: Figures
+    simulated: Figures
+    reasons_real: dict[str, int]
+    reasons_simulated: dict[str, int]
+    lines: tuple[Line, ...]
+
+    @property
+    def holds(self) -> bool:
+        return all(line.holds is not False for line in self.lines)
+
+
+class Honesty:
+    """``runs`` grows, so that what was measured before a failure is kept."""
+
+    def __init__(self, rows: list[TraceRow], load: float) -> None:
+        self.runs: list[Run] = []
+        self._rows = rows
+        self._load = load
+
+    def run(self, stack: Stack, number: int) -> None:
+        note.print(f"run {number + 1}: measuring steps for {RAMP_S:.0f} s")
+        # On rows from the later half of the trace; what is replayed is from the earlier one.
+        rows = self._rows[len(self._rows) // 2 + number * RUN_ROWS :]
+        calibration = calibrate(stack, rows, TTFT_BUDGET_MS, seed=2 * number + 1)
+        note.print(f"  {calibration}")
+        workload = self._workload(calibration, number)
+        sleep(REST_S)
+        note.print(f"  replaying {len(workload.requests)} requests in {workload.duration_s:.0f} s")
+        sent = asks(workload.requests, TTFT_BUDGET_MS)
+        seen = run_apart(Plan(stack.endpoint, stack.engines, sent, seed=2 * number + 2))
+        busy = fmean(
+            busy_s(seen.of_engine(engine), workload.duration_s) / workload.duration_s
+            for engine in range(REPLICAS)
+        )
+        real = real_figures(seen.answers, busy)
+        run = simulate(
+            workload,
+            calibration.profile,
+            replicas=REPLICAS,
+            dispatch_s=calibration.outside_ms / 1000,
+        )
+        simulated = simulated_figures(run)
+        self.runs.append(
+            Run(
+                calibration,
+                workload.duration_s,
+                real,
+                simulated,
+                _reasons(seen.answers),
+                dict(sorted(run.reasons.items())),
+                compare(real, simulated),
+            )
+        )
+
+    def _workload(self, calibration: StackCalibration, number: int) -> Workload:
+        rows = self._rows[number * RUN_ROWS :]
+        rows = [replace(row, at_s=row.at_s - rows[0].at_s) for row in rows]
+        profile = calibration.profile
+        part = stretch(rows, profile, replicas=REPLICAS, load=self._load, lasting_s=RUN_S)
+        offer = make_offer(
+            "0.40",
+            "0.10",
+            "0.01",
+            offer_id=OFFER_ID,
+            ttft_ms=calibration.offer_ttft_ms,
+            output_tok_s=1000 / PROVIDER_STEP_MS,
+        )
+        made = make_workload(
+            part,
+            profile,
+            replicas=REPLICAS,
+            load=self._load,
+            ttft_ms=TTFT_BUDGET_MS,
+            offers=[offer],
+            warm_share=0.0,
+        )
+        # The real answers are cut off at their length: it is what their callers allow.
+        cut = tuple(replace(each, max_output_tokens=each.output_tokens) for each in made.requests)
+        return replace(made, requests=cut)
+
+    def document(self) -> dict[str, Any]:
+        document = {
+            "holds": [run.holds for run in self.runs],
+            "command": shlex.join(["python", "-m", "benchmarks.honesty", *sys.argv[1:]]),
+            **provenance(),
+            "method": {
+                "trace": TRACE.name,
+                "divisors": dataclasses.asdict(DIVISORS),
+                "load": self._load,
+                "ttft_budget_ms": TTFT_BUDGET_MS,
+                "ramp_s": RAMP_S,
+                "provider_step_ms": PROVIDER_STEP_MS,
+            },
+            "runs": [_as_json(run) for run in self.runs],
+        }
+        rounded: dict[str, Any] = rounded_floats(document)
+        return rounded
+
+
+def _reasons(answers: list[Answer]) -> dict[str, int]:
+    reasons = sorted(each.reason for each in answers)
+    return {reason: reasons.count(reason) for reason in dict.fromkeys(reasons)}
+
+
+def _as_json(run: Run) -> dict[str, Any]:
+    return {
+        "calibration": run.calibration.as_json(),
+        "seconds": run.seconds,
+        "lines": [dataclasses.asdict(line) | {"holds": line.holds} for line in run.lines],
+        "reasons_real": run.reasons_real,
+        "reasons_simulated": run.reasons_simulated,
+    }
+
+
+def table_of(run: Run) -> Table:
+    table = Table(title=f"{run.seconds:.0f} s of {TRACE.stem}, cut down")
+    for name in ("", "real", "simulated", "difference", "at most", "holds"):
+        table.add_column(name, justify="left" if name == "" else "right")
+    for line in run.lines:
+        table.add_row(
+            line.name,
+            f"{line.real:.3g}" if line.real < 1 else f"{line.real:.0f}",
+            f"{line.simulated:.3g}" if line.simulated < 1 else f"{line.simulated:.0f}",
+            f"{line.difference:+.1f} {line.unit}",
+            "" if line.at_most is None else f"{line.at_most:.0f}",
+            {None: "", True: "yes", False: "no"}[line.holds],
+        )
+    return table
+
+
+def main(
+    runs: Annotated[int, typer.Option(min=1, max=3, help="Each of another stretch.")] = 3,
+    load: Annotated[float, typer.Option(min=0.1, max=5.0, help="1: always full.")] = LOAD,
+    port: Annotated[int | None, typer.Option(help="Of the stack (default: a free one).")] = None,
+    out: Annotated[Path, typer.Option(help="The result file.")] = RESULT,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Replay a trace on the real stack and in simulation. Takes nine minutes, a run two and a half.
+
+    Example: python -m benchmarks.honesty --runs 1 --json
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    if not TRACE.is_file():
+        note.print(f"skipped: there is no {TRACE}")
+        return
+    rows = scaled(read_trace(TRACE, "azure"), DIVISORS, limits().context_tokens_max)
+    honesty = Honesty(rows, load)
+    folder = Path(tempfile.mkdtemp(prefix="baseload-honesty-"))
+    try:
+        with (
+            stand_in_profile(folder, PROVIDER_STEP_MS) as profile,
+            running(folder / "state", port, profile) as stack,
+        ):
+            note.print(f"warming up for {RAMP_S:.0f} s")
+            play_ramp(stack, rows, TTFT_BUDGET_MS, seed=0)
+            for number in range(runs):
+                honesty.run(stack, number)
+    except (BenchmarkError, CalibrationError, OSError) as error:
+        note.print(f"not measured: {error}; what was left behind is in {folder}", style="red")
+        raise SystemExit(EXIT_INCOMPLETE) from None
+    finally:
+        if honesty.runs:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(json.dumps(honesty.document(), indent=1) + "\n")
+    shutil.rmtree(folder)
+    if as_json:
+        print(json.dumps(honesty.document(), indent=1))
+        return
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_COLUMNS)
+    for run in honesty.runs:
+        console.print(table_of(run))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    typer.run(main)
