@@ -83,6 +83,7 @@ class Engine(_Engine):
             context_tokens_max=facts.context_tokens_max,
             running_max=facts.running_max,
             batched_tokens_max=facts.batched_tokens_max,
+            kv_block_tokens=facts.kv_block_tokens,
         )
         await directory.renew.remote(self._entry)
         self._tasks.append(asyncio.create_task(self._renew_forever()))

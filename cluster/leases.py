@@ -22,6 +22,7 @@ class Registration:
     context_tokens_max: int
     running_max: int
     batched_tokens_max: int
+    kv_block_tokens: int = 1
 
     def __repr__(self) -> str:  # the token stays out of logs
         return f"Registration({self.replica_id}, {self.base_url})"

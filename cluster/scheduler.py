@@ -120,5 +120,6 @@ def _endpoint(entry: Registration) -> Endpoint:
         context_tokens_max=entry.context_tokens_max,
         running_max=entry.running_max,
         batched_tokens_max=entry.batched_tokens_max,
+        kv_block_tokens=entry.kv_block_tokens,
     )
     return Endpoint(replica, entry.base_url, entry.token)

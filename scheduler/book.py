@@ -197,7 +197,10 @@ class Book:
         of all that will ever be held does not fit anyway.
         """
         room = int(self.replica.kv_tokens_max * (1 - settings.kv_headroom))
-        room -= self.foreign_kv_tokens if is_fresh else 0
+        # Each request leaves its last block unfilled. What the engine reports beyond the book
+        # has that in it already, besides what other schedulers hold.
+        unfilled = (len(self.entries) + 1) * (self.replica.kv_block_tokens - 1)
+        room -= max(unfilled, self.foreign_kv_tokens if is_fresh else 0)
         room -= int(SAFETY_DEVIATIONS * sqrt(self.output_squares + output_tokens**2))
         if self.kv_tokens_reserved + prompt_tokens + output_tokens <= room:
             return True

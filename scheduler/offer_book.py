@@ -1,6 +1,6 @@
 """What this scheduler has in flight at one offer, how fast it answers, and its limits per minute.
 
-The breaker is shared by its provider. The time to the first token is a running mean plus twice
+The breaker is shared by its provider. The time to the first token is a running mean plus four times
 the mean deviation (as TCP sets its timers, RFC 6298): a purchase must leave that much time.
 """
 
@@ -17,6 +17,7 @@ from scheduler.sliding_sum import SlidingSum
 
 MINUTE_S = 60.0
 MEAN_WEIGHT, DEVIATION_WEIGHT = 1 / 8, 1 / 4
+DEVIATIONS = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -36,7 +37,7 @@ class OfferBook:
     def ttft_s(self, settings: Settings) -> float:
         if self.ttft_mean_s is None:
             return settings.offer_ttft_ms_assumed / 1000
-        return self.ttft_mean_s + 2 * self.ttft_deviation_s
+        return self.ttft_mean_s + DEVIATIONS * self.ttft_deviation_s
 
     def cost_nano(self, arrival: Arrival, output_tokens: int) -> int | None:
         price = self.offer.price

@@ -21,6 +21,7 @@ class Replica:
     context_tokens_max: int
     running_max: int
     batched_tokens_max: int
+    kv_block_tokens: int = 1  # the KV cache is given out in blocks of so many
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,4 +44,5 @@ class EngineFacts(BaseModel):
     context_tokens_max: int
     running_max: int
     batched_tokens_max: int
+    kv_block_tokens: int = 1
     started_s: float  # seconds that the start took

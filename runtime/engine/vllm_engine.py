@@ -168,6 +168,7 @@ def _facts(llm: Any, settings: EngineSettings, started_s: float) -> EngineFacts:
         model=settings.model,
         engine=f"vllm {vllm.__version__}",
         kv_tokens_max=cache.num_gpu_blocks * cache.block_size,
+        kv_block_tokens=cache.block_size,
         context_tokens_max=config.model_config.max_model_len,
         running_max=config.scheduler_config.max_num_seqs,
         batched_tokens_max=config.scheduler_config.max_num_batched_tokens,

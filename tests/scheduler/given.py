@@ -104,7 +104,9 @@ def offer(
     return Offer(offer_id, provider, model, context, in_flight_max, at, **limits)
 
 
-SETTINGS = Settings(queue_wait_ms_max=10_000, report_age_ms_max=60_000, breaker_failures=2)
+SETTINGS = Settings(
+    margin_ms=100, queue_wait_ms_max=10_000, report_age_ms_max=60_000, breaker_failures=2
+)
 PATIENT_MS = 3_600_000
 
 

@@ -256,3 +256,15 @@ def test_an_engine_queues_when_its_next_step_cannot_take_all(
     book = Book(replica())
     book.take_report(report(**facts), 0.0)  # type: ignore[arg-type]
     assert book.engine_queues is queues
+
+
+def test_the_unfilled_end_of_each_last_block_takes_room() -> None:
+    """Four requests of 130 tokens take eight blocks of 128: there is no room for a fifth."""
+    coarse = Book(replace(replica(kv=8 * 128, running_max=8), kv_block_tokens=128))
+    fine = Book(replica(kv=8 * 128, running_max=8))
+    exact = replace(SETTINGS, kv_headroom=0.0)
+    for book in (coarse, fine):
+        for n in range(4):
+            book.add(arrival(f"q{n}", prompt=120, output=1, output_max=10), 120)
+    assert fine.has_kv_room(120, 1, exact, is_fresh=False)
+    assert not coarse.has_kv_room(120, 1, exact, is_fresh=False)
