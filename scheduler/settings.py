@@ -34,7 +34,7 @@ class Settings:
     spill_nano_per_hour_max: int | None = None
     tenant_nano_per_hour: Mapping[str, int] = field(default_factory=dict)
     # Waiting.
-    margin_ms: int = 150  # kept before a deadline, for the next tick and the way to the target
+    margin_ms: int = 300  # kept before a deadline, for the next tick and the way to the target
     ageing_ms: int = 5_000  # held so long, a request moves up one priority class
     valley_occupancy_max: float = 0.7  # of the pool, up to which the batch lane may fill it
     # Breakers, per provider and per replica.
