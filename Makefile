@@ -31,6 +31,7 @@ serve: $(VENV)/installed
 
 test: $(VENV)/installed
 	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest tests/stack/test_overload.py
 
 check: $(VENV)/installed
 	@$(BIN)/ruff format --check .

@@ -114,7 +114,7 @@ class SimReplica:
             told.append(request)
             self._start(request, step)
         self._prefilled = []
-        self.meter.on_step(self._step_s, self._step_prefill, decoded, bool(self._taken))
+        self.meter.on_step(self._step_s, self._step_prefill, decoded)
         return told
 
     def report(self) -> LoadReport:

@@ -1,7 +1,7 @@
 """What a modelled replica counts about its steps: totals, and the running averages it reports.
 
 The averages are those of a real engine's meter: a step with prefill says how fast prompts are
-read, any other how long a decode step lasts, and a step that follows idleness says nothing.
+read, any other how long a decode step lasts.
 """
 
 from __future__ import annotations
@@ -21,19 +21,17 @@ class Meter:
     preemptions: int = 0
     prefill_tok_s: float | None = None
     decode_step_s: float | None = None
-    _was_running: bool = False
 
-    def on_step(self, step_s: float, prefilled: int, decoded: int, is_running: bool) -> None:
-        """One step has ended; ``is_running``: some request goes on after it."""
+    def on_step(self, step_s: float, prefilled: int, decoded: int) -> None:
+        """One step has ended."""
         self.busy_s += step_s
         self.steps += 1
         self.prefilled_tokens += prefilled
         self.decoded_tokens += decoded
-        if self._was_running and prefilled:
+        if prefilled:
             self.prefill_tok_s = _average(self.prefill_tok_s, prefilled / step_s)
-        elif self._was_running and decoded:
+        elif decoded:
             self.decode_step_s = _average(self.decode_step_s, step_s)
-        self._was_running = is_running
 
 
 def _average(old: float | None, sample: float) -> float:
