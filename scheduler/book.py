@@ -208,8 +208,13 @@ class Book:
         return held_most < room and self._peak(prompt_tokens, output_tokens) <= room
 
     def _peak(self, prompt_tokens: int, output_tokens: int) -> int:
-        ends = [(e.output_tokens - e.streamed_tokens, e) for e in self.entries.values()]
-        batch = [(left, e.prompt_tokens + e.streamed_tokens) for left, e in ends]
+        batch = [
+            (
+                entry.output_tokens - entry.streamed_tokens,
+                entry.prompt_tokens + entry.streamed_tokens,
+            )
+            for entry in self.entries.values()
+        ]
         batch.append((output_tokens, prompt_tokens))
         batch.sort(reverse=True)
         peak = held = 0
@@ -221,7 +226,3 @@ class Book:
     def prefill_tok_s(self, settings: Settings) -> float:
         measured = self.report.prefill_tok_s if self.report else None
         return measured or settings.prefill_tok_s_assumed
-
-    def decode_step_s(self, settings: Settings) -> float:
-        measured = self.report.decode_step_s if self.report else None
-        return measured or settings.decode_step_s_assumed

@@ -12,21 +12,10 @@ from __future__ import annotations
 from scheduler.arrival import PRIORITY_LAST
 from scheduler.book import Book
 from scheduler.counters import Counters
-from scheduler.decision import (
-    Action,
-    Hold,
-    Reason,
-    Refusal,
-    Verdict,
-)
+from scheduler.decision import Action, Hold, Reason, Refusal, Verdict
 from scheduler.eligibility import CAPS, is_servable
 from scheduler.ending import Ending, Final
-from scheduler.placement import (
-    best_replica,
-    candidates,
-    cheapest_offer,
-    survey_replicas,
-)
+from scheduler.placement import best_replica, candidates, survey
 from scheduler.policy import Policy
 from scheduler.pool import Pool
 from scheduler.queue import BATCH_CLASS, PARKED_CLASS, Moment, Waiting
@@ -177,7 +166,7 @@ class Desk:
 
     def _admits(self, waiting: Waiting, pool: Pool, settings: Settings) -> bool:
         """The batch lane takes only what nobody else is expected to want, under any policy."""
-        if waiting.is_batch and waiting.klass == waiting.first_class:
+        if waiting.klass == BATCH_CLASS:
             return pool.bid.price == 0 and pool.occupancy < settings.valley_occupancy_max
         return self._policy.admits(waiting, pool)
 
@@ -195,8 +184,11 @@ class Desk:
         if limit is None:
             return None
         self._counters.limits[limit] += 1
-        bought = self._ending.buy(waiting, Reason.SPILL_LATENCY, pool, settings, now)
-        return bought or self._ending.reject(waiting, Reason.QUEUE_FULL, pool, settings, now)
+        if bought := self._ending.buy(waiting, Reason.SPILL_LATENCY, pool, settings, now):
+            return bought
+        replicas, offers = survey(waiting, pool, self._spending, settings, now)
+        verdicts = [*replicas, *offers]
+        return self._ending.reject(waiting, Reason.QUEUE_FULL, verdicts, pool, settings)
 
     def _latest(self, waiting: Waiting, pool: Pool, settings: Settings, now: float) -> list[Final]:
         """Buy it; a batch request that cannot be bought waits among the others from here on."""
@@ -220,10 +212,10 @@ class Desk:
         buys = self._policy.buys_late(waiting, pool)
         if buys and (bought := self._ending.buy(waiting, None, pool, settings, now)):
             return bought
-        _, offers = cheapest_offer(waiting, pool, self._spending, settings, now)
+        replicas, offers = survey(waiting, pool, self._spending, settings, now)
         is_capped = any(verdict.refusal in CAPS for verdict in offers)
         reason = Reason.SPILL_CAPPED if is_capped else Reason.QUEUE_TIMEOUT
-        return self._ending.reject(waiting, reason, pool, settings, now)
+        return self._ending.reject(waiting, reason, [*replicas, *offers], pool, settings)
 
     def _without_replica(
         self, waiting: Waiting, pool: Pool, settings: Settings, now: float
@@ -235,8 +227,7 @@ class Desk:
             bought = self._ending.buy(waiting, Reason.SPILL_NO_REPLICA, pool, settings, now)
             if bought is not None:
                 return [bought]
-        replicas = survey_replicas(waiting, pool, settings, now)
-        _, offers = cheapest_offer(waiting, pool, self._spending, settings, now)
+        replicas, offers = survey(waiting, pool, self._spending, settings, now)
         lasting = (Refusal.CONTEXT, Refusal.NOT_ALLOWED, Refusal.PRICE_UNKNOWN)
         may_come |= any(v.refusal in (Refusal.EXCLUDED, Refusal.BREAKER_OPEN) for v in replicas)
         may_come |= any(v.refusal not in (*lasting, Refusal.EXCLUDED) for v in offers)
@@ -247,4 +238,4 @@ class Desk:
         allowed = [v.refusal for v in verdicts if v.refusal is not Refusal.NOT_ALLOWED]
         is_long = bool(allowed) and all(refusal is Refusal.CONTEXT for refusal in allowed)
         reason = Reason.CONTEXT_TOO_LONG if is_long else Reason.NO_TARGET
-        return [self._ending.reject(waiting, reason, pool, settings, now)]
+        return [self._ending.reject(waiting, reason, verdicts, pool, settings)]

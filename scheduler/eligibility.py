@@ -38,7 +38,7 @@ verdict = lru_cache(maxsize=4096)(Verdict)
 
 
 def refuse_lasting(waiting: Waiting, book: Book, now: float) -> Refusal | None:
-    """What no amount of free room would change."""
+    """What no amount of free room at a replica would change."""
     if waiting.arrival.context_tokens > book.replica.context_tokens_max:
         return Refusal.CONTEXT
     if not book.is_alive:
@@ -96,11 +96,9 @@ def first_token_s(book: Book, prefill_tokens: int, cost: StepCost) -> float:
 def refuse_offer(
     waiting: Waiting, book: OfferBook, spending: Spending, settings: Settings, now: float
 ) -> Refusal | None:
+    if refusal := refuse_for_good(waiting, book):
+        return refusal
     arrival, offer = waiting.arrival, book.offer
-    if arrival.offers is not None and offer.offer_id not in arrival.offers:
-        return Refusal.NOT_ALLOWED
-    if arrival.context_tokens > offer.context_tokens_max:
-        return Refusal.CONTEXT
     most_nano = book.cost_nano(arrival, arrival.max_output_tokens)
     if most_nano is None:
         return Refusal.PRICE_UNKNOWN
@@ -115,12 +113,19 @@ def refuse_offer(
     )
 
 
-def may_ever_buy(waiting: Waiting, book: OfferBook) -> bool:
-    """Whether an offer is one of its candidates at all, whatever its state is at this moment."""
+def refuse_for_good(waiting: Waiting, book: OfferBook) -> Refusal | None:
+    """What no room at an offer, and no price of it, would change."""
     arrival, offer = waiting.arrival, book.offer
     if arrival.offers is not None and offer.offer_id not in arrival.offers:
-        return False
-    return arrival.context_tokens <= offer.context_tokens_max and offer.price is not None
+        return Refusal.NOT_ALLOWED
+    if arrival.context_tokens > offer.context_tokens_max:
+        return Refusal.CONTEXT
+    return None
+
+
+def may_ever_buy(waiting: Waiting, book: OfferBook) -> bool:
+    """Whether an offer is one of its candidates at all, whatever its state is at this moment."""
+    return refuse_for_good(waiting, book) is None and book.offer.price is not None
 
 
 def is_servable(waiting: Waiting, pool: Pool, now: float) -> bool:

@@ -8,10 +8,10 @@ from scheduler.book import Book
 from scheduler.counters import Counters
 from scheduler.decision import Buy, Dispatch, Reason, Reject, Verdict
 from scheduler.offer_book import OfferBook
-from scheduler.placement import cheapest_offer, prefill_tokens, survey_replicas
+from scheduler.placement import cheapest_offer, held_tokens, prefill_tokens, survey_replicas
 from scheduler.policy import Policy
 from scheduler.pool import Pool
-from scheduler.queue import Waiting
+from scheduler.queue import BATCH_CLASS, Waiting
 from scheduler.settings import Settings
 from scheduler.spending import Spending
 
@@ -40,14 +40,13 @@ class Ending:
     ) -> Dispatch:
         arrival, replica_id = waiting.arrival, book.replica.replica_id
         reason = Reason.HELD if waiting.is_held else Reason.LOCAL_FIT
-        if waiting.is_batch and waiting.klass == waiting.first_class:
+        if waiting.klass == BATCH_CLASS:
             reason = Reason.VALLEY
         if waiting.excluded is not None:
             reason = Reason.RETRY
         tokens = prefill_tokens(waiting, book, pool)
         if arrival.blocks:
-            hit = pool.prefixes.hit_blocks(replica_id, arrival.blocks) * arrival.block_tokens
-            pool.prefixes.sent(replica_id, arrival.blocks, hit)
+            pool.prefixes.sent(replica_id, arrival.blocks, held_tokens(waiting, book, pool))
         pool.release(waiting)
         pool.queue.served(waiting)
         book.add(arrival, tokens)
@@ -84,7 +83,12 @@ class Ending:
         return action
 
     def reject(
-        self, waiting: Waiting, reason: Reason, pool: Pool, settings: Settings, now: float
+        self,
+        waiting: Waiting,
+        reason: Reason,
+        verdicts: list[Verdict],
+        pool: Pool,
+        settings: Settings,
     ) -> Reject:
         retry_after_s: int | None = settings.retry_after_s_unknown
         if reason is Reason.CONTEXT_TOO_LONG:
@@ -92,9 +96,7 @@ class Ending:
         elif pool.replicas:
             wait_s = min(pool.queue.work_s / len(pool.replicas), settings.retry_after_s_max)
             retry_after_s = max(1, ceil(wait_s))
-        replicas = survey_replicas(waiting, pool, settings, now)
-        _, offers = cheapest_offer(waiting, pool, self._spending, settings, now)
-        action = Reject(waiting.arrival.request_id, reason, retry_after_s, (*replicas, *offers))
+        action = Reject(waiting.arrival.request_id, reason, retry_after_s, tuple(verdicts))
         self._end(action, pool)
         return action
 

@@ -24,16 +24,19 @@ from scheduler.spending import Spending
 CANDIDATES_MAX = 32
 
 
+def held_tokens(waiting: Waiting, book: Book, pool: Pool) -> int:
+    """Of the prompt, what this replica was sent before."""
+    arrival = waiting.arrival
+    return pool.prefixes.hit_blocks(book.replica.replica_id, arrival.blocks) * arrival.block_tokens
+
+
 def prefill_tokens(waiting: Waiting, book: Book, pool: Pool) -> int:
     """Of the prompt, what this replica must compute: at least one token, even of a known prompt."""
     arrival = waiting.arrival
-    if not arrival.blocks:
+    if not arrival.blocks or not (held := held_tokens(waiting, book, pool)):
         return arrival.prompt_tokens
-    replica_id = book.replica.replica_id
-    held = pool.prefixes.hit_blocks(replica_id, arrival.blocks) * arrival.block_tokens
-    if not held:
-        return arrival.prompt_tokens
-    return max(1, arrival.prompt_tokens - int(held * pool.prefixes.trust(replica_id)))
+    trust = pool.prefixes.trust(book.replica.replica_id)
+    return max(1, arrival.prompt_tokens - int(held * trust))
 
 
 def best_replica(
@@ -86,6 +89,14 @@ def cheapest_offer(
         if best is None or (cost_nano, book.offer.offer_id) < best[:2]:
             best = (cost_nano, book.offer.offer_id, book)
     return best[2] if best else None, verdicts
+
+
+def survey(
+    waiting: Waiting, pool: Pool, spending: Spending, settings: Settings, now: float
+) -> tuple[list[Verdict], list[Verdict]]:
+    """The findings on replicas and on offers: the evidence of a refusal."""
+    _, offers = cheapest_offer(waiting, pool, spending, settings, now)
+    return survey_replicas(waiting, pool, settings, now), offers
 
 
 def survey_replicas(waiting: Waiting, pool: Pool, settings: Settings, now: float) -> list[Verdict]:

@@ -99,8 +99,8 @@ class Pool:
     # Room that is kept
 
     def reserve(self, waiting: Waiting, verdicts: list[Verdict]) -> bool:
-        """Keep for it the replica with the most room, of those that lack nothing but room. It stays
-        kept until the request goes. False where so many are kept already, or none would do."""
+        """Keep for it the replica with the most room, of those that lack nothing but room, until it
+        goes or the next tick. False where so many are kept already, or none would do."""
         if len(self.reserved) >= max(1, len(self.replicas) // RESERVED_SHARE):
             return False
         near = [
