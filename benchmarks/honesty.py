@@ -1,9 +1,9 @@
 """How far the simulator is from the real thing: one trace on the real stack and in simulation.
 
 `python -m benchmarks.honesty` starts two tiny replicas and a scripted provider, and per run:
-measures the replicas' steps while a ramp passes every load, brings a stretch of the trace to a load
-that makes some requests wait and some leave, replays it over HTTP, and simulates the same requests
-with what was measured. The replay is never used to fit anything.
+brings a stretch of the trace to a load that makes some requests wait and some leave, replays it
+over HTTP between two ramps that pass every load, and simulates the same requests with the steps
+measured on the ramps: a machine drifts. The replay is never used to fit anything.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rich.table import Table
 
 from benchmarks.agreement import Figures, Line, compare, real_figures, simulated_figures
 from benchmarks.client import ROOT, BenchmarkError
-from benchmarks.open_loop import Answer, Plan, run_apart
+from benchmarks.open_loop import Answer, Plan, Seen, run_apart
 from benchmarks.overhead import rounded_floats
 from benchmarks.provenance import provenance
 from benchmarks.simulation.offers import make_offer
@@ -36,7 +36,13 @@ from benchmarks.simulation.simulator import simulate
 from benchmarks.simulation.traces import TraceRow, read_trace
 from benchmarks.simulation.workload import Workload, make_workload
 from benchmarks.stack import Stack, running
-from benchmarks.stack_calibration import RAMP_S, StackCalibration, calibrate, play_ramp
+from benchmarks.stack_calibration import (
+    RAMP_S,
+    WARM_UP_TOP_PER_S,
+    StackCalibration,
+    calibrate,
+    play_ramp,
+)
 from benchmarks.stand_in import OFFER_ID, limits, stand_in_profile
 from benchmarks.step_fit import CalibrationError
 from benchmarks.step_samples import busy_s
@@ -51,6 +57,8 @@ TTFT_BUDGET_MS = 2_000
 PROVIDER_STEP_MS = 20.0
 RUN_S = 90.0
 RUN_ROWS = 2_400  # about what a run takes; the next one begins so much later
+RAMP_OVER = 1.3  # its top, times the mean rate of the replay, which comes in bursts
+RAMP_ROWS = 1_000  # at most what a ramp takes
 REST_S = 5.0  # between the ramp and the replay
 EXIT_INCOMPLETE = 1
 PAGE_COLUMNS = 100  # of the tables in a file
@@ -76,22 +84,45 @@ class Run:
 class Honesty:
     """``runs`` grows, so that what was measured before a failure is kept."""
 
-    def __init__(self, rows: list[TraceRow], load: float) -> None:
+    def __init__(self, stack: Stack, rows: list[TraceRow], load: float) -> None:
         self.runs: list[Run] = []
+        self._stack = stack
         self._rows = rows
         self._load = load
+        self._top_per_s = WARM_UP_TOP_PER_S
+        self._ramps: list[Seen] = []
 
-    def run(self, stack: Stack, number: int) -> None:
-        note.print(f"run {number + 1}: measuring steps for {RAMP_S:.0f} s")
-        # On rows from the later half of the trace; what is replayed is from the earlier one.
-        rows = self._rows[len(self._rows) // 2 + number * RUN_ROWS :]
-        calibration = calibrate(stack, rows, TTFT_BUDGET_MS, seed=2 * number + 1)
-        note.print(f"  {calibration}")
-        workload = self._workload(calibration, number)
+    def warm_up(self) -> None:
+        """Two ramps: what the first one tells of the machine sets the top of all that follow."""
+        self._ramp()
+        expected = self._workload(calibrate(self._ramps, REPLICAS), 0)
+        self._top_per_s = RAMP_OVER * len(expected.requests) / expected.duration_s
+        self._ramp()
+
+    def run(self, number: int) -> None:
+        workload = self._workload(calibrate(self._ramps[-1:], REPLICAS), number)
+        note.print(
+            f"run {number + 1}: replaying {len(workload.requests)} requests "
+            f"in {workload.duration_s:.0f} s"
+        )
         sleep(REST_S)
-        note.print(f"  replaying {len(workload.requests)} requests in {workload.duration_s:.0f} s")
         sent = asks(workload.requests, TTFT_BUDGET_MS)
-        seen = run_apart(Plan(stack.endpoint, stack.engines, sent, seed=2 * number + 2))
+        seen = run_apart(Plan(self._stack.endpoint, self._stack.engines, sent, seed=2 * number + 2))
+        sleep(REST_S)
+        self._ramp()
+        calibration = calibrate(self._ramps[-2:], REPLICAS)
+        note.print(f"  {calibration}")
+        self.runs.append(self._compared(workload, seen, calibration))
+
+    def _ramp(self) -> None:
+        """On rows from the later half of the trace; what is replayed is from the earlier one."""
+        note.print(f"  a ramp to {self._top_per_s:.0f} requests/s, for {RAMP_S:.0f} s")
+        number = len(self._ramps)
+        rows = self._rows[len(self._rows) // 2 + number * RAMP_ROWS :]
+        seed = 2 * number + 1
+        self._ramps.append(play_ramp(self._stack, rows, TTFT_BUDGET_MS, self._top_per_s, seed=seed))
+
+    def _compared(self, workload: Workload, seen: Seen, calibration: StackCalibration) -> Run:
         busy = fmean(
             busy_s(seen.of_engine(engine), workload.duration_s) / workload.duration_s
             for engine in range(REPLICAS)
@@ -104,16 +135,14 @@ class Honesty:
             dispatch_s=calibration.outside_ms / 1000,
         )
         simulated = simulated_figures(run)
-        self.runs.append(
-            Run(
-                calibration,
-                workload.duration_s,
-                real,
-                simulated,
-                _reasons(seen.answers),
-                dict(sorted(run.reasons.items())),
-                compare(real, simulated),
-            )
+        return Run(
+            calibration,
+            workload.duration_s,
+            real,
+            simulated,
+            _reasons(seen.answers),
+            dict(sorted(run.reasons.items())),
+            compare(real, simulated),
         )
 
     def _workload(self, calibration: StackCalibration, number: int) -> Workload:
@@ -199,7 +228,7 @@ def main(
     out: Annotated[Path, typer.Option(help="The result file.")] = RESULT,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Replay a trace on the real stack and in simulation. Takes nine minutes, a run two and a half.
+    """Replay a trace on the real stack and in simulation. Takes ten minutes, a run two and a half.
 
     Example: python -m benchmarks.honesty --runs 1 --json
     """
@@ -208,22 +237,22 @@ def main(
         note.print(f"skipped: there is no {TRACE}")
         return
     rows = scaled(read_trace(TRACE, "azure"), DIVISORS, limits().context_tokens_max)
-    honesty = Honesty(rows, load)
+    honesty: Honesty | None = None
     folder = Path(tempfile.mkdtemp(prefix="baseload-honesty-"))
     try:
         with (
             stand_in_profile(folder, PROVIDER_STEP_MS) as profile,
             running(folder / "state", port, profile) as stack,
         ):
-            note.print(f"warming up for {RAMP_S:.0f} s")
-            play_ramp(stack, rows, TTFT_BUDGET_MS, seed=0)
+            honesty = Honesty(stack, rows, load)
+            honesty.warm_up()
             for number in range(runs):
-                honesty.run(stack, number)
+                honesty.run(number)
     except (BenchmarkError, CalibrationError, OSError) as error:
         note.print(f"not measured: {error}; what was left behind is in {folder}", style="red")
         raise SystemExit(EXIT_INCOMPLETE) from None
     finally:
-        if honesty.runs:
+        if honesty is not None and honesty.runs:
             out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(json.dumps(honesty.document(), indent=1) + "\n")
     shutil.rmtree(folder)

@@ -1,7 +1,8 @@
 """What a replica of the running stack costs per step, and what lies outside of steps.
 
 Measured under load on all replicas at once, purchases included, since all of it shares the cores.
-The load is a ramp, so that every batch size is passed.
+The load is a ramp, so that every batch size is passed. Its top is near the rate that is then replayed:
+far above it, clients and provider take more of the cores than they will.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from benchmarks.step_samples import step_samples
 from benchmarks.trace_slice import asks, ramp
 from scheduler.decision import Reason
 
-RAMP_TOP_PER_S, RAMP_S = 45.0, 40.0
+RAMP_S = 40.0
+WARM_UP_TOP_PER_S = 45.0  # nothing is known of the machine yet
 HELD = Reason.HELD.value
 
 
@@ -57,32 +59,33 @@ class StackCalibration:
         )
 
 
-def calibrate(
-    stack: Stack, rows: Sequence[TraceRow], ttft_budget_ms: int, seed: int
-) -> StackCalibration:
-    """Takes ``RAMP_S``. Raises BenchmarkError, CalibrationError."""
-    seen = play_ramp(stack, rows, ttft_budget_ms, seed)
+def calibrate(ramps: Sequence[Seen], engines: int) -> StackCalibration:
+    """Raises BenchmarkError, CalibrationError."""
     samples = [
         sample
-        for engine in range(len(stack.engines))
+        for seen in ramps
+        for engine in range(engines)
         for sample in step_samples(seen.of_engine(engine))
     ]
+    answers = [answer for seen in ramps for answer in seen.answers]
     fit = fit_steps(samples)
-    source = f"{len(samples)} windows of load reports of {len(stack.engines)} replicas at work"
+    source = f"{len(samples)} windows of load reports of {engines} replicas at work"
     profile = as_profile(fit, limits(), name="tiny-moe", source=source)
     step_s = median(sample.step_s for sample in samples)
     return StackCalibration(
         profile,
         fit,
         len(samples),
-        outside_ms(seen.answers, profile, step_s),
-        offer_ttft_ms(seen.answers),
+        outside_ms(answers, profile, step_s),
+        offer_ttft_ms(answers),
     )
 
 
-def play_ramp(stack: Stack, rows: Sequence[TraceRow], ttft_budget_ms: int, seed: int) -> Seen:
-    """By itself a warm-up: cold engines compile, and their steps tell nothing of later ones."""
-    rising = asks(ramp(rows, RAMP_TOP_PER_S, RAMP_S), ttft_budget_ms)
+def play_ramp(
+    stack: Stack, rows: Sequence[TraceRow], ttft_budget_ms: int, top_per_s: float, seed: int
+) -> Seen:
+    """Takes ``RAMP_S``. By itself a warm-up: cold engines compile, which tells nothing of later."""
+    rising = asks(ramp(rows, top_per_s, RAMP_S), ttft_budget_ms)
     return run_apart(Plan(stack.endpoint, stack.engines, rising, seed))
 
 
