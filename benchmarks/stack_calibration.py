@@ -1,8 +1,8 @@
 """What a replica of the running stack costs per step, and what lies outside of steps.
 
 Measured under load on all replicas at once, purchases included, since all of it shares the cores.
-The load is a ramp, so that every batch size is passed. Its top is near the rate that is then replayed:
-far above it, clients and provider take more of the cores than they will.
+The load is a ramp, so that every batch size is passed. Its top is near the rate that is then
+replayed: far above it, clients and provider take more of the cores than they will.
 """
 
 from __future__ import annotations
