@@ -94,7 +94,8 @@ def real_figures(answers: Sequence[Answer], busy_share: float) -> Figures:
     )
 
 
-def simulated_figures(run: Run) -> Figures:
+def simulated_figures(run: Run, lasting_s: float) -> Figures:
+    """``lasting_s``: the part of the run that counted."""
     local, bought = run.ttft_local, run.ttft_bought
     return Figures(
         requests=run.requests,
@@ -104,5 +105,5 @@ def simulated_figures(run: Run) -> Figures:
         ttft_p50_ms=local.quantile_ms(0.5) or 0.0,
         ttft_p95_ms=local.quantile_ms(0.95) or 0.0,
         ttft_bought_p95_ms=bought.quantile_ms(0.95) or 0.0,
-        busy_share=run.busy_s / (run.replicas * run.duration_s),
+        busy_share=run.busy_s / (run.replicas * lasting_s),
     )

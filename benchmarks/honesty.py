@@ -32,9 +32,10 @@ from benchmarks.open_loop import Answer, Plan, Seen, run_apart
 from benchmarks.overhead import rounded_floats
 from benchmarks.provenance import provenance
 from benchmarks.simulation.offers import make_offer
+from benchmarks.simulation.run import Run as SimulatedRun
 from benchmarks.simulation.simulator import simulate
 from benchmarks.simulation.traces import TraceRow, read_trace
-from benchmarks.simulation.workload import Workload, make_workload
+from benchmarks.simulation.workload import Request, Workload, make_workload
 from benchmarks.stack import Stack, running
 from benchmarks.stack_calibration import (
     RAMP_S,
@@ -46,7 +47,7 @@ from benchmarks.stack_calibration import (
 from benchmarks.stand_in import OFFER_ID, limits, stand_in_profile
 from benchmarks.step_fit import CalibrationError
 from benchmarks.step_samples import busy_s
-from benchmarks.trace_slice import Divisors, asks, scaled, stretch
+from benchmarks.trace_slice import Divisors, asks, ramp, scaled, stretch
 
 TRACE = ROOT.parent / "shared" / "data" / "AzureLLMInferenceTrace_conv.csv"
 RESULT = Path(__file__).parent / "results" / "honesty.json"
@@ -115,11 +116,9 @@ class Honesty:
         self.runs.append(self._compared(workload, seen, calibration))
 
     def _ramp(self) -> None:
-        """On rows from the later half of the trace; what is replayed is from the earlier one."""
         note.print(f"  a ramp to {self._top_per_s:.0f} requests/s, for {RAMP_S:.0f} s")
         number = len(self._ramps)
-        rows = self._rows[len(self._rows) // 2 + number * RAMP_ROWS :]
-        seed = 2 * number + 1
+        rows, seed = self._ramp_rows(number), 2 * number + 1
         self._ramps.append(play_ramp(self._stack, rows, TTFT_BUDGET_MS, self._top_per_s, seed=seed))
 
     def _compared(self, workload: Workload, seen: Seen, calibration: StackCalibration) -> Run:
@@ -128,13 +127,8 @@ class Honesty:
             for engine in range(REPLICAS)
         )
         real = real_figures(seen.answers, busy)
-        run = simulate(
-            workload,
-            calibration.profile,
-            replicas=REPLICAS,
-            dispatch_s=calibration.outside_ms / 1000,
-        )
-        simulated = simulated_figures(run)
+        run = self._simulated(workload, calibration)
+        simulated = simulated_figures(run, workload.duration_s)
         return Run(
             calibration,
             workload.duration_s,
@@ -144,6 +138,39 @@ class Honesty:
             dict(sorted(run.reasons.items())),
             compare(real, simulated),
         )
+
+    def _simulated(self, workload: Workload, calibration: StackCalibration) -> SimulatedRun:
+        """After a ramp, as in reality: by then the scheduler knows what steps and answers cost."""
+        offer_id, begins_s = workload.offers[0].offer_id, RAMP_S + REST_S
+        warm_up = tuple(
+            Request(
+                f"ramp-{number}",
+                row.at_s,
+                row.prompt_tokens,
+                row.output_tokens,
+                row.output_tokens,
+                TTFT_BUDGET_MS,
+                (),
+                offer_id,
+            )
+            for number, row in enumerate(ramp(self._ramp_rows(0), self._top_per_s, RAMP_S))
+        )
+        then = tuple(replace(each, at_s=each.at_s + begins_s) for each in workload.requests)
+        return simulate(
+            replace(
+                workload,
+                requests=warm_up + then,
+                duration_s=workload.duration_s + begins_s,
+            ),
+            calibration.profile,
+            replicas=REPLICAS,
+            dispatch_s=calibration.outside_ms / 1000,
+            warm_up_s=begins_s,
+        )
+
+    def _ramp_rows(self, number: int) -> list[TraceRow]:
+        """From the later half of the trace; what is replayed is from the earlier one."""
+        return self._rows[len(self._rows) // 2 + number * RAMP_ROWS :]
 
     def _workload(self, calibration: StackCalibration, number: int) -> Workload:
         rows = self._rows[number * RUN_ROWS :]

@@ -9,7 +9,7 @@ been bought in time.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 
 from benchmarks.simulation.histogram import Histogram
 from benchmarks.simulation.profile import Profile
@@ -35,6 +35,8 @@ class Passage:
 
 @dataclass(slots=True, eq=False)
 class Run:
+    """Fields with a default are counts; the others say what is run."""
+
     profile: Profile
     replicas: int
     policy: str
@@ -69,6 +71,14 @@ class Run:
     ttft_local: Histogram = field(default_factory=Histogram)
     ttft_bought: Histogram = field(default_factory=Histogram)
     series: Series = field(default_factory=Series)
+
+    def start_over(self) -> None:
+        """What was counted until here was a warm-up."""
+        for each in fields(self):
+            if each.default is not MISSING:
+                setattr(self, each.name, each.default)
+            elif each.default_factory is not MISSING:
+                setattr(self, each.name, each.default_factory())
 
     def charge_nano(self, request: Request) -> NanoUsd:
         """What the request costs at its own offer; at the dearest if it may not be bought."""

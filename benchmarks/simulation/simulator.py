@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from benchmarks.simulation.baselines import policy_name
 from benchmarks.simulation.clock import Clock
 from benchmarks.simulation.faults import Faults
-from benchmarks.simulation.fleet import DISPATCH_S, Fleet, replica_name
+from benchmarks.simulation.fleet import DISPATCH_S, Fleet, Totals, replica_name
 from benchmarks.simulation.forecast import MODEL, Lengths, forecast
 from benchmarks.simulation.gateway import TICK_S, SimGateway
 from benchmarks.simulation.profile import Profile
@@ -43,10 +43,12 @@ def simulate(
     seed: int = 1,
     faults: Faults | None = None,
     dispatch_s: float = DISPATCH_S,
+    warm_up_s: float = 0.0,
     on_progress: OnProgress | None = None,
 ) -> Run:
     """``policy`` None is the scheduler's own. ``on_progress`` hears the share that is done.
-    ``dispatch_s`` stands for all that is not a step: to the replica and back."""
+    ``dispatch_s`` stands for all that is not a step: to the replica and back. Nothing is counted
+    before ``warm_up_s``."""
     return simulate_stream(
         workload.requests,
         profile,
@@ -59,6 +61,7 @@ def simulate(
         seed=seed,
         faults=faults,
         dispatch_s=dispatch_s,
+        warm_up_s=warm_up_s,
         block_tokens=workload.block_tokens,
         load=workload.load(profile, replicas),
         on_progress=on_progress,
@@ -78,6 +81,7 @@ def simulate_stream(
     seed: int = 1,
     faults: Faults | None = None,
     dispatch_s: float = DISPATCH_S,
+    warm_up_s: float = 0.0,
     block_tokens: int = BLOCK_TOKENS,
     load: float | None = None,
     on_progress: OnProgress | None = None,
@@ -101,7 +105,8 @@ def simulate_stream(
         run, scheduler, forecast(lengths), clock, block_tokens, faults.offer_failure_share
     )
     fleet = gateway.fleet = Fleet(profile, MODEL, block_tokens, clock, gateway, dispatch_s)
-    _Course(run, clock, scheduler, gateway, fleet, on_progress).go(iter(requests), faults)
+    course = _Course(run, clock, scheduler, gateway, fleet, on_progress)
+    course.go(iter(requests), faults, warm_up_s)
     return run
 
 
@@ -129,10 +134,11 @@ class _Course:
         self._fleet = fleet
         self._on_progress = on_progress
         self._requests: Iterator[Request] = iter(())
+        self._before = Totals()
         self._all_came = False
         self._past_horizon = False
 
-    def go(self, requests: Iterator[Request], faults: Faults) -> None:
+    def go(self, requests: Iterator[Request], faults: Faults, warm_up_s: float) -> None:
         run, clock = self._run, self._clock
         self._requests = requests
         for number in range(run.replicas):
@@ -140,6 +146,8 @@ class _Course:
         for death in faults.deaths:
             clock.at(death.at_s, self._fleet.die, death)
         self._next()
+        if warm_up_s > 0:
+            clock.at(warm_up_s, self._start_over)
         clock.at(0.0, self._sample)
         clock.at(TICK_S, self._gateway.tick)
         clock.at(run.duration_s, self._horizon)
@@ -160,6 +168,10 @@ class _Course:
         self._next()
         self._gateway.arrive(request)
 
+    def _start_over(self, _: object) -> None:
+        self._run.start_over()
+        self._before = self._fleet.totals()
+
     def _give_up(self, _: object) -> None:
         self._gateway.give_up()
         if not self._past_horizon:
@@ -170,7 +182,8 @@ class _Course:
 
     def _horizon(self, _: object) -> None:
         totals = self._fleet.totals()
-        self._run.busy_s, self._run.useful_s = totals.busy_s, totals.useful_s
+        self._run.busy_s = totals.busy_s - self._before.busy_s
+        self._run.useful_s = totals.useful_s - self._before.useful_s
         self._past_horizon = True
 
     def _sample(self, _: object) -> None:
@@ -189,5 +202,6 @@ class _Course:
     def _close(self) -> None:
         run, totals = self._run, self._fleet.totals()
         run.ended_s = self._clock.now
-        run.preemptions, run.hit_tokens = totals.preemptions, totals.hit_tokens
+        run.preemptions = totals.preemptions - self._before.preemptions
+        run.hit_tokens = totals.hit_tokens - self._before.hit_tokens
         run.scheduler_ns = self._gateway.stopwatch.total_ns

@@ -206,3 +206,16 @@ def test_what_never_ends_is_given_up_and_missed(monkeypatch: pytest.MonkeyPatch)
     assert cut.given_up > 0
     assert cut.missed >= cut.given_up
     assert ended(cut) == cut.requests
+
+
+def test_a_warm_up_is_played_but_not_counted() -> None:
+    told = workload(0.5)
+    middle_s = told.duration_s / 2
+    later = [request for request in told.requests if request.at_s >= middle_s]
+    counted = simulate(told, PROFILE, replicas=REPLICAS, warm_up_s=middle_s)
+    assert 0 < counted.requests == len(later) < len(told.requests)
+    assert counted.buy_all_nano == sum(counted.charge_nano(request) for request in later)
+    assert 0 < counted.busy_s <= REPLICAS * (told.duration_s - middle_s)
+    assert counted.prompt_tokens <= sum(request.prompt_tokens for request in told.requests)
+    whole = simulate(told, PROFILE, replicas=REPLICAS)
+    assert counted.busy_s < whole.busy_s
