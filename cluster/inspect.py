@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import ray
 from ray import serve
 
+from cluster.inventory import Inventory, cluster_inventories
 from cluster.state import ADDRESS_FILE, state_folder
 from runtime.errors import ConfigError
 
@@ -17,6 +20,20 @@ APP = "baseload"
 
 def live_engines() -> list[dict[str, Any]]:
     """The directory's list. ConfigError when no Baseload runs here."""
+    with _connected():
+        handle = serve.get_deployment_handle("Directory", APP)
+        listing = handle.watch.remote(None).result(timeout_s=10)
+    return [dataclasses.asdict(entry) for entry in listing.entries]
+
+
+def inventories() -> tuple[Inventory, ...]:
+    """The cards of every node. ConfigError when no Ray runs here."""
+    with _connected():
+        return cluster_inventories()
+
+
+@contextmanager
+def _connected() -> Iterator[None]:
     address = state_folder() / ADDRESS_FILE
     try:
         ray.init(
@@ -28,8 +45,6 @@ def live_engines() -> list[dict[str, Any]]:
     except ConnectionError:
         raise ConfigError("no Ray runs on this machine: start `baseload serve` first") from None
     try:
-        handle = serve.get_deployment_handle("Directory", APP)
-        _, entries = handle.watch.remote(-1).result(timeout_s=10)
+        yield
     finally:
         ray.shutdown()
-    return [dataclasses.asdict(entry) for entry in entries]

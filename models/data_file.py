@@ -6,11 +6,12 @@ its strict type, so an unknown key or a wrong type is refused with the place whe
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 FILE_BYTES_MAX = 1 << 20
 
@@ -21,6 +22,18 @@ class Entry(BaseModel):
     """Base of everything read from a data file: immutable, strict, no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Source(Entry):
+    """Where a figure comes from, the day on which it was true, and how sure it is.
+
+    ``exact``: as its owner publishes it, or counted. ``estimated``: second-hand, unverified, or
+    taken over from something alike.
+    """
+
+    mark: Literal["exact", "estimated"]
+    source: Annotated[str, Field(min_length=1, max_length=200)]
+    as_of: date
 
 
 EntryT = TypeVar("EntryT")
