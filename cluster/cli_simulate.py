@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
-from benchmarks.provenance import provenance
 from benchmarks.simulation.baselines import POLICIES
 from benchmarks.simulation.experiment import LAPS_MAX, BadExperiment, Experiment
 from benchmarks.simulation.offers import DEFAULT_OFFERS, BadOffer, SimOffer, parse_offer
@@ -17,6 +15,7 @@ from benchmarks.simulation.sweep import Trial, sweep
 from cluster import cli_simulate_options as options
 from cluster.cli_simulate_options import ALL, AUTO, PLAIN
 from cluster.cli_simulate_output import note, show, stages
+from cluster.report_file import check_writable, origin, write_report
 from runtime.errors import ConfigError
 
 
@@ -78,7 +77,7 @@ def simulate(
             laps=_laps(laps),
         )
         cells = _loads(load, loads), _policies(policy, policies)
-        _check_writable(report)
+        check_writable(report)
         with stages() as stage:
             trials = sweep(experiment, *cells, with_bound=not no_bound, stage=stage)
     except (BadExperiment, BadOffer) as error:
@@ -128,35 +127,10 @@ def _policies(policy: str | None, policies: str | None) -> list[str]:
     return list(dict.fromkeys(each.strip() for each in policies.split(",")))
 
 
-def _check_writable(report: Path | None) -> None:
-    """Before the run, not after it."""
-    if report is None:
-        return
-    if report.is_dir():
-        raise ConfigError(f"--report {report}: is a folder; give the path of a file in it")
-    if not report.parent.is_dir():
-        raise ConfigError(f"--report {report}: make the folder {report.parent} first")
-
-
 def _keep(trials: Sequence[Trial], path: Path | None) -> None:
     if path is None:
         return
     from benchmarks.simulation.report import report  # matplotlib is slow to import
 
-    try:
-        path.write_text(report(trials, _origin()), encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"--report {path}: cannot be written ({error.strerror})") from error
+    write_report(path, report(trials, origin()))
     note.print(f"report in {path}")
-
-
-def _origin() -> dict[str, str]:
-    found = provenance()
-    machine = cast(dict[str, object], found["machine"])
-    versions = cast(dict[str, str], found["versions"])
-    return {
-        "date": str(found["date"]),
-        "baseload": versions.get("baseload", "not installed"),
-        "python": versions["python"],
-        "machine": f"{machine['cpu']}, {machine['cores']} cores",
-    }

@@ -1,23 +1,30 @@
-"""The plots of a report, as SVG that stands inside a page: no script, no font, no address.
-
-Colours are those of Okabe and Ito, which colour-blind readers can tell apart; lines also differ
-in their markers. Whatever a colour means, it means in every plot. Text stays text.
-"""
+"""The plots of a report. Whatever a colour means, it means in every plot."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from benchmarks.drawing import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    STYLE,
+    VERMILLION,
+    Plot,
+    as_svg,
+    single_panel,
+    stacked_panels,
+)
 from benchmarks.simulation.figures import usd
 from benchmarks.simulation.outcome import Outcome
 from benchmarks.simulation.sweep import Trial, trial_name
@@ -25,10 +32,6 @@ from models.money import NANO_PER_USD
 from scheduler.decision import Reason
 
 POINTS_MAX = 200  # of a line over time; more are averaged
-WIDTH_IN = 8.0
-
-BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-ORANGE, SKY, BLACK, GREY = "#E69F00", "#56B4E9", "#111111", "#767676"
 
 POLICY_LOOKS = {
     "bid-price": (BLUE, "o"),
@@ -53,25 +56,6 @@ REASON_COLOURS = {
     Reason.CONTEXT_TOO_LONG: BLACK,
 }
 
-_STYLE: Any = {  # matplotlib names every key in a type of its own
-    "svg.fonttype": "none",
-    "svg.hashsalt": "baseload",
-    "font.size": 10.0,
-    "font.family": "sans-serif",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": GREY,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#E3E3E3",
-    "grid.linewidth": 0.8,
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "figure.facecolor": "white",
-    "figure.constrained_layout.w_pad": 0.12,  # a page may have a wider font
-    "text.parse_math": False,
-}
-
 _BID_PRICE_CAPTION = (
     "While the engines have room, the bid price is 0 and nothing is bought; when they fill, it "
     "rises, and what is worth less than that is held or bought (dotted: the last arrival)."
@@ -82,17 +66,10 @@ _OTHER_CAPTION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Plot:
-    title: str
-    svg: str
-    caption: str  # one sentence: what to see in it
-
-
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def spend_by_load(trials: Sequence[Trial]) -> Plot:
     """Shares of buying everything, since dollars at one load do not compare with another's."""
-    figure, axes = _figure(3.8)
+    figure, axes = single_panel(3.8)
     for policy in dict.fromkeys(trial.experiment.policy for trial in trials):
         mine = sorted(
             (trial for trial in trials if trial.experiment.policy == policy),
@@ -115,13 +92,13 @@ def spend_by_load(trials: Sequence[Trial]) -> Plot:
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return Plot(
         "Spend by load",
-        _svg(figure),
+        as_svg(figure),
         "The lower a line, the less its policy spends"
         + ("; none can run below the dashed bound." if bounds else "."),
     )
 
 
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def spend_bars(trials: Sequence[Trial]) -> Plot:
     """For one load."""
     outcome = trials[0].outcome
@@ -130,7 +107,7 @@ def spend_bars(trials: Sequence[Trial]) -> Plot:
         policy = trial.experiment.policy
         bars.append((policy, trial.outcome.spend_usd, POLICY_LOOKS[policy][0]))
     bars.append(("buying all", outcome.buy_all_usd, GREY))
-    figure, axes = _figure(0.9 + 0.38 * len(bars))
+    figure, axes = single_panel(0.9 + 0.38 * len(bars))
     labels, values, colours = zip(*bars, strict=True)
     drawn = axes.barh(labels, values, color=colours, height=0.62)
     axes.bar_label(drawn, [f"{usd(value)} USD" for value in values], padding=4)
@@ -139,15 +116,15 @@ def spend_bars(trials: Sequence[Trial]) -> Plot:
     axes.grid(axis="y", visible=False)
     return Plot(
         f"Spend at load {trials[0].experiment.load:g}",
-        _svg(figure),
+        as_svg(figure),
         "The shorter its bar, the less a policy spends"
         + ("." if outcome.bound_usd is None else "; none can be shorter than the bound."),
     )
 
 
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def reasons(trials: Sequence[Trial]) -> Plot:
-    figure, axes = _figure(1.3 + 0.38 * len(trials))
+    figure, axes = single_panel(1.3 + 0.38 * len(trials))
     names = [trial_name(trial) for trial in trials]
     left = np.zeros(len(trials))
     for reason in Reason:
@@ -174,15 +151,15 @@ def reasons(trials: Sequence[Trial]) -> Plot:
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return Plot(
         "Why requests went where they went",
-        _svg(figure),
+        as_svg(figure),
         "Blue and green were answered here, orange and red bought, yellow tried again, purple and "
         "grey refused.",
     )
 
 
-@mpl.rc_context(_STYLE)
+@mpl.rc_context(STYLE)
 def over_time(trial: Trial) -> Plot:
-    figure, panels = _panels(4, 7.2)
+    figure, panels = stacked_panels(4, 7.2)
     rows = trial.series.rows()
     duration_s = trial.outcome.duration_s
     unit, unit_s = _time_unit(rows[-1]["at_s"] if rows else duration_s)
@@ -210,7 +187,7 @@ def over_time(trial: Trial) -> Plot:
     figure.align_ylabels()
     return Plot(
         f"Over time: {trial_name(trial)}",
-        _svg(figure),
+        as_svg(figure),
         _BID_PRICE_CAPTION if trial.experiment.policy == "bid-price" else _OTHER_CAPTION,
     )
 
@@ -228,38 +205,3 @@ def _time_unit(last_s: float) -> tuple[str, float]:
 def _averaged(values: Sequence[float]) -> list[float]:
     parts = np.array_split(np.array(values, float), max(1, min(POINTS_MAX, len(values))))
     return [float(part.mean()) for part in parts if part.size]
-
-
-def _figure(height_in: float) -> tuple[Figure, Axes]:
-    figure, panels = _panels(1, height_in)
-    return figure, panels[0]
-
-
-def _panels(count: int, height_in: float) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
-    found = figure.subplots(count, 1, sharex=True, squeeze=False)
-    return figure, list(found[:, 0])
-
-
-_NOT_FOR_A_PAGE = (
-    re.compile(r"^.*?(?=<svg)", re.DOTALL),
-    re.compile(r"<metadata>.*?</metadata>", re.DOTALL),
-    re.compile(r' xmlns(:\w+)?="[^"]*"'),
-    re.compile(r"<!--.*?-->\s*", re.DOTALL),
-)
-
-
-def _svg(figure: Figure) -> str:
-    """As it may stand in a page, several times over: see ``numbered``."""
-    file = StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
-    svg = file.getvalue()
-    for pattern in _NOT_FOR_A_PAGE:
-        svg = pattern.sub("", svg)
-    return svg.replace("xlink:href=", "href=").strip()
-
-
-def numbered(svg: str, number: int) -> str:
-    """Its names made its own, since those of a page must differ."""
-    svg = re.sub(r'(?<= id=")', f"p{number}-", svg)
-    return re.sub(r'(?<=url\(#)|(?<=href="#)', f"p{number}-", svg)

@@ -34,11 +34,17 @@ _MOONCAKE_KEYS = ("timestamp", "input_length", "output_length", "hash_ids")
 
 
 class BadTrace(ValueError):
-    """A trace file that cannot be used, with the line and what to do about it."""
+    """A trace file that cannot be used, with the line and what to do about it.
 
-    def __init__(self, path: Path, line: int | None, problem: str) -> None:
+    ``rows`` are those before a line that cannot be read: all of a trace that was cut short.
+    """
+
+    def __init__(
+        self, path: Path, line: int | None, problem: str, rows: list[TraceRow] | None = None
+    ) -> None:
         self.path = path
         self.line = line
+        self.rows = rows or []
         place = f"{path}" if line is None else f"{path}, line {line}"
         super().__init__(f"{place}: {problem}")
 
@@ -73,7 +79,8 @@ def read_trace(path: str | Path, trace_format: TraceFormat) -> list[TraceRow]:
         try:
             rows.append(parse(line))
         except _BadLine as error:
-            raise BadTrace(path, number, str(error)) from None
+            kept = _from_zero(path, rows) if rows else []
+            raise BadTrace(path, number, str(error), kept) from None
     if not rows:
         raise BadTrace(path, None, "holds no rows: give a trace with at least one request")
     return _from_zero(path, rows)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from benchmarks.drawing import numbered
 from benchmarks.simulation.baselines import POLICIES
 from benchmarks.simulation.experiment import Experiment
 from benchmarks.simulation.figures import FIGURES
@@ -15,7 +15,6 @@ from benchmarks.simulation.offers import parse_offer
 from benchmarks.simulation.plots import (
     POLICY_LOOKS,
     REASON_COLOURS,
-    numbered,
     over_time,
     spend_by_load,
 )
@@ -23,45 +22,10 @@ from benchmarks.simulation.report import COLUMNS_MAX, report
 from benchmarks.simulation.series import Series
 from benchmarks.simulation.sweep import Trial, sweep
 from scheduler.decision import Reason
+from tests.benchmarks.html_page import Page
 
-VOID = {"meta", "path", "use", "rect", "br"}
 EVIL = "<script>alert(1)</script>&amp;.csv"
 ORIGIN = {"date": "2026-02-03", "machine": "a <fast> CPU", "baseload": "0.1.0"}
-
-
-class Page(HTMLParser):
-    """Fails on tags that do not match; gathers what a test asks about."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.ids: list[str] = []
-        self.uses: list[str] = []
-        self.text = ""
-        self._open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        values = dict(attrs)
-        assert not any(name.startswith("on") or name == "src" for name in values)
-        self.ids += [values["id"] or ""] if "id" in values else []
-        self.uses += [values["href"] or ""] if "href" in values else []
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        self.handle_endtag(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @pytest.fixture(scope="module")
