@@ -109,9 +109,16 @@ def _padded_heads(shape: Shape, layout: Layout) -> str | None:
     return None
 
 
-def _sparse_context(shape: Shape, layout: Layout) -> str | None:
+def needs_fp8_cache(shape: Shape, layout: Layout) -> bool:
+    """Sparse attention under decode context parallel has a kernel for FP8 only."""
     sparse = any(isinstance(part, Mla) and part.indexer for part in shape.attention)
-    return "DCP with sparse attention needs the FP8 KV cache" if sparse and layout.dcp > 1 else None
+    return sparse and layout.dcp > 1
+
+
+def _sparse_context(shape: Shape, layout: Layout) -> str | None:
+    if needs_fp8_cache(shape, layout):
+        return "DCP with sparse attention needs the FP8 KV cache"
+    return None
 
 
 def _tensor_over_nodes(shape: Shape, layout: Layout) -> str | None:
