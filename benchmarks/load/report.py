@@ -1,0 +1,124 @@
+"""The page of a benchmark: figures, plots, errors, and what was run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from html import escape
+
+from benchmarks.load.figures import FIGURES, dollars, milliseconds, per_second, theta_in_words
+from benchmarks.load.plots import cost_by_utilization, latencies, over_time
+from benchmarks.load.result import Bench
+from benchmarks.load.sweep import Sweep
+from benchmarks.page import card, head, page, pairs, row, section
+from benchmarks.simulation.figures import UNKNOWN, share
+
+TITLE = "Baseload benchmark"
+OVER_TIME_MAX = 6  # plots of single runs
+
+
+def report(bench: Bench) -> str:
+    if not bench.runs:
+        raise ValueError("a report needs at least one run")
+    return page(TITLE, _parts(bench))
+
+
+def _parts(bench: Bench) -> Iterator[str]:
+    setting = bench.setting
+    lead = (
+        f"{setting.endpoint.model} at {setting.endpoint.base_url}, {_load(bench)}, "
+        f"{setting.seconds:g} s after {setting.warmup_s:g} s of warm-up; in time is a first token "
+        f"within {setting.slo.ttft_ms:g} ms and {setting.slo.tpot_ms:g} ms per token after it."
+    )
+    yield head(TITLE, lead, None if bench.sweep is None else theta_in_words(bench.sweep))
+    if notes := bench.all_notes():
+        yield "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>"
+    yield _figures(bench) if bench.sweep is None else _curve(bench.sweep)
+    if bench.sweep is None:
+        plots = [latencies(bench.runs, setting.slo)]
+        plots += [over_time(run) for run in bench.runs[:OVER_TIME_MAX]]
+    else:
+        plots = [] if bench.sweep.theta is None else [cost_by_utilization(bench.sweep.curve())]
+    if plots:
+        yield "<h2>Plots</h2>"
+    for number, plot in enumerate(plots):
+        yield card(plot, number)
+    yield from _errors(bench)
+    yield pairs("What was run", _chosen(bench))
+
+
+def _load(bench: Bench) -> str:
+    traffic = bench.traffic
+    if traffic.is_closed:
+        return f"{traffic.concurrency} requests under way at a time"
+    if bench.sweep is not None:
+        return f"{traffic.arrivals} arrivals at rising rates"
+    rate = traffic.rate_per_s or traffic.own_rate_per_s()
+    return f"{traffic.arrivals} arrivals at {rate:.3g} requests/s"
+
+
+def _figures(bench: Bench) -> str:
+    count = len(bench.counted)
+    several = [f"run {run.number}" for run in bench.counted] if count > 1 else []
+    heads = [f"mean of {count} ± 95 %" if several else "", *several]
+    lines = [row("", [*heads, ""], "th", "heads")]
+    for figure in FIGURES:
+        cells = [figure.shown(bench.counted)]
+        cells += [figure.shown([run]) for run in bench.counted] if several else []
+        line = row(figure.label, cells)
+        lines.append(line.replace("</tr>", f'<td class="says">{escape(figure.says)}</td></tr>'))
+    return section("Figures", lines, "many" if several else "")
+
+
+def _curve(sweep: Sweep) -> str:
+    names = [
+        *("requests/s", "in time", "utilization", "good tokens/s per card"),
+        *("USD per M output", "USD per M blended", "busy", "first token, p99"),
+    ]
+    lines = [row("run", names, "th", "heads")]
+    for point in sweep.curve():
+        cells = [
+            f"{point['rate_per_s']:.3g}",
+            _text(point["attainment"], share),
+            _text(point["utilization"], share),
+            _text(point["good_tok_s_per_card"], per_second),
+            _text(point["usd_per_mtok_output"], dollars),
+            _text(point["usd_per_mtok_blended"], dollars),
+            _text(point["busy_share"], share),
+            _text(point["ttft_ms_p99"], milliseconds),
+        ]
+        lines.append(row(str(point["run"]), cells))
+    return section("Cost by utilization", lines, "many")
+
+
+def _text(value: float | None, text: Callable[[float], str]) -> str:
+    return UNKNOWN if value is None else text(value)
+
+
+def _errors(bench: Bench) -> Iterator[str]:
+    found: dict[str, tuple[int, str]] = {}
+    for run in bench.runs:
+        for kind, count in run.measures.errors.items():
+            before, message = found.get(kind, (0, ""))
+            found[kind] = (before + count, message or run.messages.get(kind, ""))
+    if found:
+        lines = [row("kind", ["requests", "the first one said"], "th")]
+        lines += [row(kind, [str(count), said]) for kind, (count, said) in found.items()]
+        yield section("Errors", lines)
+
+
+def _chosen(bench: Bench) -> dict[str, str]:
+    setting = bench.setting
+    price = setting.card_usd_per_h
+    chosen = {name.replace("_", " "): str(v) for name, v in bench.traffic.as_json().items()}
+    chosen |= {
+        "cards": str(setting.cards),
+        "card price, USD/h": UNKNOWN if price is None else str(price),
+        "tokens per word": f"{setting.wording.tokens_per_word:.3f}",
+        "load processes": str(max(run.processes for run in bench.runs)),
+        "busy of": bench.runs[0].telemetry.busy_of or bench.runs[0].telemetry.why_none or UNKNOWN,
+    }
+    machine = bench.origin.get("machine", {})
+    return chosen | {
+        "date": str(bench.origin.get("date", UNKNOWN)),
+        "client machine": f"{machine.get('cpu', UNKNOWN)}, {machine.get('cores', UNKNOWN)} cores",
+    }
