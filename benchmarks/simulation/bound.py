@@ -13,6 +13,7 @@ seconds and classes of requests. Every step, shared out over the slots that it t
   the shares left to do have no more than the slots and the KV of all replicas.
 - Decoding: the prompt gives the first token, so of ``n`` tokens ``n - 1`` are decoded, over
   contexts of ``prompt + 1`` to ``prompt + n - 1``.
+- Pace: what has begun goes on, one token a step, so that it is not put off (see ``pace``).
 - Warmth: a block is warm at best if some other request that holds it came before the deadline.
 
 Batch requests need time before their deadline, no room.
@@ -28,6 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.simulation.linear_program import Floats, Ints, LinearProgram
+from benchmarks.simulation.pace import add_pace, decode_s, shares_left
+from benchmarks.simulation.prefixes import warm_tokens_at_best
 from benchmarks.simulation.profile import Profile
 from benchmarks.simulation.run import LATE_S
 from benchmarks.simulation.workload import Request, Workload
@@ -37,7 +40,7 @@ REQUESTS_MAX = 200_000
 # Slots and shares of requests in them: slots are longer when there would be more than either.
 COLUMNS_MAX = 50_000
 COLUMNS_PER_REQUEST_MAX = 2.5
-CELLS_MAX = 12_000  # classes times slots: coarser classes when there would be more
+CELLS_MAX = 20_000  # classes times slots: coarser classes when there would be more
 CLASS_RATIOS = (1.1, 1.2, 1.4, 2.0, 4.0, inf)  # largest to smallest within a class, on each axis
 _FLOAT_SLACK = 1e-9  # of buying everything: what adding up floats may be off by
 
@@ -77,7 +80,16 @@ def lp_bound(
     demand = _demand(workload, profile)
     grid = _grid(demand, slot_s)
     classes = _classes(demand, profile, grid.slots)
-    program = _program(demand, grid, classes, profile, replicas)
+    left = shares_left(
+        demand.prompt_tokens,
+        demand.decoded,
+        profile,
+        classes,
+        by_context=demand.by_context,
+        slots=grid.slots,
+        slot_s=grid.slot_s,
+    )
+    program = _program(demand, grid, classes, left, profile, replicas)
     saved = program.maximum()
     buy_all_usd = float(demand.price_usd.sum())
     return Bound(
@@ -99,8 +111,10 @@ class _Demand:
     at_s: Floats
     by_s: Floats  # the first token; of a batch request, the last
     prompt_tokens: Floats
+    decoded: Floats  # tokens
     prefill_s: Floats
     decode_s: Floats
+    by_context: bool  # what the fixed time of decoding is shared by; else by requests
     is_batch: NDArray[np.bool_]
     is_servable: NDArray[np.bool_]  # by a replica of its own, in time
 
@@ -110,26 +124,26 @@ def _demand(workload: Workload, profile: Profile) -> _Demand:
     at_s = np.array([request.at_s for request in requests])
     by_s = np.array([_due_s(request) for request in requests])
     prompt = np.array([request.prompt_tokens for request in requests], float)
-    new = prompt - np.array(_warm_at_best(workload, by_s), float)
-    decoded = np.array([request.output_tokens - 1 for request in requests], float)
-    context = decoded * prompt + decoded * (decoded + 1) / 2
-    by_requests, by_context = decoded / profile.running_max, context / profile.kv_tokens_max
-    # Either share of the fixed time is valid for all; the scarcer resource gives the larger one.
-    fixed = by_context if by_context.sum() > by_requests.sum() else by_requests
-    prefill_s = new / profile.prefill_tok_s
-    decode_s = (
-        profile.step_fixed_s * fixed
-        + profile.step_request_s * decoded
-        + profile.step_kv_token_s * context
+    new = prompt - np.array(
+        warm_tokens_at_best(requests, [float(each) for each in by_s], workload.block_tokens), float
     )
+    decoded = np.array([request.output_tokens - 1 for request in requests], float)
+    by_requests, by_context = (
+        decode_s(decoded, prompt, profile, by_context=by_context) for by_context in (False, True)
+    )
+    # Either share of the fixed time is valid for all; the scarcer resource gives the larger one.
+    is_by_context = bool(by_context.sum() > by_requests.sum())
+    prefill_s = new / profile.prefill_tok_s
     first_s = prefill_s + np.ceil(new / profile.batched_tokens_max) * profile.step_fixed_s
     return _Demand(
         price_usd=np.array(_charges_nano(workload), float) / NANO_PER_USD,
         at_s=at_s,
         by_s=by_s,
         prompt_tokens=prompt,
+        decoded=decoded,
         prefill_s=prefill_s,
-        decode_s=decode_s,
+        decode_s=by_context if is_by_context else by_requests,
+        by_context=is_by_context,
         is_batch=np.array([request.deadline_s is not None for request in requests]),
         is_servable=first_s <= (by_s - at_s) * (1 + _FLOAT_SLACK),
     )
@@ -150,29 +164,6 @@ def _charges_nano(workload: Workload) -> list[int]:
         lengths = request.prompt_tokens, 0, request.output_tokens
         charges.append(max((price.cost_nano(*lengths) for price in may), default=0))
     return charges
-
-
-def _warm_at_best(workload: Workload, by_s: Floats) -> list[int]:
-    """The prompt tokens of each that a cache can hold in whatever order the requests are served.
-
-    ``Workload.warm_tokens`` holds in the order of arrival only: served later than a newcomer that
-    shares its prefix, the first of a group is warm too.
-    """
-    first: dict[int, int] = {}
-    second_s: dict[int, float] = {}
-    for index, request in enumerate(workload.requests):
-        for block in request.blocks:
-            if first.setdefault(block, index) != index:
-                second_s.setdefault(block, request.at_s)
-    warm = []
-    for index, request in enumerate(workload.requests):
-        hits = 0
-        for block in request.blocks:
-            if first[block] == index and second_s.get(block, inf) > by_s[index]:
-                break
-            hits += 1
-        warm.append(min(hits * workload.block_tokens, request.prompt_tokens - 1))
-    return warm
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,17 +214,25 @@ def _classes(demand: _Demand, profile: Profile, slots: int) -> Ints:
 
 def _roomy_s(demand: _Demand) -> Floats:
     """Decoding times, the short ones rounded up: they are too short for room to bind."""
-    return np.maximum(demand.decode_s, max(1e-6, demand.decode_s.max() / 100))
+    return np.maximum(demand.decode_s, max(1e-6, demand.decode_s.max() / 400))
 
 
 def _program(
-    demand: _Demand, grid: _Grid, classes: Ints, profile: Profile, replicas: int
+    demand: _Demand,
+    grid: _Grid,
+    classes: Ints,
+    left: Floats,
+    profile: Profile,
+    replicas: int,
 ) -> LinearProgram:
     program = LinearProgram()
     slots, count = grid.slots, int(classes.max()) + 1
     slot_room, kv_room = _rooms(demand, classes, profile)
     capacity_s = np.full(slots, replicas * grid.slot_s)
     share = program.columns(grid.share_max, demand.price_usd[grid.request])
+    starts = classes[grid.request] * slots + grid.slot
+    starts_s = demand.decode_s[grid.request]
+    started = program.columns(_sums(starts, grid.share_max * starts_s, count * slots))
     executed = program.columns(np.tile(capacity_s, count))
     backlog = program.columns(np.repeat(replicas / np.maximum(slot_room, kv_room), slots))
     in_class, in_slot = np.divmod(np.arange(count * slots), slots)
@@ -246,15 +245,24 @@ def _program(
     for room in (slot_room, kv_room):
         held = program.rows(np.full(slots, float(replicas)))
         program.put(held[in_slot], backlog, room[in_class])
+    begun = program.rows(np.zeros(count * slots), is_equal=True)
+    program.put(begun[starts], share, -starts_s)
+    program.put(begun, started, 1.0)
     flow = program.rows(np.zeros(count * slots), is_equal=True)
-    started = classes[grid.request] * slots + grid.slot
-    program.put(flow[started], share, -demand.decode_s[grid.request])
+    program.put(flow, started, -1.0)
     program.put(flow, executed, 1.0)
     program.put(flow, backlog, 1.0)
     later = in_slot > 0
     program.put(flow[later], backlog[np.flatnonzero(later) - 1], -1.0)
+    add_pace(program, started, backlog, left)
     _add_batch(program, time, demand, grid, replicas)
     return program
+
+
+def _sums(of: Ints, values: Floats, count: int) -> Floats:
+    sums = np.zeros(count)
+    np.add.at(sums, of, values)
+    return sums
 
 
 def _rooms(demand: _Demand, classes: Ints, profile: Profile) -> tuple[Floats, Floats]:

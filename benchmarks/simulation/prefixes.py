@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from math import inf
 from random import Random
 from typing import Protocol
 
@@ -31,6 +32,11 @@ class Prompt(Protocol):
 
     @property
     def blocks(self) -> tuple[int, ...]: ...
+
+
+class TimedPrompt(Prompt, Protocol):
+    @property
+    def at_s(self) -> float: ...
 
 
 def fitting_block_tokens(rows: Sequence[TraceRow]) -> int:
@@ -93,6 +99,31 @@ def warm_tokens(prompts: Iterable[Prompt], block_tokens: int) -> tuple[int, ...]
                 break
             hits += 1
         seen.update(prompt.blocks)
+        warm.append(min(hits * block_tokens, prompt.prompt_tokens - 1))
+    return tuple(warm)
+
+
+def warm_tokens_at_best(
+    prompts: Sequence[TimedPrompt], by_s: Sequence[float], block_tokens: int
+) -> tuple[int, ...]:
+    """What such a cache can save on each in whatever order they are served, each until its time.
+
+    ``warm_tokens`` holds in the order of arrival only: served later than a newcomer that shares
+    its prefix, the first of a group is warm too.
+    """
+    first: dict[int, int] = {}
+    second_s: dict[int, float] = {}
+    for index, prompt in enumerate(prompts):
+        for block in prompt.blocks:
+            if first.setdefault(block, index) != index:
+                second_s.setdefault(block, prompt.at_s)
+    warm = []
+    for index, prompt in enumerate(prompts):
+        hits = 0
+        for block in prompt.blocks:
+            if first[block] == index and second_s.get(block, inf) > by_s[index]:
+                break
+            hits += 1
         warm.append(min(hits * block_tokens, prompt.prompt_tokens - 1))
     return tuple(warm)
 

@@ -53,11 +53,11 @@ def random_instance(seed: int) -> Instance:
         step_kv_token_s=random.choice((0.0, 1e-4)),
         running_max=random.choice((1, 2, 8)),
         kv_tokens_max=random.choice((300, 1_000)),
-        batched_tokens_max=random.choice((128, 512)),
+        batched_tokens_max=random.choice((64, 128, 512)),
     )
     prompts = random.choice(((128,), (64, 128), (33, 80, 150)))
-    outputs = random.choice(((1,), (2,), (2, 12), (40,), (1, 5, 30)))
-    arrivals_s = random.choice(((0.0,), (0.0, 0.1), (0.03, 0.11, 0.19)))
+    outputs = random.choice(((1,), (2,), (2, 12), (40,), (1, 5, 30), (1, 60)))
+    arrivals_s = random.choice(((0.0,), (0.0, 0.1), (0.03, 0.11, 0.19), (0.0, 0.3, 0.5)))
     budget_ms = random.choice((150, 210, 300))
     are_shared = random.random() < 0.4
     requests = [
@@ -73,6 +73,33 @@ def random_instance(seed: int) -> Instance:
         for index in range(random.randint(4, 7 if replicas == 1 else 6))
     ]
     return Instance(workload_of(requests, seed), profile, replicas)
+
+
+def stretched_instance(seed: int) -> Instance:
+    """A long answer or two, and then prompts that come as fast as one tiny replica can read them:
+    a program that may put decoding off until they have gone would serve them all."""
+    random = Random(seed)
+    profile = replace(
+        PROFILE,
+        step_fixed_s=0.001,
+        step_request_s=random.choice((0.01, 0.02)),
+        kv_tokens_max=1_000,
+        batched_tokens_max=random.choice((48, 64)),
+    )
+    gap_s = random.choice((0.125, 0.13, 0.14))
+    requests = [
+        request_of(
+            f"r{index}",
+            at_s=max(0, index - longs) * gap_s,
+            prompt_tokens=random.choice((120, 128)) if index >= longs else 10,
+            output_tokens=1 if index >= longs else random.choice((30, 60)),
+            ttft_budget_ms=random.choice((140, 150, 170)),
+            offer_id=random.choice([*OFFERS]),
+        )
+        for longs in [random.choice((1, 2))]
+        for index in range(6)
+    ]
+    return Instance(workload_of(requests, seed), profile, 1)
 
 
 def request_of(request_id: str, **values: object) -> Request:

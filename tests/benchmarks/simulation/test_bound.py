@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.simulation import bound as bound_file
 from benchmarks.simulation.bound import COLUMNS_MAX, REQUESTS_MAX, lp_bound
 from benchmarks.simulation.offers import make_offer
 from benchmarks.simulation.workload import DEFAULT_OFFERS, Workload
@@ -17,6 +18,7 @@ from tests.benchmarks.simulation.best_schedule import (
     cheapest_nano,
     random_instance,
     request_of,
+    stretched_instance,
     workload_of,
 )
 
@@ -40,6 +42,23 @@ def test_no_schedule_costs_less_than_the_bound() -> None:
     )
     assert len(ratios) > INSTANCES / 2
     assert sum(ratio > 0 for ratio in ratios) > len(ratios) / 2
+
+
+def test_no_schedule_that_stretches_answers_costs_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for seed in range(INSTANCES // 2):
+        instance = stretched_instance(seed)
+        best_usd = cheapest_nano(instance) / NANO_PER_USD
+        bound = lp_bound(instance.workload, instance.profile, instance.replicas, SLOT_S)
+        assert bound.usd <= best_usd * (1 + 1e-12), f"seed {seed}"
+        found.append((instance, bound))
+    monkeypatch.setattr(bound_file, "add_pace", lambda *_: None)
+    higher = [
+        bound.usd > lp_bound(one.workload, one.profile, one.replicas, SLOT_S).usd * 1.01 + 1e-12
+        for one, bound in found
+    ]
+    print(f"higher by the pace in {sum(higher)} of {len(higher)}")
+    assert sum(higher) > len(higher) / 4
 
 
 def test_time_limits_what_is_read_before_the_deadline() -> None:
@@ -77,6 +96,21 @@ def test_kv_limits_who_has_begun_at_the_deadline() -> None:
     bound = lp_bound(workload_of(requests), replace(ROOMY, kv_tokens_max=199), 1)
     done, begun = 0.3 / (0.01 + 0.09 * 101 / 199), 199 / 100
     assert bound.usd == pytest.approx((9 - done - begun) * price_usd, rel=1e-4)
+
+
+def test_decoding_is_not_put_off() -> None:
+    """The stream fills all time but 0.3 s at its end. The long answer's request decodes some 50
+    tokens in it, at 0.01 s each, for no step is longer than 0.21 s."""
+    profile = replace(
+        ROOMY, prefill_tok_s=1_000.0, step_fixed_s=0.0, kv_tokens_max=1_000, running_max=8
+    )
+    long = request_of(
+        "long", prompt_tokens=10, output_tokens=60, offer_id=DEFAULT_OFFERS[-1].offer_id
+    )
+    stream = [request_of(f"r{index}", at_s=0.1 * index, output_tokens=1) for index in range(110)]
+    price_usd = charge_nano(stream[0]) / NANO_PER_USD
+    assert lp_bound(workload_of(stream), profile, 1, 0.1).usd == pytest.approx(0, abs=1e-12)
+    assert lp_bound(workload_of([long, *stream]), profile, 1, 0.1).usd > 1.5 * price_usd
 
 
 def test_a_prompt_that_no_replica_reads_in_time_is_bought() -> None:
