@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/cpu.lock
 
-.PHONY: help serve test check bench bench-scheduler bench-honesty clean
+.PHONY: help serve test check bench bench-scheduler bench-honesty docs clean
 
 help:
 	@echo "make serve [PORT=8000]   start the endpoint; Ctrl-C stops it"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench               overhead against the engine asked directly"
 	@echo "make bench-scheduler     the bid price against a clairvoyant on public traces; CPU at scale"
 	@echo "make bench-honesty       the same trace on the local stack and in simulation"
+	@echo "make docs                write the README's figures and docs/ from benchmarks/results"
 
 # One stamp per lock file: a second run installs nothing.
 $(VENV)/installed: $(LOCK) pyproject.toml
@@ -32,6 +33,7 @@ serve: $(VENV)/installed
 test: $(VENV)/installed
 	@$(BIN)/python -m pytest
 	@$(BIN)/python -m pytest tests/stack/test_overload.py
+	@$(BIN)/python -m pytest tests/stack/test_nodes.py
 
 check: $(VENV)/installed
 	@$(BIN)/ruff format --check .
@@ -48,6 +50,9 @@ bench-scheduler: $(VENV)/installed
 
 bench-honesty: $(VENV)/installed
 	@$(BIN)/python -m benchmarks.honesty
+
+docs: $(VENV)/installed
+	@$(BIN)/python -m benchmarks.docs
 
 clean:
 	rm -rf $(VENV) .baseload

@@ -14,14 +14,16 @@ from ray import serve
 from ray.serve import Application
 
 from cluster.arguments import AppArgs, PoolArgs, StandInArgs
+from cluster.autoscaling import autoscaling_config
 from cluster.directory import Directory
 from cluster.engine import Engine, StandIn
 from cluster.ingress import IMPORT_PATH
+from cluster.placement import placement
 from cluster.scheduler import Scheduler, build_edge
 from cluster.state import drain_s_max, state_folder
 from models.cards import load_cards
 from models.catalogue import load_catalogue
-from models.money import nano_usd_per_hour
+from models.money import NANO_PER_USD, nano_usd_per_hour
 from models.tiny_moe import ensure_tiny_moe
 from runtime.config import describe
 from runtime.engine.settings import EngineSettings
@@ -41,10 +43,12 @@ HEALTH: dict[str, Any] = {
 DIRECTORY = serve.deployment(name="Directory", max_ongoing_requests=1000)(Directory)
 ENGINE = serve.deployment(name="Engine", max_ongoing_requests=1000, **HEALTH)(Engine)
 STAND_IN = serve.deployment(name="StandIn", **HEALTH)(StandIn)
+# A new Scheduler stands before the old one goes: it needs no card, and without one no request is
+# taken. The Directory must stay alone, or renewals would be spread over two.
 # The late-binding queue bounds what may wait, so Serve's own bound is out of the way.
-SCHEDULER = serve.deployment(name="Scheduler", max_ongoing_requests=100_000, **HEALTH)(
-    serve.ingress(build_edge)(Scheduler)
-)
+SCHEDULER = serve.deployment(
+    name="Scheduler", max_ongoing_requests=100_000, max_surge_percent=100, **HEALTH
+)(serve.ingress(build_edge)(Scheduler))
 
 
 def build(args: dict[str, Any]) -> Application:
@@ -85,12 +89,19 @@ def build(args: dict[str, Any]) -> Application:
 def _engines(
     pool: PoolArgs, settings: EngineSettings, args: AppArgs, directory: Application
 ) -> Application:
-    actor: dict[str, Any] = {"num_cpus": 0}
-    if pool.card != "cpu":
-        actor = {"num_cpus": 1, "num_gpus": settings.tensor_parallel}
-    return ENGINE.options(
-        name=f"Engine-{pool.model}", num_replicas=pool.replicas, ray_actor_options=actor
-    ).bind(settings, args.engine_host, directory)
+    options = placement(settings, pool.card)
+    if pool.autoscaling is None:
+        options["num_replicas"] = pool.replicas
+    else:
+        hour_usd = settings.layout.cards * _card_hour(pool) / NANO_PER_USD
+        options["autoscaling_config"] = autoscaling_config(
+            pool.autoscaling, pool.model, pool.replicas, hour_usd
+        )
+    if pool.replicas_per_node_max is not None:
+        options["max_replicas_per_node"] = pool.replicas_per_node_max
+    return ENGINE.options(name=f"Engine-{pool.model}", **options).bind(
+        settings, args.engine_host, directory, drain_s_max()
+    )
 
 
 def _stand_in(args: StandInArgs, state: Path, key: str) -> Application:
@@ -127,9 +138,9 @@ def _pool(args: PoolArgs, settings: EngineSettings) -> Pool:
     tokenizer = settings.checkpoint / "tokenizer.json"
     return Pool(
         model=args.model,
-        replicas=args.replicas,
+        replicas=args.targets,
         card=args.card,
-        cards_per_replica=settings.tensor_parallel,
+        cards_per_replica=settings.cards_per_rank,
         card_hour_nano_usd=_card_hour(args),
         context_tokens_max=settings.context_tokens_max,
         tokenizer=tokenizer if tokenizer.is_file() else None,

@@ -16,7 +16,11 @@ import typer
 from rich.console import Console
 
 from cluster import supervisor
+from cluster.cli_bench import bench
+from cluster.cli_breakeven import breakeven
+from cluster.cli_doctor import doctor
 from cluster.cli_ledger import ledger_app
+from cluster.cli_plan import plan_command
 from cluster.cli_simulate import simulate
 from cluster.profile import Profile, load
 from cluster.state import state_folder
@@ -29,6 +33,10 @@ EXIT_REFUSED = 2
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(ledger_app, name="ledger")
 app.command()(simulate)
+app.command()(bench)
+app.command()(breakeven)
+app.command()(doctor)
+app.command("plan")(plan_command)
 note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 

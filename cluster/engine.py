@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import time
+from functools import partial
 
 import ray
 from ray import serve
@@ -18,11 +19,14 @@ from ray.serve.handle import DeploymentHandle
 from cluster.leases import RENEW_S, Registration
 from cluster.state import drain_s_max
 from runtime.engine.health import HealthCheck
+from runtime.engine.private_app import rank_path
 from runtime.engine.private_server import PrivateServer
-from runtime.engine.settings import EngineSettings
+from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.engine.vllm_engine import VllmEngine, died
 
 DRAIN_POLL_S = 0.05
+LEAVE_S_MAX = 2.0  # the directory may be restarting; its lease on us ends in any case
+NODES_ENV = "VLLM_RAY_DP_PLACEMENT_NODE_IPS"
 EXIT_ENGINE_DEAD = 70  # EX_SOFTWARE
 
 log = logging.getLogger("ray.serve")
@@ -33,8 +37,12 @@ class _Engine:
 
     async def _start(self, settings: EngineSettings, host: str, port: int, token: str) -> None:
         self._engine = await VllmEngine.start(settings, token)
-        self._health = HealthCheck(self._engine.meter, self._engine.probe)
-        await self._engine.probe()  # the first token compiles what is compiled lazily
+        self._checks = [
+            HealthCheck(meter, partial(self._engine.probe, rank))
+            for rank, meter in enumerate(self._engine.meters)
+        ]
+        for rank in range(self._engine.facts.ranks):
+            await self._engine.probe(rank)  # the first token compiles what is compiled lazily
         self._server = PrivateServer(self._engine.app.asgi(), host, port)
         await self._server.start()
         self._tasks = [asyncio.create_task(self._die_loudly())]
@@ -42,7 +50,8 @@ class _Engine:
 
     async def check_health(self) -> None:
         """Serve's poll; raising replaces this replica."""
-        await self._health.check(time.monotonic())
+        for check in self._checks:
+            await check.check(time.monotonic())
 
     async def _die_loudly(self) -> None:
         await died(self._engine)
@@ -50,9 +59,9 @@ class _Engine:
         logging.shutdown()
         os._exit(EXIT_ENGINE_DEAD)
 
-    async def _drain(self) -> None:
+    async def _drain(self, drain_s: float) -> None:
         self._engine.app.draining = True
-        deadline_s = time.monotonic() + drain_s_max()
+        deadline_s = time.monotonic() + drain_s
         while self._engine.app.in_flight and time.monotonic() < deadline_s:
             await asyncio.sleep(DRAIN_POLL_S)
         for task in self._tasks:
@@ -62,22 +71,61 @@ class _Engine:
 
 
 class Engine(_Engine):
-    """A replica of a pool, listed in the directory while it lives."""
+    """A replica of a pool, listed in the directory while it lives.
+
+    ``drain_s`` is given: Serve waits as long, and the environment of this node may differ.
+    """
 
     async def __init__(  # type: ignore[misc]
-        self, settings: EngineSettings, host: str | None, directory: DeploymentHandle
+        self,
+        settings: EngineSettings,
+        host: str | None,
+        directory: DeploymentHandle,
+        drain_s: float,
     ) -> None:
         self._directory = directory
+        self._drain_s = drain_s
         host = host or ray.util.get_node_ip_address()
         token = secrets.token_urlsafe(32)
+        if settings.layout.nodes > 1 and settings.data_parallel > 1:
+            os.environ[NODES_ENV] = ",".join(_nodes_of_replica())
         await self._start(settings, host, 0, token)
-        facts = self._engine.facts
         unique_id = serve.get_replica_context().replica_id.unique_id
-        self._entry = Registration(
-            replica_id=f"{facts.model}-{unique_id}",
+        address = f"http://{host}:{self._server.port}"
+        self._entries = registrations(self._engine.facts, unique_id, address, token)
+        await directory.renew.remote(self._entries)
+        self._renewing = asyncio.create_task(self._renew_forever())
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
+                await self._directory.renew.remote(self._entries)
+            except ray.exceptions.RayError as error:
+                log.warning("the directory did not answer: %s", error)
+
+    async def __del__(self) -> None:
+        self._renewing.cancel()  # or the next renewal would bring it back onto the list
+        try:
+            async with asyncio.timeout(LEAVE_S_MAX):
+                await self._directory.leave.remote([each.replica_id for each in self._entries])
+        except (ray.exceptions.RayError, TimeoutError) as error:
+            log.warning("could not leave the directory: %s", error)
+        await self._drain(self._drain_s)
+
+
+def registrations(
+    facts: EngineFacts, unique_id: str, address: str, token: str
+) -> list[Registration]:
+    """One for each data-parallel rank: it has its own KV cache and runs its own requests."""
+    paths = [rank_path(rank, facts.ranks) for rank in range(facts.ranks)]
+    generation = time.time_ns() // 1_000_000
+    return [
+        Registration(
+            replica_id=f"{facts.model}-{unique_id}{path.replace('/', '-')}",
             model=facts.model,
-            generation=time.time_ns() // 1_000_000,
-            base_url=f"http://{host}:{self._server.port}/v1",
+            generation=generation,
+            base_url=f"{address}{path}/v1",
             token=token,
             kv_tokens_max=facts.kv_tokens_max,
             context_tokens_max=facts.context_tokens_max,
@@ -85,23 +133,15 @@ class Engine(_Engine):
             batched_tokens_max=facts.batched_tokens_max,
             kv_block_tokens=facts.kv_block_tokens,
         )
-        await directory.renew.remote(self._entry)
-        self._tasks.append(asyncio.create_task(self._renew_forever()))
+        for path in paths
+    ]
 
-    async def _renew_forever(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_S)
-            try:
-                await self._directory.renew.remote(self._entry)
-            except ray.exceptions.RayError as error:
-                log.warning("the directory did not answer: %s", error)
 
-    async def __del__(self) -> None:
-        try:
-            await self._directory.leave.remote(self._entry.replica_id)
-        except ray.exceptions.RayError as error:
-            log.warning("could not leave the directory: %s", error)
-        await self._drain()
+def _nodes_of_replica() -> list[str]:
+    """Addresses of the nodes that this replica's placement group holds."""
+    group = ray.util.get_current_placement_group()
+    held = set(ray.util.placement_group_table(group)["bundles_to_node_id"].values())
+    return sorted(node["NodeManagerAddress"] for node in ray.nodes() if node["NodeID"] in held)
 
 
 class StandIn(_Engine):
@@ -113,4 +153,4 @@ class StandIn(_Engine):
         await self._start(settings, host, port, os.environ[key_env])
 
     async def __del__(self) -> None:
-        await self._drain()
+        await self._drain(drain_s_max())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 LEASE_S = 6.0
@@ -26,6 +27,24 @@ class Registration:
 
     def __repr__(self) -> str:  # the token stays out of logs
         return f"Registration({self.replica_id}, {self.base_url})"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the directory knows. ``seen`` differs for any two different listings.
+
+    A directory that has just started has not heard from everyone: ``complete`` is False, and who
+    is missing from the list may still be there.
+    """
+
+    seen: tuple[int, int, bool]
+    entries: tuple[Registration, ...]
+    complete: bool
+
+    def onto(self, known: Mapping[str, Registration]) -> dict[str, Registration]:
+        """By replica id; ``known`` is what was listed before."""
+        told = {entry.replica_id: entry for entry in self.entries}
+        return told if self.complete else {**known, **told}
 
 
 class Leases:

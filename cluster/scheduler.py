@@ -27,6 +27,7 @@ from scheduler.replica import Replica
 
 DIRECTORY_RETRY_S = 0.5
 METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from the first port
+METRICS_RETRY_S = 5.0  # the one that had a lower port may go, as in every upgrade
 
 EDGE = Edge()
 log = logging.getLogger("ray.serve")
@@ -53,6 +54,7 @@ class Scheduler:
         self._directory = directory
         self._gateway: Gateway | None = None
         self._telemetry = Telemetry()
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """A bad configuration raises here: Serve refuses it and the old one stays."""
@@ -71,33 +73,47 @@ class Scheduler:
         ledger = await asyncio.to_thread(Ledger.open, self._ledger_path, owner=owner)
         gateway = Gateway(config, self._pools, load_price_book(), ledger, self._telemetry)
         await gateway.start()
-        self._watching = asyncio.create_task(self._watch_directory(gateway))
-        self._serve_metrics(config)
+        self._tasks.append(asyncio.create_task(self._watch_directory(gateway)))
+        await self._serve_metrics(config)
         return gateway
 
-    def _serve_metrics(self, config: GatewayConfig) -> None:
+    async def _serve_metrics(self, config: GatewayConfig) -> None:
         first, host = config.telemetry.metrics_port, config.telemetry.metrics_host
         if first is None:
             return
-        for port in range(first, first + METRICS_PORTS_TRIED):
+        port = await self._lowest_port(host, range(first, first + METRICS_PORTS_TRIED))
+        if port is None:
+            raise OSError(f"no free metrics port from {first} on: set telemetry.metrics_port")
+        self._tasks.append(asyncio.create_task(self._move_down(host, range(first, port))))
+
+    async def _move_down(self, host: str, lower: range) -> None:
+        while lower:
+            await asyncio.sleep(METRICS_RETRY_S)
+            if (port := await self._lowest_port(host, lower)) is not None:
+                lower = range(lower.start, port)
+
+    async def _lowest_port(self, host: str, ports: range) -> int | None:
+        for port in ports:
             try:
-                self._telemetry.serve(host, port)
+                await asyncio.to_thread(self._telemetry.serve, host, port)
             except OSError:
                 continue
             log.info("metrics on %s:%d", host, port)
-            return
-        raise OSError(f"no free metrics port from {first} on: set telemetry.metrics_port")
+            return port
+        return None
 
     async def _watch_directory(self, gateway: Gateway) -> None:
-        seen = -1
+        seen: tuple[int, int, bool] | None = None
+        listed: dict[str, Registration] = {}
         while True:
             try:
-                seen, entries = await self._directory.watch.remote(seen)
+                listing = await self._directory.watch.remote(seen)
             except ray.exceptions.RayError as error:
                 log.warning("the directory did not answer: %s", error)
                 await asyncio.sleep(DIRECTORY_RETRY_S)
                 continue
-            gateway.set_replicas([_endpoint(entry) for entry in entries])
+            seen, listed = listing.seen, listing.onto(listed)
+            gateway.set_replicas([_endpoint(entry) for entry in listed.values()])
 
     async def check_health(self) -> None:
         if self._gateway is not None and not self._gateway.ledger.healthy():
@@ -106,7 +122,8 @@ class Scheduler:
 
     async def __del__(self) -> None:
         if self._gateway is not None:
-            self._watching.cancel()
+            for task in self._tasks:
+                task.cancel()
             await self._gateway.close(drain_s_max())
         await asyncio.to_thread(self._telemetry.close)
 

@@ -146,7 +146,7 @@ def ray_authentication(state: Path) -> dict[str, str]:
 
 def wait_ready(run: Run, say: Say) -> None:
     """Returns when every pool has all its replicas; says each change on the way."""
-    wanted = {pool.model: pool.replicas for pool in run.profile.args.pools}
+    wanted = {pool.model: pool.targets for pool in run.profile.args.pools}
     deadline_s = time.monotonic() + START_S_MAX
     shown = ""
     while time.monotonic() < deadline_s:

@@ -18,6 +18,7 @@ from ray import serve
 from ray.serve._private.api import serve_start
 from ray.serve.schema import ServeDeploySchema
 
+from cluster.inventory import custom_resources, inventory
 from cluster.state import ADDRESS_FILE
 from runtime.engine.lifeline import die_with_parent
 
@@ -34,7 +35,13 @@ def main() -> None:
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
     config = ServeDeploySchema.model_validate(yaml.safe_load(path.read_text()))
-    context = ray.init(namespace="serve", include_dashboard=False, log_to_driver=True)
+    context = ray.init(
+        address="local",  # a Ray of its own, whatever else runs here or once did
+        namespace="serve",
+        include_dashboard=False,
+        log_to_driver=True,
+        resources=custom_resources(inventory()),
+    )
     address_file.write_text(context.address_info["gcs_address"])
     try:
         client = serve_start(

@@ -1,6 +1,6 @@
 """Builds the checkpoint of ``tiny-moe`` on first use: no download, no GPU, about a second.
 
-The folder is a function of the seed, byte for byte. It appears complete or not at all: it is
+The folder is a function of seed and shape, byte for byte. It appears complete or not at all: it is
 built beside its place and renamed, under a lock that any number of processes may wait for. A
 damaged or outdated checkpoint is replaced; a folder that holds anything else is refused, because
 replacing means deleting.
@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from models.tiny_tokenizer import (
 )
 from models.tiny_weights import (
     CONTEXT_TOKENS_MAX,
+    TINY,
+    TinyShape,
     Weights,
     bfloat16_bits,
     make_weights,
@@ -54,31 +57,32 @@ class NotACheckpoint(ValueError):
     """The folder holds files that this builder never writes, so it will not replace it."""
 
 
-def ensure_tiny_moe(folder: Path, seed: int = 0) -> Path:
+def ensure_tiny_moe(folder: Path, seed: int = 0, shape: TinyShape = TINY) -> Path:
     """The checkpoint folder, built or rebuilt if need be. Safe to call from many processes."""
     folder = folder.absolute()
-    if _is_intact(folder, seed):
+    if _is_intact(folder, seed, shape):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
-        if not _is_intact(folder, seed):
+        if not _is_intact(folder, seed, shape):
             _refuse_foreign(folder)
-            _build(folder, seed)
+            _build(folder, seed, shape)
     return folder
 
 
-def _is_intact(folder: Path, seed: int) -> bool:
+def _is_intact(folder: Path, seed: int, shape: TinyShape) -> bool:
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-        return bool(manifest == _manifest(folder, seed))
+        return bool(manifest == _manifest(folder, seed, shape))
     except (OSError, ValueError):
         return False
 
 
-def _manifest(folder: Path, seed: int) -> dict[str, Any]:
+def _manifest(folder: Path, seed: int, shape: TinyShape) -> dict[str, Any]:
     return {
         "builder_version": _digest(*(Path(__file__).parent / name for name in RECIPE)),
         "seed": seed,
+        "shape": asdict(shape),
         "sha256": {name: _digest(folder / name) for name in FILES},
     }
 
@@ -104,34 +108,34 @@ def _lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def _build(folder: Path, seed: int) -> None:
+def _build(folder: Path, seed: int, shape: TinyShape) -> None:
     prefix = f".{folder.name}.building-"
     for leftover in folder.parent.glob(f"{prefix}*"):
         shutil.rmtree(leftover)  # of a builder that died: the lock is ours
     workspace = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
     built = workspace / "new"
     built.mkdir()
-    _write_checkpoint(built, seed)
+    _write_checkpoint(built, seed, shape)
     if folder.exists():
         folder.rename(workspace / "old")
     built.rename(folder)
     shutil.rmtree(workspace)
 
 
-def _write_checkpoint(folder: Path, seed: int) -> None:
+def _write_checkpoint(folder: Path, seed: int, shape: TinyShape) -> None:
     tokenizer = train_tokenizer(read_corpus())
     vocabulary = tokenizer.get_vocab()
     end_id, pad_id = vocabulary[TURN_END], vocabulary[END_OF_TEXT]
-    _write_json(folder / "config.json", model_config(VOCAB_SIZE, end_id, pad_id))
+    _write_json(folder / "config.json", model_config(VOCAB_SIZE, end_id, pad_id, shape))
     _write_json(
         folder / "generation_config.json",
         {"eos_token_id": [end_id, pad_id], "pad_token_id": pad_id},
     )
     (folder / "tokenizer.json").write_text(tokenizer.to_str(pretty=True), "utf-8")
     _write_json(folder / "tokenizer_config.json", tokenizer_config(CONTEXT_TOKENS_MAX))
-    weights = make_weights(seed, VOCAB_SIZE, silent_token_ids(tokenizer), end_id)
+    weights = make_weights(seed, VOCAB_SIZE, silent_token_ids(tokenizer), end_id, shape)
     _write_tensors(folder / "model.safetensors", weights)
-    _write_json(folder / MANIFEST, _manifest(folder, seed))
+    _write_json(folder / MANIFEST, _manifest(folder, seed, shape))
 
 
 def _write_tensors(path: Path, weights: dict[str, Weights]) -> None:

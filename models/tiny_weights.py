@@ -1,5 +1,7 @@
 """The configuration and the random weights of the tiny model, a real Qwen3-MoE in miniature.
 
+Its shape can be chosen, so that arithmetic about shapes can be held against a real engine.
+
 Random weights alone would produce control tokens and halves of Chinese characters. One channel
 of the hidden state prevents that: every embedding holds the same constant there, no layer writes
 to it, and so the output layer can use it as a bias against each token that must not appear.
@@ -9,19 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-HIDDEN = 128
-LAYERS = 2
-HEADS = 4
-KV_HEADS = 2
-HEAD_DIM = 32
-EXPERTS = 8
-EXPERTS_PER_TOKEN = 2
-EXPERT_HIDDEN = 64
 CONTEXT_TOKENS_MAX = 4096
 
 BIAS_CHANNEL = 0
@@ -39,22 +34,39 @@ Weights = npt.NDArray[np.float32]
 Bfloat16Bits = npt.NDArray[np.uint16]
 
 
-def model_config(vocab_size: int, end_id: int, pad_id: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class TinyShape:
+    layers: int = 2
+    hidden: int = 128
+    heads: int = 4
+    kv_heads: int = 2
+    head_dim: int = 32
+    experts: int = 8
+    experts_per_token: int = 2
+    expert_hidden: int = 64
+
+
+TINY = TinyShape()
+
+
+def model_config(
+    vocab_size: int, end_id: int, pad_id: int, shape: TinyShape = TINY
+) -> dict[str, Any]:
     """The content of ``config.json``."""
     return {
         "architectures": ["Qwen3MoeForCausalLM"],
         "model_type": "qwen3_moe",
         "dtype": "bfloat16",
         "vocab_size": vocab_size,
-        "hidden_size": HIDDEN,
-        "intermediate_size": 2 * EXPERT_HIDDEN,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": HEADS,
-        "num_key_value_heads": KV_HEADS,
-        "head_dim": HEAD_DIM,
-        "num_experts": EXPERTS,
-        "num_experts_per_tok": EXPERTS_PER_TOKEN,
-        "moe_intermediate_size": EXPERT_HIDDEN,
+        "hidden_size": shape.hidden,
+        "intermediate_size": 2 * shape.expert_hidden,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.kv_heads,
+        "head_dim": shape.head_dim,
+        "num_experts": shape.experts,
+        "num_experts_per_tok": shape.experts_per_token,
+        "moe_intermediate_size": shape.expert_hidden,
         "norm_topk_prob": True,
         "decoder_sparse_step": 1,
         "mlp_only_layers": [],
@@ -73,46 +85,54 @@ def model_config(vocab_size: int, end_id: int, pad_id: int) -> dict[str, Any]:
     }
 
 
-def tensor_shapes(vocab_size: int) -> dict[str, tuple[int, ...]]:
+def tensor_shapes(vocab_size: int, shape: TinyShape = TINY) -> dict[str, tuple[int, ...]]:
     """Every tensor of the checkpoint, under the name that engines look for, in writing order."""
-    shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (vocab_size, HIDDEN)}
-    for layer in range(LAYERS):
-        shapes |= {f"model.layers.{layer}.{name}": s for name, s in _layer_shapes().items()}
-    return shapes | {"model.norm.weight": (HIDDEN,), "lm_head.weight": (vocab_size, HIDDEN)}
+    vocabulary = (vocab_size, shape.hidden)
+    shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": vocabulary}
+    for layer in range(shape.layers):
+        shapes |= {f"model.layers.{layer}.{name}": s for name, s in _layer_shapes(shape).items()}
+    return shapes | {"model.norm.weight": (shape.hidden,), "lm_head.weight": vocabulary}
 
 
-def _layer_shapes() -> dict[str, tuple[int, ...]]:
+def _layer_shapes(shape: TinyShape) -> dict[str, tuple[int, ...]]:
+    hidden, inner = shape.hidden, shape.expert_hidden
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     shapes: dict[str, tuple[int, ...]] = {
-        "input_layernorm.weight": (HIDDEN,),
-        "self_attn.q_proj.weight": (HEADS * HEAD_DIM, HIDDEN),
-        "self_attn.k_proj.weight": (KV_HEADS * HEAD_DIM, HIDDEN),
-        "self_attn.v_proj.weight": (KV_HEADS * HEAD_DIM, HIDDEN),
-        "self_attn.o_proj.weight": (HIDDEN, HEADS * HEAD_DIM),
-        "self_attn.q_norm.weight": (HEAD_DIM,),
-        "self_attn.k_norm.weight": (HEAD_DIM,),
-        "post_attention_layernorm.weight": (HIDDEN,),
-        "mlp.gate.weight": (EXPERTS, HIDDEN),
+        "input_layernorm.weight": (hidden,),
+        "self_attn.q_proj.weight": (queries, hidden),
+        "self_attn.k_proj.weight": (keys, hidden),
+        "self_attn.v_proj.weight": (keys, hidden),
+        "self_attn.o_proj.weight": (hidden, queries),
+        "self_attn.q_norm.weight": (shape.head_dim,),
+        "self_attn.k_norm.weight": (shape.head_dim,),
+        "post_attention_layernorm.weight": (hidden,),
+        "mlp.gate.weight": (shape.experts, hidden),
     }
-    for expert in range(EXPERTS):
-        shapes[f"mlp.experts.{expert}.gate_proj.weight"] = (EXPERT_HIDDEN, HIDDEN)
-        shapes[f"mlp.experts.{expert}.up_proj.weight"] = (EXPERT_HIDDEN, HIDDEN)
-        shapes[f"mlp.experts.{expert}.down_proj.weight"] = (HIDDEN, EXPERT_HIDDEN)
+    for expert in range(shape.experts):
+        shapes[f"mlp.experts.{expert}.gate_proj.weight"] = (inner, hidden)
+        shapes[f"mlp.experts.{expert}.up_proj.weight"] = (inner, hidden)
+        shapes[f"mlp.experts.{expert}.down_proj.weight"] = (hidden, inner)
     return shapes
 
 
 def active_params(vocab_size: int) -> int:
     """Parameters that one token passes through: all but the experts that were not chosen."""
     total = sum(int(np.prod(shape)) for shape in tensor_shapes(vocab_size).values())
-    expert = 3 * EXPERT_HIDDEN * HIDDEN
-    return total - LAYERS * (EXPERTS - EXPERTS_PER_TOKEN) * expert
+    expert = 3 * TINY.expert_hidden * TINY.hidden
+    return total - TINY.layers * (TINY.experts - TINY.experts_per_token) * expert
 
 
 def make_weights(
-    seed: int, vocab_size: int, silent_ids: Iterable[int], end_id: int
+    seed: int,
+    vocab_size: int,
+    silent_ids: Iterable[int],
+    end_id: int,
+    shape: TinyShape = TINY,
 ) -> dict[str, Weights]:
     """All tensors, the same for the same arguments. Uniform draws: they need no libm."""
     random = np.random.Generator(np.random.PCG64(seed))
-    weights = {name: _draw(random, name, s) for name, s in tensor_shapes(vocab_size).items()}
+    shapes = tensor_shapes(vocab_size, shape)
+    weights = {name: _draw(random, name, sizes) for name, sizes in shapes.items()}
     weights["model.embed_tokens.weight"][:, BIAS_CHANNEL] = BIAS_INPUT
     output = weights["lm_head.weight"]
     output[:, BIAS_CHANNEL] = 0.0

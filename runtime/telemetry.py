@@ -121,8 +121,10 @@ class Telemetry:
             self._spill_last_hour.labels(pool.model).set(0)
 
     def serve(self, host: str, port: int) -> None:
-        """OSError when the port is taken."""
-        self._server = start_http_server(port, addr=host, registry=self.registry)
+        """From here on; OSError when the port is taken, and then nothing changes."""
+        opened = start_http_server(port, addr=host, registry=self.registry)
+        self.close()
+        self._server = opened
 
     def close(self) -> None:
         if self._server is not None:
@@ -130,6 +132,7 @@ class Telemetry:
             server.shutdown()
             server.server_close()
             thread.join()
+            self._server = None
 
     def rejected(self, model: str, reason: Reason) -> None:
         self._rejected.labels(model, reason.value).inc()

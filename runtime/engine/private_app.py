@@ -1,27 +1,34 @@
 """The private HTTP app of one engine: an allow-list of routes behind a per-boot token.
 
 Only Schedulers talk to it. Routes: the two OpenAI routes, the load stream, and the model
-list; vLLM's public server with its many open paths is never started.
+list; vLLM's public server with its many open paths is never started. Each data-parallel rank
+has them under a path of its own, because to a Scheduler every rank is a replica.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runtime.engine.load_meter import LoadMeter
 from runtime.engine.settings import EngineFacts
 
 Handler = Callable[[Request], Awaitable[Response]]
+RANK_HEADER = b"x-data-parallel-rank"  # vLLM's own
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+def rank_path(rank: int, ranks: int) -> str:
+    """What stands before the routes of a rank; nothing where there is only one."""
+    return f"/rank/{rank}" if ranks > 1 else ""
 
 
 @dataclass
@@ -29,7 +36,7 @@ class PrivateApp:
     """ASGI app. ``draining`` refuses new work with 503 and lets the running finish."""
 
     facts: EngineFacts
-    meter: LoadMeter
+    meters: Sequence[LoadMeter]  # by rank
     token: str
     chat: Handler
     complete: Handler
@@ -39,13 +46,36 @@ class PrivateApp:
     _app: Starlette = field(init=False)
 
     def __post_init__(self) -> None:
-        routes = [
-            Route("/v1/chat/completions", self.chat, methods=["POST"]),
-            Route("/v1/completions", self.complete, methods=["POST"]),
-            Route("/v1/models", self._models, methods=["GET"]),
-            Route("/load", self._load, methods=["GET"]),
-        ]
+        ranks = len(self.meters)
+        routes: Sequence[BaseRoute] = self._routes(0)
+        if ranks > 1:
+            routes = [
+                Mount(rank_path(rank, ranks), routes=self._routes(rank)) for rank in range(ranks)
+            ]
         self._app = Starlette(routes=routes, exception_handlers=dict(self.errors))
+
+    def _routes(self, rank: int) -> list[Route]:
+        async def load(request: Request) -> Response:
+            stream = self.meters[rank].subscribe(self.facts.kv_tokens_max)
+            return StreamingResponse(stream, media_type="application/x-ndjson")
+
+        return [
+            Route("/v1/chat/completions", self._at(rank, self.chat), methods=["POST"]),
+            Route("/v1/completions", self._at(rank, self.complete), methods=["POST"]),
+            Route("/v1/models", self._models, methods=["GET"]),
+            Route("/load", load, methods=["GET"]),
+        ]
+
+    def _at(self, rank: int, handler: Handler) -> Handler:
+        """The engine would choose a rank by itself; the Scheduler knows better."""
+        if len(self.meters) == 1:
+            return handler
+
+        async def at_rank(request: Request) -> Response:
+            headers = [*request.scope["headers"], (RANK_HEADER, str(rank).encode())]
+            return await handler(Request({**request.scope, "headers": headers}, request.receive))
+
+        return at_rank
 
     @property
     def state(self) -> State:
@@ -75,10 +105,6 @@ class PrivateApp:
     async def _models(self, request: Request) -> Response:
         entry = {"id": self.facts.model, "object": "model", "owned_by": "baseload"}
         return JSONResponse({"object": "list", "data": [entry]})
-
-    async def _load(self, request: Request) -> Response:
-        stream = self.meter.subscribe(self.facts.kv_tokens_max)
-        return StreamingResponse(stream, media_type="application/x-ndjson")
 
 
 def _authorised(scope: Scope, token: str) -> bool:

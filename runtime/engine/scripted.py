@@ -54,7 +54,7 @@ class ScriptedEngine:
         self.asked: deque[Asked] = deque(maxlen=ASKED_KEPT_MAX)
         self.running = 0
         self.meter = _Meter(self)
-        self.app = PrivateApp(facts, self.meter, token, self._respond, self._respond, {})
+        self.app = PrivateApp(facts, [self.meter], token, self._respond, self._respond, {})
         self._slots = asyncio.Semaphore(facts.running_max)
 
     @property

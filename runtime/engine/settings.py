@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from models.layout import CARDS_PER_NODE, Layout
 
 VLLM_FLAGS_MAX = 64  # entries of `vllm_flags`
+CARDS_MAX = 64  # of one engine
 
 
 class EngineSettings(BaseModel):
@@ -25,6 +28,12 @@ class EngineSettings(BaseModel):
     batched_tokens_max: int = Field(default=2048, ge=16)
     kv_blocks: int | None = Field(default=None, ge=8)
     tensor_parallel: int = Field(default=1, ge=1)
+    pipeline_parallel: int = Field(default=1, ge=1)
+    data_parallel: int = Field(default=1, ge=1)
+    data_parallel_local: int | None = Field(default=None, ge=1)  # ranks per node
+    expert_parallel: bool = False
+    context_parallel: int = Field(default=1, ge=1)  # of decoding
+    cards_per_node: int = Field(default=CARDS_PER_NODE, ge=1)
     tool_parser: str | None = None
     reasoning_parser: str | None = None
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$")
@@ -32,9 +41,46 @@ class EngineSettings(BaseModel):
         default_factory=dict, max_length=VLLM_FLAGS_MAX
     )
 
+    @model_validator(mode="after")
+    def _fits_nodes(self) -> EngineSettings:
+        layout = self.layout
+        if layout.cards > CARDS_MAX:
+            raise ValueError(f"{layout} takes {layout.cards} cards; one engine has {CARDS_MAX}")
+        if layout.nodes > 1 and layout.cards % self.cards_per_node:
+            raise ValueError(
+                f"{layout} takes {layout.cards} cards: more than one node of "
+                f"{self.cards_per_node}, and then it must fill its nodes"
+            )
+        return self
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(
+            tp=self.tensor_parallel,
+            dp=self.data_parallel,
+            pp=self.pipeline_parallel,
+            dcp=self.context_parallel,
+            expert_parallel=self.expert_parallel,
+            cards_per_node=self.cards_per_node,
+        )
+
+    @property
+    def cards_per_rank(self) -> int:
+        return self.tensor_parallel * self.pipeline_parallel
+
+    @property
+    def ranks_per_node(self) -> int:
+        """1 also where a rank takes several nodes."""
+        fit = max(1, self.cards_per_node // self.cards_per_rank)
+        return self.data_parallel_local or min(self.data_parallel, fit)
+
 
 class EngineFacts(BaseModel):
-    """What the engine reports about itself once it has started."""
+    """What the engine reports about itself once it has started.
+
+    Each data-parallel rank has its own KV cache and runs its own requests, so the limits are
+    those of one rank.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,4 +91,7 @@ class EngineFacts(BaseModel):
     running_max: int
     batched_tokens_max: int
     kv_block_tokens: int = 1
+    kv_blocks: int | None = None
+    weights_bytes: int | None = None  # of the card that holds most
+    ranks: int = 1  # data-parallel
     started_s: float  # seconds that the start took

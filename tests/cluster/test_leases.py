@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.leases import LEASE_S, RENEW_S, Leases, Registration
+from cluster.leases import LEASE_S, RENEW_S, Leases, Listing, Registration
 
 A = Registration("a", "m", 1, "http://h:1/v1", "s3cret", 100, 100, 8, 100)
 
@@ -73,3 +73,11 @@ def test_alive_is_who_renewed_within_the_lease(steps: list[tuple[str, bool, floa
         leases.expire(now)
         until_s = {each: until for each, until in until_s.items() if until >= now}
         assert sorted(_names(leases)) == sorted(until_s)
+
+
+def test_a_list_that_may_lack_some_takes_nobody_away() -> None:
+    b, newer = replace(A, replica_id="b"), replace(A, generation=2)
+    known = {"a": A, "b": b}
+    assert Listing((1, 1, False), (newer,), complete=False).onto(known) == {"a": newer, "b": b}
+    assert Listing((1, 2, True), (newer,), complete=True).onto(known) == {"a": newer}
+    assert Listing((1, 0, False), (), complete=False).onto({}) == {}

@@ -81,6 +81,7 @@ def test_free_ports_are_free_and_distinct() -> None:
 
 def test_the_environment_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_worker_niceness", "5")
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)  # an earlier test's Ray sets it
     made = supervisor.environment("cafe0123deadbeef", tmp_path)
     assert made[RUN_ENV] == "cafe0123deadbeef"
     assert made[STATE_ENV] == str(tmp_path)

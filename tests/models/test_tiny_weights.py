@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from models.tiny_weights import (
     BIAS_CHANNEL,
     BIAS_INPUT,
-    LAYERS,
+    TINY,
     bfloat16_bits,
     make_weights,
     tensor_shapes,
@@ -39,7 +39,7 @@ def test_no_layer_writes_to_the_bias_channel() -> None:
     weights = make_weights(0, VOCAB, SILENT, END)
     assert np.all(weights["model.embed_tokens.weight"][:, BIAS_CHANNEL] == BIAS_INPUT)
     writers = [name for name in weights if name.endswith(("o_proj.weight", "down_proj.weight"))]
-    assert len(writers) == LAYERS * 9
+    assert len(writers) == TINY.layers * 9
     for name in writers:
         assert not weights[name][BIAS_CHANNEL].any()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import replace
 from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -102,3 +105,28 @@ def test_a_reason_is_in_the_series_and_in_the_span(reason: Reason) -> None:
     telemetry.rejected(MODEL, reason)
     assert _read(telemetry, "baseload_rejected_total", model=MODEL, reason=reason.value) == 1
     provider.shutdown()
+
+
+def test_the_series_move_to_another_port_and_stay_where_that_is_taken() -> None:
+    telemetry = Telemetry()
+    with socket.socket() as taken, socket.socket() as probe:
+        for each in (taken, probe):
+            each.bind(("127.0.0.1", 0))
+        first, second = (each.getsockname()[1] for each in (probe, taken))
+        taken.listen()
+        probe.close()
+        telemetry.serve("127.0.0.1", first)
+        with pytest.raises(OSError, match="in use"):
+            telemetry.serve("127.0.0.1", second)
+        assert _scrape(first)
+    telemetry.serve("127.0.0.1", second)
+    assert _scrape(second)
+    with pytest.raises(URLError):
+        _scrape(first)
+    telemetry.close()
+    telemetry.close()  # nothing is open
+
+
+def _scrape(port: int) -> bytes:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        return bytes(answer.read())

@@ -8,6 +8,8 @@ import pytest
 
 from tests.stack.running import Stack, running
 
+ALONE = frozenset({"test_nodes.py", "test_overload.py"})
+
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -41,8 +43,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _leave_alone(items: list[pytest.Item]) -> None:
-    """The overload takes the whole machine: no second stack may stand beside its own."""
-    alone = [item for item in items if item.path.name == "test_overload.py"]
-    if len(alone) < len(items):
-        for item in alone:
+    """Some take the whole machine: no second stack may stand beside their own."""
+    if len({item.path.name for item in items}) == 1:
+        return
+    for item in items:
+        if item.path.name in ALONE:
             item.add_marker(pytest.mark.skip(reason="runs in a process of its own: make test"))

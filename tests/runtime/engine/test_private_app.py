@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import aiohttp
 import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
+from runtime.engine.load_meter import LoadMeter
+from runtime.engine.private_app import PrivateApp, rank_path
+from runtime.engine.private_server import PrivateServer
+from runtime.engine.settings import EngineFacts
 from tests.runtime.parts import MODEL, TOKEN, chat, serving, until
 
 BEARER = {"authorization": f"Bearer {TOKEN}"}
@@ -61,3 +68,43 @@ async def test_work_that_ends_in_any_way_is_counted_out() -> None:
         async with http.post(url, json=chat("[fault:server_error]")) as answer:
             assert answer.status == 500
         await until(lambda: served.engine.app.in_flight == 0)
+
+
+async def _which_rank(request: Request) -> Response:
+    body = await request.json()
+    return JSONResponse({"rank": request.headers["x-data-parallel-rank"], "body": body})
+
+
+async def test_each_rank_has_routes_and_a_load_of_its_own() -> None:
+    facts = EngineFacts(
+        model=MODEL,
+        engine="vllm",
+        kv_tokens_max=1000,
+        context_tokens_max=100,
+        running_max=8,
+        batched_tokens_max=100,
+        ranks=3,
+        started_s=1.0,
+    )
+    meters = [LoadMeter() for _ in range(3)]
+    meters[2].on_state(running=5, waiting=0, kv_usage=0.5, hit_tokens=0)
+    app = PrivateApp(facts, meters, TOKEN, _which_rank, _which_rank, {})
+    server = PrivateServer(app.asgi(), "127.0.0.1")
+    await server.start()
+    root = f"http://127.0.0.1:{server.port}"
+    async with aiohttp.ClientSession(headers=BEARER) as http:
+        async with http.post(f"{root}{rank_path(2, 3)}/v1/completions", json={"a": 1}) as answer:
+            assert await answer.json() == {"rank": "2", "body": {"a": 1}}
+        async with http.get(f"{root}{rank_path(2, 3)}/load") as answer:
+            report = json.loads(await answer.content.readline())
+            assert (report["running"], report["kv_tokens_used"]) == (5, 500)
+        async with http.get(f"{root}{rank_path(0, 3)}/load") as answer:
+            assert json.loads(await answer.content.readline())["running"] == 0
+        for path in ("/rank/3/load", "/rank/x/load", "/load", "/v1/models"):
+            async with http.get(root + path) as answer:
+                assert answer.status == 404
+    await server.stop()
+
+
+def test_a_single_rank_needs_no_path() -> None:
+    assert rank_path(0, 1) == ""

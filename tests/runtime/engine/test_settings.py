@@ -29,6 +29,10 @@ def test_the_least_that_must_be_given() -> None:
         {"context_tokens_max": 1},
         {"device": "tpu"},
         {"tensor_parallel": 0},
+        {"data_parallel": 0},
+        {"data_parallel_local": 0},
+        {"tensor_parallel": 8, "data_parallel": 9},  # 72 cards
+        {"tensor_parallel": 3, "pipeline_parallel": 3},  # 9 cards: a node and one more
         {"colour": "red"},
         {"vllm_flags": {f"f{n}": n for n in range(VLLM_FLAGS_MAX + 1)}},
         {"vllm_flags": {"f": [1]}},
@@ -37,3 +41,22 @@ def test_the_least_that_must_be_given() -> None:
 def test_what_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         EngineSettings.model_validate(GIVEN | wrong)
+
+
+@pytest.mark.parametrize(
+    ("fields", "cards", "nodes", "ranks_per_node"),
+    [
+        ({}, 1, 1, 1),
+        ({"tensor_parallel": 2, "data_parallel": 4}, 8, 1, 4),
+        ({"tensor_parallel": 4, "data_parallel": 4}, 16, 2, 2),
+        ({"tensor_parallel": 16, "data_parallel": 2}, 32, 4, 1),
+        ({"data_parallel": 16, "data_parallel_local": 4}, 16, 2, 4),
+        ({"tensor_parallel": 4, "pipeline_parallel": 2, "cards_per_node": 4}, 8, 2, 1),
+    ],
+)
+def test_the_cards_of_a_layout(
+    fields: dict[str, Any], cards: int, nodes: int, ranks_per_node: int
+) -> None:
+    settings = EngineSettings.model_validate(GIVEN | fields)
+    assert (settings.layout.cards, settings.layout.nodes) == (cards, nodes)
+    assert settings.ranks_per_node == ranks_per_node

@@ -1,0 +1,130 @@
+"""What vLLM is told when it starts: flags and environment, worked out from the settings.
+
+Each replica says how its workers run. vLLM's own guess looks at Ray: inside a placement group it
+would start Ray actors for cards that the replica holds itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from runtime.engine.lifeline import LIFELINE_ENV
+from runtime.engine.settings import EngineSettings
+
+Flag = str | int | float | bool
+
+CPU_ENVIRONMENT = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; the tiny model overrides the number of blocks
+    "OMP_NUM_THREADS": "1",  # spinning threads of several replicas would fight for the cores
+}
+ENVIRONMENT = {
+    LIFELINE_ENV: "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    # vLLM's own logging setup closes every handler that the process has, Serve's among them;
+    # Serve then takes the replica for broken when its controller comes back.
+    "VLLM_CONFIGURE_LOGGING": "0",
+    "HF_HUB_OFFLINE": "1",  # a server does not fetch
+    "TOKENIZERS_PARALLELISM": "false",
+}
+WORKER_EXTENSION = "runtime.engine.worker_facts.WorkerFacts"
+OWNED_FLAGS = frozenset(
+    {"model", "served-model-name", "host", "port", "api-key", "worker-extension-cls"}
+)
+# They run foreign code, read prompts that are not text, or bring in flags from another file.
+REFUSED_FLAGS = frozenset({"trust-remote-code", "middleware", "enable-prompt-embeds", "config"})
+
+_FLAG = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)*")
+
+
+def set_environment(settings: EngineSettings, device: str) -> None:
+    """Of this process and those it starts. What the operator has set for a CPU stays."""
+    os.environ.update(ENVIRONMENT)
+    if settings.layout.nodes > 1:
+        spans = settings.cards_per_rank > settings.cards_per_node
+        os.environ["VLLM_RAY_DP_PACK_STRATEGY"] = "span" if spans else "strict"
+    if device != "cpu":
+        return
+    for name, value in CPU_ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", _cores(settings.layout.cards))
+    # Without processes of its own, vLLM keeps the one worker inside the engine core: a worker
+    # process spins on shared memory, and several of them starve each other.
+    alone = settings.layout.cards == 1
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0" if alone else "1"
+
+
+def _cores(workers: int) -> str:
+    """A single worker shares all cores with other replicas; vLLM binds several to one each."""
+    if workers == 1:
+        return "nobind"
+    cores = sorted(os.sched_getaffinity(0))
+    return "|".join(str(cores[worker % len(cores)]) for worker in range(workers))
+
+
+def command_line(settings: EngineSettings, device: str) -> list[str]:
+    """The vLLM flags of these settings; ValueError names a flag that may not be given."""
+    refused = [name for name in settings.vllm_flags if not _may_be_given(name)]
+    if refused:
+        raise ValueError(f"vllm_flags may not hold {', '.join(sorted(refused))}")
+    flags: dict[str, Flag] = {
+        "model": str(settings.checkpoint),
+        "served-model-name": settings.model,
+        "max-model-len": settings.context_tokens_max,
+        "max-num-seqs": settings.running_max,
+        "max-num-batched-tokens": settings.batched_tokens_max,
+        "disable-log-stats": True,
+        "enable-prompt-tokens-details": True,
+        "enable-logging-iteration-details": True,  # tells the load meter of each step's tokens
+        "generation-config": "vllm",
+        "worker-extension-cls": WORKER_EXTENSION,
+    }
+    flags |= parallel_flags(settings)
+    if device == "cpu":
+        flags["enforce-eager"] = True
+    if settings.kv_blocks is not None:
+        flags["num-gpu-blocks-override"] = settings.kv_blocks
+    if settings.tool_parser is not None:
+        flags |= {"enable-auto-tool-choice": True, "tool-call-parser": settings.tool_parser}
+    if settings.reasoning_parser is not None:
+        flags["reasoning-parser"] = settings.reasoning_parser
+    flags |= settings.vllm_flags
+    return [part for name, value in flags.items() for part in _flag(name, value)]
+
+
+def parallel_flags(settings: EngineSettings) -> dict[str, Flag]:
+    """Within a node the workers are children of the replica, which holds the cards."""
+    layout = settings.layout
+    flags: dict[str, Flag] = {"tensor-parallel-size": layout.tp}
+    if layout.pp > 1:
+        flags["pipeline-parallel-size"] = layout.pp
+    if layout.dp > 1:
+        flags["data-parallel-size"] = layout.dp
+    if layout.expert_parallel:
+        flags["enable-expert-parallel"] = True
+    if layout.dcp > 1:
+        flags["decode-context-parallel-size"] = layout.dcp
+    if layout.nodes > 1:
+        flags["distributed-executor-backend"] = "ray"
+        if layout.dp > 1:
+            flags["data-parallel-backend"] = "ray"
+            flags["data-parallel-size-local"] = settings.ranks_per_node
+    else:
+        flags["distributed-executor-backend"] = "mp" if layout.cards > 1 else "uni"
+    return flags
+
+
+def _may_be_given(name: str) -> bool:
+    """vLLM also reads flags with underscores, and flags that are cut short."""
+    spelt = name.replace("_", "-")
+    return _FLAG.fullmatch(spelt) is not None and not any(
+        flag.startswith(spelt) for flag in OWNED_FLAGS | REFUSED_FLAGS
+    )
+
+
+def _flag(name: str, value: Flag) -> list[str]:
+    if value is True:
+        return [f"--{name}"]
+    if value is False:
+        return [f"--no-{name}"]
+    return [f"--{name}={value}"]  # one word: a value can never be read as a flag
