@@ -1,4 +1,4 @@
-"""Plots as SVG that stands inside a page: no script, no font, no address.
+"""Plots as SVG that stands inside a page, or in a file: no script, no font, no address.
 
 Colours are those of Okabe and Ito, which colour-blind readers can tell apart; lines also differ
 in their markers. Text stays text.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import escape
 from io import StringIO
 from typing import Any
 
@@ -79,3 +80,9 @@ def numbered(text: str, number: int) -> str:
     """Its names made its own, since those of a page must differ."""
     text = re.sub(r'(?<= id=")', f"p{number}-", text)
     return re.sub(r'(?<=url\(#)|(?<=href="#)', f"p{number}-", text)
+
+
+def as_file(plot: Plot) -> str:
+    """The plot by itself: outside of a page an SVG has to say that it is one."""
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(plot.title)}" '
+    return plot.svg.replace("<svg ", head, 1) + "\n"

@@ -3,10 +3,11 @@
 It stands where an engine would stand, so that what is measured in front of it is the gateway
 alone. As with an engine, each step sends one chunk of every running answer; if steps take longer
 than the clock allows, the clock slips and no two chunks are merged to catch up. The request's
-``max_tokens`` is the number of content chunks. Only what the gateway sends is understood.
+``max_tokens`` is the number of content chunks. Only what gateways send is understood.
 
 It bills the same prompt for every request, or with ``--count-prompts`` one token per character:
 what digits of the tiny model's prompts take there, so that estimates learn nothing wrong from it.
+``GET /bill`` tells what it has served so far, an answer that its reader left included.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import argparse
 import asyncio
 import json
 import signal
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import uvloop
@@ -28,6 +30,9 @@ HEAD = (
     b"transfer-encoding: chunked\r\n\r\n"
 )
 REFUSED = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+HEALTH = b"GET /health "
+MODELS = b"GET /v1/models "
+BILL = b"GET /bill "
 PROMPT_TOKENS = 24
 WORDS = ("the", " river", " turned", " its", " old", " wheel", " and", " she", " listened", ".")
 
@@ -69,20 +74,31 @@ def transfer_chunk(body: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(body), body)
 
 
+@dataclass(slots=True)
+class Bill:
+    requests: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+
+
 class Script:
     """The writes of an answer of each length, made once."""
 
     def __init__(self, *, count_prompts: bool = False) -> None:
         self._made: dict[int, list[bytes]] = {}
         self._count_prompts = count_prompts
+        self.bill = Bill()
 
     def answer(self, request: Any) -> list[bytes]:
         """ValueError, KeyError or TypeError where it is not one that the gateway sends."""
         tokens = int(request["max_tokens"])
         writes = self._writes(tokens)
+        self.bill.requests += 1
         if not self._count_prompts:
+            self.bill.prompt_tokens += PROMPT_TOKENS
             return writes
         prompt_tokens = sum(len(message["content"]) for message in request["messages"])
+        self.bill.prompt_tokens += prompt_tokens
         old, new = (transfer_chunk(usage_frame(n, tokens)) for n in (PROMPT_TOKENS, prompt_tokens))
         return [*writes[:-1], writes[-1].replace(old, new)]
 
@@ -134,7 +150,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's does not derive from it
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._clock.remove(self)
+        self._end()
         self._transport = None
 
     def pause_writing(self) -> None:
@@ -151,6 +167,10 @@ class Connection(asyncio.Protocol):
         head, found, rest = self._received.partition(b"\r\n\r\n")
         if not found:
             return
+        if head.startswith(b"GET "):
+            self._received = rest
+            self._tell(head)
+            return
         length = _content_length(head)
         if not head.startswith(ROUTE) or length is None:
             self._refuse()
@@ -165,7 +185,13 @@ class Connection(asyncio.Protocol):
         self._transport.write(self._writes[self._next])
         self._next += 1
         if self._next == len(self._writes):
-            self._clock.remove(self)
+            self._end()
+
+    def _end(self) -> None:
+        """The answer is over, whole or not: its first write has no token, and its last none."""
+        self._clock.remove(self)
+        self._script.bill.output_tokens += max(0, min(self._next, len(self._writes) - 1) - 1)
+        self._next, self._writes = 0, []
 
     def _answer(self, body: bytes) -> None:
         try:
@@ -176,10 +202,28 @@ class Connection(asyncio.Protocol):
         self._next = 0
         self._clock.add(self)
 
+    def _tell(self, head: bytes) -> None:
+        """The connection stays: routers ask for much that is not here before they begin."""
+        content: object = None
+        if head.startswith(BILL):
+            content = asdict(self._script.bill)
+        elif head.startswith(MODELS):
+            content = {"object": "list", "data": [{"id": COMMON["model"], "object": "model"}]}
+        elif head.startswith(HEALTH):
+            content = {}
+        if self._transport is not None:
+            self._transport.write(REFUSED if content is None else _whole(content))
+
     def _refuse(self) -> None:
         if self._transport is not None:
             self._transport.write(REFUSED)
             self._transport.close()
+
+
+def _whole(content: object) -> bytes:
+    body = json.dumps(content).encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    return head % len(body) + body
 
 
 def _content_length(head: bytes) -> int | None:

@@ -27,6 +27,8 @@ from benchmarks.load.run import Run
 
 QUANTILES = np.linspace(0, 1, 201)
 _PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
+# Of the ticks between powers of ten, two have room for a number.
+_PLAIN_BETWEEN = FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
 
 
 @mpl.rc_context(STYLE)
@@ -39,6 +41,7 @@ def cost_by_utilization(curve: Sequence[dict[str, Any]]) -> Plot:
         _points(cost, curve, "usd_per_mtok_output", BLUE, "o", "output")
         _points(cost, curve, "usd_per_mtok_blended", ORANGE, "s", "blended")
         cost.set_yscale("log")
+        cost.yaxis.set_minor_formatter(_PLAIN_BETWEEN)
         cost.yaxis.set_major_formatter(_PLAIN)
         cost.set_ylabel("USD per M tokens")
         cost.legend(loc="upper right")
@@ -80,6 +83,7 @@ def latencies(runs: Sequence[Run], slo: Slo) -> Plot:
             )
     axes.axvline(slo.ttft_ms, color=GREY, ls=":", label="budget")
     axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(_PLAIN_BETWEEN)
     axes.xaxis.set_major_formatter(_PLAIN)
     axes.set(xlabel="time to the first token, ms", ylabel="requests", ylim=(0, 1.01))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))

@@ -8,6 +8,7 @@ folding would lay the hours of a day over each other.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -24,6 +25,7 @@ DAY_S = 86_400.0
 DAY_SWING = 0.8
 VARIATION_MIN, VARIATION_MAX = 0.01, 100.0
 
+GOLDEN_TURN = (5**0.5 - 1) / 2  # its multiples never come together
 _BLOCK_HASH_BITS = 64
 
 
@@ -90,6 +92,8 @@ def repeated(rows: Sequence[TraceRow], times: int) -> list[TraceRow]:
     """The rows run through ``times`` times, one mean gap between; each run has its own prefixes.
 
     A trace that is folded many times over leaves a short run: repeating it first keeps it long.
+    Each run begins elsewhere in the trace and goes once around, or folding would lay copies of
+    the same busy minute upon one another, as no independent services do.
     """
     if times < 1 or times * len(rows) > ROWS_MAX:
         raise ValueError(f"cannot repeat {len(rows)} rows {times} times: at most {ROWS_MAX} rows")
@@ -97,12 +101,21 @@ def repeated(rows: Sequence[TraceRow], times: int) -> list[TraceRow]:
     return [
         replace(
             row,
-            at_s=row.at_s + run * span_s,
+            at_s=at_s + run * span_s,
             blocks=tuple(block + (run << _BLOCK_HASH_BITS) for block in row.blocks),
         )
         for run in range(times)
-        for row in rows
+        for at_s, row in _around(rows, span_s, run * GOLDEN_TURN % 1 * span_s)
     ]
+
+
+def _around(
+    rows: Sequence[TraceRow], span_s: float, begin_s: float
+) -> Iterator[tuple[float, TraceRow]]:
+    """All rows with their new times; the first is the first one from ``begin_s`` on."""
+    first = bisect_left(rows, begin_s, key=lambda row: row.at_s) % len(rows)
+    for row in (*rows[first:], *rows[:first]):
+        yield (row.at_s - rows[first].at_s) % span_s, row
 
 
 def _gamma_times(random: Random, rate_per_s: float, variation: float) -> Iterator[float]:

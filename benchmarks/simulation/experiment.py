@@ -27,7 +27,7 @@ from benchmarks.simulation.traces import TraceFormat, TraceRow, read_trace
 from benchmarks.simulation.workload import Prefixes, Workload, make_workload
 from models.money import PICO_PER_TOKEN_PER_USD_PER_MTOK
 
-HORIZON_S_MIN = 450.0
+HORIZON_S_MIN = 500.0
 HORIZON_BUDGETS_MIN = 200  # TTFT budgets: who may wait longer takes longer to show what it does
 LAPS_MAX = 16
 REPLICAS_MAX = 10_000

@@ -1,8 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-from benchmarks.scripted_upstream import HOST, Script, StepClock, frames, listen, transfer_chunk
+import aiohttp
+
+from benchmarks.scripted_upstream import (
+    HOST,
+    PROMPT_TOKENS,
+    Script,
+    StepClock,
+    frames,
+    listen,
+    transfer_chunk,
+)
 
 BODY = b'{"model":"tiny-moe","max_tokens":3}'
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY)
@@ -63,7 +74,50 @@ async def test_connection_is_kept_for_the_next_request() -> None:
 
 
 async def test_what_is_not_understood_is_refused() -> None:
-    assert (await talk(b"GET / HTTP/1.1\r\n\r\n", answers=1)).startswith(b"HTTP/1.1 404")
+    assert (await talk(b"PUT / HTTP/1.1\r\n\r\n", answers=1)).startswith(b"HTTP/1.1 404")
     no_bound = b'{"model":"tiny-moe"}'
     head = HEAD.replace(b"%d" % len(BODY), b"%d" % len(no_bound))
     assert (await talk(head + no_bound, answers=1)).startswith(b"HTTP/1.1 404")
+
+
+async def ask(port: int, path: str) -> dict[str, Any]:
+    url = f"http://{HOST}:{port}{path}"
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        assert response.status == 200
+        told: dict[str, Any] = await response.json()
+        return told
+
+
+async def test_bill_counts_whole_answers_and_what_was_sent_of_others() -> None:
+    clock = StepClock(0.001)
+    server = await listen(clock, 0)
+    port = server.sockets[0].getsockname()[1]
+    stepping = asyncio.create_task(clock.run())
+    reader, writer = await asyncio.open_connection(HOST, port)
+    writer.write(HEAD + BODY)
+    await reader.readuntil(b"\r\n0\r\n\r\n")
+    whole = await ask(port, "/bill")
+    assert whole == {"requests": 1, "prompt_tokens": PROMPT_TOKENS, "output_tokens": 3}
+    long = BODY.replace(b":3}", b":4000}")
+    writer.write(HEAD.replace(b"%d" % len(BODY), b"%d" % len(long)) + long)
+    await reader.readuntil(b" river")
+    writer.close()
+    async with asyncio.timeout(5):
+        while (bill := await ask(port, "/bill"))["output_tokens"] == 3:
+            await asyncio.sleep(0.001)
+    stepping.cancel()
+    server.close()
+    assert bill["requests"] == 2
+    assert 3 + 2 <= bill["output_tokens"] < 4_000
+
+
+async def test_models_and_health_are_told() -> None:
+    server = await listen(StepClock(0), 0)
+    port = server.sockets[0].getsockname()[1]
+    assert (await ask(port, "/v1/models"))["data"][0]["id"] == "tiny-moe"
+    assert await ask(port, "/health") == {}
+    async with aiohttp.ClientSession(f"http://{HOST}:{port}") as session:
+        for path, status in (("/version", 404), ("/health", 200)):  # the connection is kept
+            async with session.get(path) as response:
+                assert response.status == status
+    server.close()

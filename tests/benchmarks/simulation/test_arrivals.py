@@ -65,13 +65,14 @@ def test_another_seed_gives_other_rows() -> None:
     assert synthetic_rows("poisson", 50, 1.0, 1) != synthetic_rows("poisson", 50, 1.0, 2)
 
 
-def test_repeated_rows_keep_their_distances_and_share_no_prefix_between_runs() -> None:
+def test_each_run_of_repeated_rows_begins_elsewhere_and_shares_no_prefix_with_another() -> None:
     rows = [TraceRow(0.0, 10, 1, (1, 2)), TraceRow(4.0, 20, 2, (1, 3)), TraceRow(6.0, 30, 3)]
     twice = repeated(rows, 2)
     assert twice[:3] == rows
-    assert [row.at_s for row in twice[3:]] == [9.0, 13.0, 15.0]
-    assert [row.prompt_tokens for row in twice[3:]] == [10, 20, 30]
-    assert twice[3].blocks[0] == twice[4].blocks[0]
+    # The second run begins at the third row, 5.6 s into the span of 9, and goes once around.
+    assert [row.at_s for row in twice[3:]] == [9.0, 12.0, 16.0]
+    assert [row.prompt_tokens for row in twice[3:]] == [30, 10, 20]
+    assert twice[4].blocks[0] == twice[5].blocks[0]
     first, second = ({b for row in run for b in row.blocks} for run in (twice[:3], twice[3:]))
     assert len(second) == 3
     assert not first & second

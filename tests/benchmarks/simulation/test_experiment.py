@@ -50,14 +50,14 @@ def test_what_is_open_is_settled() -> None:
 
 
 def test_a_short_trace_is_played_until_the_run_is_long(tmp_path: Path) -> None:
-    trace = Experiment(trace=azure_file(tmp_path, 400), replicas=1, load=1.0)
+    trace = Experiment(trace=azure_file(tmp_path, 800), replicas=1, load=1.0)
     once, auto = prepare(replace(trace, laps=1)), prepare(trace)
     assert (auto.experiment.trace_format, auto.experiment.scaling) == ("azure", "fold")
     laps = auto.experiment.laps or 0
     assert 1 < laps < LAPS_MAX
     assert len(auto.workload.requests) == laps * len(once.workload.requests)
     assert auto.workload.duration_s >= HORIZON_S_MIN > once.workload.duration_s
-    first, second = auto.workload.requests[:400], auto.workload.requests[400:800]
+    first, second = auto.workload.requests[:800], auto.workload.requests[800:1600]
     assert [each.offer_id for each in first] != [each.offer_id for each in second]
 
 
