@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/cpu.lock
 
-.PHONY: help serve test check bench bench-scheduler bench-honesty docs clean
+.PHONY: help serve test check bench bench-scheduler bench-honesty bench-peers docs clean
 
 help:
 	@echo "make serve [PORT=8000]   start the endpoint; Ctrl-C stops it"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench               overhead against the engine asked directly"
 	@echo "make bench-scheduler     the bid price against a clairvoyant on public traces; CPU at scale"
 	@echo "make bench-honesty       the same trace on the local stack and in simulation"
+	@echo "make bench-peers         vllm-router, SMG, LiteLLM and Ray Serve LLM beside Baseload"
 	@echo "make docs                write the README's figures and docs/ from benchmarks/results"
 
 # One stamp per lock file: a second run installs nothing.
@@ -32,8 +33,9 @@ serve: $(VENV)/installed
 
 test: $(VENV)/installed
 	@$(BIN)/python -m pytest
-	@$(BIN)/python -m pytest tests/stack/test_overload.py
+	@$(BIN)/python -m pytest tests/stack/test_layouts.py
 	@$(BIN)/python -m pytest tests/stack/test_nodes.py
+	@$(BIN)/python -m pytest tests/stack/test_overload.py
 
 check: $(VENV)/installed
 	@$(BIN)/ruff format --check .
@@ -50,6 +52,9 @@ bench-scheduler: $(VENV)/installed
 
 bench-honesty: $(VENV)/installed
 	@$(BIN)/python -m benchmarks.honesty
+
+bench-peers: $(VENV)/installed
+	@$(BIN)/python -m benchmarks.peers
 
 docs: $(VENV)/installed
 	@$(BIN)/python -m benchmarks.docs

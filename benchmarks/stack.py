@@ -93,14 +93,14 @@ def _engines(env: dict[str, str]) -> tuple[Target, ...]:
 def _check_alone(state: Path) -> None:
     ours = {process.pid for process in marked(state)}
     for process in psutil.process_iter():
-        if _command_line(process).startswith(REPLICA_TITLE) and process.pid not in ours:
+        if command_line(process).startswith(REPLICA_TITLE) and process.pid not in ours:
             raise BenchmarkError("another Baseload runs on this machine: stop it, and run again")
 
 
 def _watched(state: Path) -> dict[str, int]:
     found = {}
     for process in marked(state):
-        if _command_line(process).startswith(SCHEDULER_TITLE):
+        if command_line(process).startswith(SCHEDULER_TITLE):
             found[SCHEDULER] = process.pid
         elif process.name() == "haproxy":
             found[HAPROXY] = process.pid
@@ -113,7 +113,7 @@ def _check_nothing_left(state: Path) -> None:
     deadline_s = time.monotonic() + LEFT_S_MAX
     while left := marked(state):
         if time.monotonic() > deadline_s:
-            names = ", ".join(f"{process.pid} {_command_line(process)[:60]}" for process in left)
+            names = ", ".join(f"{process.pid} {command_line(process)[:60]}" for process in left)
             raise BenchmarkError(f"the stack has left processes behind: {names}")
         time.sleep(POLL_S)
 
@@ -128,7 +128,7 @@ def marked(state: Path) -> list[psutil.Process]:
     return found
 
 
-def _command_line(process: psutil.Process) -> str:
+def command_line(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
     except psutil.Error:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.stack.running import Stack, running
 
-ALONE = frozenset({"test_nodes.py", "test_overload.py"})
+ALONE = frozenset({"test_layouts.py", "test_nodes.py", "test_overload.py"})
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,230 @@
+"""One run of the comparison. What fails is named in the result, and what was measured is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from time import sleep
+
+import psutil
+
+from benchmarks.client import BenchmarkError, Target
+from benchmarks.peers.baseload_alone import BASELOAD, BASELOAD_ALONE
+from benchmarks.peers.environment import Skipped, python_of, version_of
+from benchmarks.peers.gateway import running
+from benchmarks.peers.overload import (
+    BUDGET_MS,
+    TIMES,
+    Outcome,
+    arrivals,
+    bill_of,
+    capacity_per_s,
+    outcome_of,
+    play,
+    prices,
+)
+from benchmarks.peers.peer import Peer
+from benchmarks.peers.plain_engines import ENGINES, NARROW, WIDE, plain_engines
+from benchmarks.peers.setting import Overload
+from benchmarks.peers.side_by_side import DIRECT, Row, Sample, Way, player, row_of, take_turns
+from benchmarks.peers.site import profile, provider
+from benchmarks.stack import running as stack_running
+
+CONCURRENCIES = (1, 8, 32, 128)
+SCRIPTED_CONCURRENCIES = (32,)
+WARM_UP_CONCURRENCY = 32
+REST_S = 3.0  # for what was given up to be taken back
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    rounds: int  # at each concurrency
+    window_s: float  # of a cell
+    overload_s: float
+
+
+class Comparison:
+    def __init__(self, peers: Sequence[Peer], effort: Effort, cache: Path, say: Say) -> None:
+        self.through: list[Sample] = []
+        self.scripted: list[Sample] = []
+        self.outcomes: list[Outcome] = []
+        self.versions: dict[str, str] = {}
+        self.skipped: dict[str, str] = {}
+        self.failures: list[str] = []
+        self._peers = peers
+        self._effort = effort
+        self._cache = cache
+        self._say = say
+        self._pythons: dict[str, Path] = {BASELOAD: Path(sys.executable)}
+        self._play = player(effort.window_s)
+
+    def prepare(self) -> None:
+        """Environments for all; who cannot have one is left out."""
+        for peer in self._peers:
+            self._say(f"{peer.title}: its environment is in {self._cache / peer.name}")
+            try:
+                python = python_of(peer, self._cache)
+                self.versions[peer.name] = version_of(peer, python)
+            except Skipped as skipped:
+                self.skipped[peer.name] = str(skipped)
+                self._say(f"  skipped: {skipped}")
+                continue
+            self._pythons[peer.name] = python
+
+    def part(self, name: str, work: Callable[[Path], None], folder: Path) -> None:
+        self._say(f"== {name}")
+        folder.mkdir()
+        try:
+            work(folder)
+        except (BenchmarkError, OSError, psutil.Error) as error:
+            self._failed(name, error)
+        except KeyboardInterrupt:
+            self.failures.append(f"{name}: interrupted")
+            raise
+
+    def run_scripted(self, folder: Path) -> None:
+        """In front of an upstream that costs next to nothing: the gateways themselves."""
+        peers = [BASELOAD_ALONE, *self._in_front()]
+        with provider(step_ms=0) as upstream, self._started(peers, (upstream,), folder) as ways:
+            direct = Way(DIRECT, (upstream,))
+            self._compare(direct, ways, SCRIPTED_CONCURRENCIES, self.scripted)
+
+    def run_baseload(self, folder: Path) -> None:
+        """Baseload's engines, asked directly and through it."""
+        with (
+            provider() as offering,
+            stack_running(folder / "stack", None, profile(folder, offering, WIDE)) as site,
+        ):
+            baseload = Way(BASELOAD, (site.endpoint,), lambda: site.watched)
+            self._compare(Way(DIRECT, site.engines), [baseload], CONCURRENCIES, self.through)
+            if bill_of(offering).requests:
+                self._failed(BASELOAD, "it bought something while it was to pass all on")
+
+    def run_peers(self, folder: Path) -> None:
+        """The plain engines, asked directly and through each peer."""
+        with plain_engines(folder, WIDE) as engines:
+            direct = Way(DIRECT, engines)
+            with self._started(self._in_front(), engines, folder) as ways:
+                self._compare(direct, ways, CONCURRENCIES, self.through)
+            for peer in self._with_engines():
+                with self._started([peer], (), folder) as ways:
+                    self._compare(direct, ways, CONCURRENCIES, self.through)
+
+    def run_overload_of_baseload(self, folder: Path) -> None:
+        with (
+            provider() as offering,
+            stack_running(folder / "stack", None, profile(folder, offering, NARROW)) as site,
+        ):
+            capacity = self._capacity(site.engines)
+            self._warm_up(Way(BASELOAD, (site.endpoint,)))
+            self._load_beyond(BASELOAD, (site.endpoint,), capacity, offering)
+
+    def run_overload_of_peers(self, folder: Path) -> None:
+        with provider() as offering:
+            with plain_engines(folder, NARROW) as engines:
+                capacity = self._capacity(engines)
+                self._load_beyond(DIRECT, engines, capacity, offering)
+                for peer in self._in_front():
+                    self._overload(peer, engines, capacity, offering, folder)
+            for peer in self._with_engines():
+                self._overload(peer, (), capacity, offering, folder)
+
+    def rows(self, samples: Sequence[Sample]) -> list[Row]:
+        def place(sample: Sample) -> tuple[int, str]:
+            return sample.through.concurrency, sample.way
+
+        ordered = sorted(samples, key=place)
+        return [row_of(list(group)) for _, group in groupby(ordered, key=place)]
+
+    def _in_front(self) -> list[Peer]:
+        """Of the engines of another."""
+        return [p for p in self._peers if p.name in self._pythons and not p.has_engines]
+
+    def _with_engines(self) -> list[Peer]:
+        return [p for p in self._peers if p.name in self._pythons and p.has_engines]
+
+    @contextlib.contextmanager
+    def _started(
+        self,
+        peers: Sequence[Peer],
+        engines: tuple[Target, ...],
+        folder: Path,
+        overload: Overload | None = None,
+    ) -> Iterator[list[Way]]:
+        """Those that do start."""
+        with contextlib.ExitStack() as stack:
+            ways = []
+            for peer in peers:
+                self._say(f"starting {peer.title}")
+                place, python = folder / peer.name, self._pythons[peer.name]
+                try:
+                    gateway = stack.enter_context(running(peer, python, engines, place, overload))
+                except BenchmarkError as error:
+                    self._failed(peer.title, error)
+                    continue
+                ways.append(Way(peer.name, (gateway.target,), gateway.pids))
+            yield ways
+
+    def _compare(
+        self, direct: Way, ways: Sequence[Way], concurrencies: Sequence[int], into: list[Sample]
+    ) -> None:
+        for way in (direct, direct, *ways):
+            self._warm_up(way)
+        for concurrency in concurrencies:
+            for number in range(self._effort.rounds):
+                samples, failures = take_turns(direct, ways, concurrency, number, self._play)
+                into.extend(samples)
+                for each in samples:
+                    self._say(f"  c={concurrency} {each.brief()}")
+                for name, why in failures.items():
+                    self._failed(f"{name} at c={concurrency}", why)
+
+    def _warm_up(self, way: Way) -> None:
+        with contextlib.suppress(BenchmarkError):
+            self._play(way, WARM_UP_CONCURRENCY)
+
+    def _capacity(self, engines: tuple[Target, ...]) -> float:
+        self._warm_up(Way(DIRECT, engines))
+        found = capacity_per_s(engines)
+        self._say(f"the engines end {found:.1f} requests/s")
+        return found
+
+    def _overload(
+        self,
+        peer: Peer,
+        engines: tuple[Target, ...],
+        capacity: float,
+        offering: Target,
+        folder: Path,
+    ) -> None:
+        limits = Overload(offering, ENGINES * NARROW.running_max, capacity, BUDGET_MS / 1000)
+        with self._started([peer], engines, folder, limits) as ways:
+            for way in ways:
+                self._warm_up(way)
+                self._load_beyond(way.name, way.targets, capacity, offering)
+
+    def _load_beyond(
+        self, name: str, targets: tuple[Target, ...], capacity: float, offering: Target
+    ) -> None:
+        seconds = self._effort.overload_s
+        before = bill_of(offering)
+        try:
+            answers = play(targets, arrivals(TIMES * capacity, seconds), seed=2)
+        except BenchmarkError as error:
+            self._failed(f"{name} under overload", error)
+            return
+        sleep(REST_S)
+        bought = bill_of(offering) - before
+        found = outcome_of(name, capacity, answers, bought, prices(), seconds)
+        self.outcomes.append(found)
+        self._say(f"  {found}")
+
+    def _failed(self, what: str, why: object) -> None:
+        self.failures.append(f"{what}: {why}")
+        self._say(f"{what}: {why}")
