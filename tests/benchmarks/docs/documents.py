@@ -27,7 +27,22 @@ def peers() -> dict[str, Any]:
         for way in (BASELOAD, "litellm")
     ]
     ends = [
-        Outcome(way, 200, in_time, 0, 0, 200 - in_time, 10.0, None, Bill(5), 10**9, 10**9, 10**9)
+        Outcome(
+            way=way,
+            capacity_per_s=15.25,
+            asks=200,
+            in_time=in_time,
+            late=0,
+            refused=0,
+            lost=200 - in_time,
+            statuses={200: in_time},
+            ttft_ms_p50=10.0,
+            ttft_ms_p99=None,
+            bought=Bill(5),
+            bought_nano_usd=10**9,
+            cards_nano_usd=10**9,
+            misses_nano_usd=10**9,
+        )
         for way, in_time in ((BASELOAD, 200), (DIRECT, 50))
     ]
     return {
