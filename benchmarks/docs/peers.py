@@ -142,9 +142,8 @@ def _turn(row: Mapping[str, Any], titles: Mapping[str, str]) -> list[str]:
 def _overload_lead(document: Mapping[str, Any]) -> str:
     method = document["method"]
     return (
-        f"{method['overload_times_capacity']:g} times what the engines answer "
-        f"({method['capacity_per_s']:.1f} requests/s) for {method['effort']['overload_s']:g} s, "
-        f"with a first token due within {method['overload_budget_ms']:,} ms. In time per USD "
+        f"{method['overload_times_capacity']:g} times what a way's own engines answer, for "
+        f"{method['effort']['overload_s']:g} s, with a first token due within {method['overload_budget_ms']:,} ms. In time per USD "
         "counts what was not in time as if it had been bought:"
     )
 

@@ -57,7 +57,6 @@ def peers() -> dict[str, Any]:
             "answer_tokens": 64,
             "overload_times_capacity": 3.0,
             "overload_budget_ms": 3000,
-            "capacity_per_s": 15.25,
             "effort": {"overload_s": 60.0},
         },
         "engines": rows,
