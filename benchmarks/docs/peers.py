@@ -143,8 +143,9 @@ def _overload_lead(document: Mapping[str, Any]) -> str:
     method = document["method"]
     return (
         f"{method['overload_times_capacity']:g} times what a way's own engines answer, for "
-        f"{method['effort']['overload_s']:g} s, with a first token due within {method['overload_budget_ms']:,} ms. In time per USD "
-        "counts what was not in time as if it had been bought:"
+        f"{method['effort']['overload_s']:g} s, with a first token due within "
+        f"{method['overload_budget_ms']:,} ms. In time per USD counts what was not in time as if "
+        "it had been bought:"
     )
 
 
