@@ -40,6 +40,8 @@ DRAIN_S = 5
 POLL_S = 0.25
 FREE_DISK_BYTES_MIN = 64 * 1024 * 1024
 LOG_TAIL_LINES = 15
+# Below the ports that the system gives out by itself.
+PORTS_FROM, PORTS_PER_RUN, RUNS_APART = 21_000, 100, 90
 SIGINT_BIT = 1 << (signal.SIGINT - 1)
 
 Say = Callable[[str], None]
@@ -124,6 +126,7 @@ def environment(run_id: str, state: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{scratch}/metrics.sock",
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        **_scheduler_ports(run_id),
         "RAY_USAGE_STATS_ENABLED": "0",
         **ray_authentication(state),
         "RAY_worker_niceness": "0",  # an engine is not a background job
@@ -131,6 +134,16 @@ def environment(run_id: str, state: Path) -> dict[str, str]:
     own = {processes.RUN_ENV: run_id, STATE_ENV: str(state)}
     wanted[DRAIN_ENV] = str(DRAIN_S)
     return {name: value for name, value in wanted.items() if name not in os.environ} | own
+
+
+def _scheduler_ports(run_id: str) -> dict[str, str]:
+    """Ports of its own for each run: Serve tells HAProxy of a port before it is bound, so that of
+    two runs on one machine the later would for a moment send its callers to the earlier."""
+    first = PORTS_FROM + PORTS_PER_RUN * (int(run_id[:8], 16) % RUNS_APART)
+    return {
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(first + PORTS_PER_RUN - 1),
+    }
 
 
 def _scratch(run_id: str) -> str:

@@ -173,3 +173,14 @@ def test_the_tail_of_a_log(tmp_path: Path) -> None:
     told = supervisor._tail(log).splitlines()
     assert len(told) == supervisor.LOG_TAIL_LINES
     assert told[-1] == "line 99"
+
+
+def test_two_runs_of_one_machine_listen_on_ports_of_their_own(tmp_path: Path) -> None:
+    ranges = []
+    for run_id in ("00000001deadbeef", "00000002deadbeef"):
+        made = supervisor.environment(run_id, tmp_path)
+        first = int(made["RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT"])
+        last = int(made["RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT"])
+        assert 1_024 < first < last < 32_768
+        ranges.append(range(first, last + 1))
+    assert not set(ranges[0]) & set(ranges[1])
