@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, isfinite
+from math import ceil, isfinite, nextafter
 from typing import Any, Literal, TypeAlias
 
 from benchmarks.load.endpoint import BadLoad
@@ -112,7 +112,9 @@ class Traffic:
             return [number * lasting_s / count for number in range(count)]
         kind: Literal["poisson", "gamma"] = "gamma" if self.arrivals == "gamma" else "poisson"
         drawn = synthetic_rows(kind, count + 1, 1.0, self.seed, variation=self.variation)
-        return [row.at_s * lasting_s / drawn[-1].at_s for row in drawn[:-1]]
+        before_the_end_s = nextafter(lasting_s, 0.0)  # a burst has gaps too small for a float
+        scale = lasting_s / drawn[-1].at_s
+        return [min(row.at_s * scale, before_the_end_s) for row in drawn[:-1]]
 
     def _replayed(self, lasting_s: float) -> list[Ask]:
         scale = 1.0 if self.rate_per_s is None else self.rate_per_s / self.own_rate_per_s()

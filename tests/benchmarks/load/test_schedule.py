@@ -26,6 +26,12 @@ def test_as_many_requests_as_the_rate_says(kind: Any, rate: float, lasting_s: fl
     assert times[-1] < lasting_s
 
 
+def test_the_last_of_a_burst_still_comes_before_the_end() -> None:
+    """The last gap of this draw is too small to see."""
+    asks = Traffic("gamma", 45.3).asks(1.2)
+    assert asks[-2].at_s < asks[-1].at_s < 1.2
+
+
 def test_one_seed_is_one_pattern_at_every_rate() -> None:
     slow, fast = Traffic("poisson", 5.0).asks(20.0), Traffic("poisson", 10.0).asks(10.0)
     assert [ask.at_s for ask in slow] == pytest.approx([2 * ask.at_s for ask in fast])
