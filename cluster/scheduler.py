@@ -27,6 +27,7 @@ from scheduler.replica import Replica
 
 DIRECTORY_RETRY_S = 0.5
 METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from the first port
+LISTED_S_MAX = 15.0
 METRICS_RETRY_S = 5.0  # the one that had a lower port may go, as in every upgrade
 
 EDGE = Edge()
@@ -55,6 +56,7 @@ class Scheduler:
         self._gateway: Gateway | None = None
         self._telemetry = Telemetry()
         self._tasks: list[asyncio.Task[None]] = []
+        self._listed = asyncio.Event()
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """A bad configuration raises here: Serve refuses it and the old one stays."""
@@ -75,7 +77,16 @@ class Scheduler:
         await gateway.start()
         self._tasks.append(asyncio.create_task(self._watch_directory(gateway)))
         await self._serve_metrics(config)
+        await self._hear_of_replicas()
         return gateway
+
+    async def _hear_of_replicas(self) -> None:
+        """A Scheduler that takes an old one's place must know its replicas before it is asked."""
+        try:
+            async with asyncio.timeout(LISTED_S_MAX):
+                await self._listed.wait()
+        except TimeoutError:
+            log.warning("no list of replicas within %.0f s: starting without", LISTED_S_MAX)
 
     async def _serve_metrics(self, config: GatewayConfig) -> None:
         first, host = config.telemetry.metrics_port, config.telemetry.metrics_host
@@ -114,6 +125,8 @@ class Scheduler:
                 continue
             seen, listed = listing.seen, listing.onto(listed)
             gateway.set_replicas([_endpoint(entry) for entry in listed.values()])
+            if listed or listing.complete:
+                self._listed.set()
 
     async def check_health(self) -> None:
         if self._gateway is not None and not self._gateway.ledger.healthy():
