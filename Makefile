@@ -32,7 +32,8 @@ serve: $(VENV)/installed
 	@exec $(BIN)/baseload serve --port $(PORT) --with-make
 
 test: $(VENV)/installed
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --ignore=tests/stack --numprocesses=2 --dist=loadfile
+	@$(BIN)/python -m pytest tests/stack
 	@$(BIN)/python -m pytest tests/stack/test_layouts.py
 	@$(BIN)/python -m pytest tests/stack/test_nodes.py
 	@$(BIN)/python -m pytest tests/stack/test_overload.py
