@@ -40,34 +40,38 @@ FIGURES = 4  # significant, in the file
 
 
 def predicted_by(fitted: Fitted, rows: Sequence[Row]) -> Predicted:
-    return _predicted(*columns(rows).predict(fitted))
+    return Predicted.of_seconds(*columns(rows).predict(fitted))
 
 
 def band_pct(predicted: Array, measured: Sequence[float], share: float = BAND_SHARE) -> float:
     """The factor, less one, that ``share`` of the measured are within, up or down."""
-    distances = np.abs(np.log(predicted / np.array(measured)))
-    return expm1(float(np.quantile(distances, share))) * 100
+    return expm1(float(np.quantile(_distances(predicted, measured), share))) * 100
 
 
 def covered_share(predicted: Array, measured: Sequence[float], band_pct: float) -> float:
-    distances = np.abs(np.log(predicted / np.array(measured)))
-    return float(np.mean(distances <= np.log1p(band_pct / 100)))
+    return float(np.mean(_distances(predicted, measured) <= np.log1p(band_pct / 100)))
 
 
-def calibrate(rows: Rows) -> tuple[str, dict[str, object]]:
-    """The calibration file, and the result with all errors."""
+def _distances(predicted: Array, measured: Sequence[float]) -> Array:
+    """Logarithms of the factors between them, up or down."""
+    found: Array = np.abs(np.log(predicted / np.array(measured)))
+    return found
+
+
+def calibrate(rows: Rows) -> tuple[str, dict[str, object], dict[str, dict[str, Errors]]]:
+    """The calibration file, the result with all errors, and those to show."""
     kept, doubted = list(rows.kept), list(rows.campaign)
     fitted = fit(kept)
     asked = kept + doubted
-    unseen = _predicted(*held_out(kept, doubted))
+    unseen = Predicted.of_seconds(*held_out(kept, doubted))
     # The band counts rows that only their campaign speaks against: they may be right.
     tpot_band = band_pct(unseen.tpot_ms, [row.tpot_ms for row in asked])
     ttft_band = band_pct(unseen.ttft_ms, [row.ttft_ms for row in asked])
-    first = Predicted(unseen.ttft_ms[: len(kept)], unseen.tpot_ms[: len(kept)])
+    first = unseen.of_rows(slice(len(kept)))
     seen, out = errors_by_model(kept, predicted_by(fitted, kept)), errors_by_model(kept, first)
     middle, worst = middle_and_worst(out)
     text = calibration_text(fitted, rows, tpot_band, ttft_band)
-    return text, provenance() | {
+    result = provenance() | {
         "command": "python -m benchmarks.planner_fit ../shared/data",
         "source": SOURCE,
         "rows": len(kept),
@@ -83,6 +87,7 @@ def calibrate(rows: Rows) -> tuple[str, dict[str, object]]:
         "groups": {name: as_json(found) for name, found in _groups(kept, first).items()},
         "with_doubted_campaigns": as_json(errors_by_model(asked, unseen)),
     }
+    return text, result, {"in the fit": seen, "held out": out}
 
 
 def calibration_text(fitted: Fitted, rows: Rows, tpot_band: float, ttft_band: float) -> str:
@@ -141,11 +146,10 @@ def main() -> None:
     if options.rows is not None:
         print(judge(rows))
         return
-    text, result = calibrate(rows)
+    text, result, errors = calibrate(rows)
     data_path("calibration.yaml").write_text(text)
     _keep(result)
-    seen, out = (_errors(result[name]) for name in ("in_sample", "held_out"))
-    print(table({"in the fit": seen, "held out": out}))
+    print(table(errors))
     figures = ("held_out_middle_model_tpot_pct", "held_out_worst_model_tpot_pct", "tpot_band_pct")
     print({name: result[name] for name in figures}, result["screened"])
 
@@ -169,20 +173,10 @@ def _groups(rows: Sequence[Row], predicted: Predicted) -> dict[str, dict[str, Er
     return {
         name: errors_by_model(
             [row for row, use in zip(rows, mask, strict=True) if use],
-            Predicted(predicted.ttft_ms[mask], predicted.tpot_ms[mask]),
+            predicted.of_rows(mask),
         )
         for name, mask in chosen.items()
     }
-
-
-def _errors(found: object) -> dict[str, Errors]:
-    if not isinstance(found, dict):
-        raise TypeError("errors by model are a mapping")
-    return {model: Errors(**each) for model, each in found.items()}
-
-
-def _predicted(ttft_s: Array, tpot_s: Array) -> Predicted:
-    return Predicted(ttft_s * 1e3, tpot_s * 1e3)
 
 
 def _figure(value: float) -> str:

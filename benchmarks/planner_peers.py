@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     kept = list(read_rows(options.data).kept)
-    ttft_s, tpot_s = held_out(kept)
+    unseen = Predicted.of_seconds(*held_out(kept))
     chosen = [i for i, row in enumerate(kept) if not options.moe or _is_moe_of_ours(row)]
     if options.sample is not None:
         chosen = sorted(
@@ -161,7 +161,7 @@ def main() -> None:
     rows = [kept[i] for i in chosen]
     standing = load_calibration()
     found = {
-        "ours, held out": Predicted(ttft_s[chosen] * 1e3, tpot_s[chosen] * 1e3),
+        "ours, held out": unseen.of_rows(chosen),
         "ours, in the fit": predicted_by(Fitted(standing.factors, standing.engines), rows),
         "plain roofline": predicted_by(PLAIN, rows),
     }
@@ -187,10 +187,7 @@ def _print_and_keep(
         ("all_rows", rows, np.ones(len(rows), dtype=bool)),
         ("answered_by_all", common, answered),
     ):
-        columns = {
-            name: errors_by_model(of, Predicted(each.ttft_ms[mask], each.tpot_ms[mask]))
-            for name, each in found.items()
-        }
+        columns = {name: errors_by_model(of, each.of_rows(mask)) for name, each in found.items()}
         print(f"\n{title.replace('_', ' ')}: {len(of)}\n{table(columns)}")
         result[title] = {name: as_json(errors) for name, errors in columns.items()}
     before = json.loads(RESULT.read_text()) if RESULT.exists() else {}

@@ -83,7 +83,6 @@ class Row:
     card: Card
     load: Load
     engine: str
-    engine_version: str
     campaign: str
     ttft_ms: float
     tpot_ms: float
@@ -154,8 +153,8 @@ def _measurement(row: Row) -> tuple[object, ...]:
 
 def prompt_peak_share(row: Row) -> float:
     """Of the dense peak of all cards: what the prompts alone take, over a request's time."""
-    routed_fp8 = row.shape.formats.dense.name.startswith("fp8")
-    tflops = row.card.fp8_dense_tflops if routed_fp8 else row.card.bf16_dense_tflops
+    fp8 = row.shape.formats.dense.name.startswith("fp8")
+    tflops = row.card.fp8_dense_tflops if fp8 else row.card.bf16_dense_tflops
     if tflops is None:
         raise UnknownSpeed(f"card {row.card.card_id}: its throughput is not known")
     active = sum(t.active_params for t in tensors(row.shape) if t.share is not Share.EMBEDDING)
@@ -192,7 +191,6 @@ def _row(record: Mapping[str, str], shape: Shape, card: Card) -> Row:
         card=card,
         load=Load(int(record["isl"]), int(record["osl"]), concurrency),
         engine=engine,
-        engine_version=version,
         campaign="|".join((engine, version, card.card_id, (folder and folder[1]) or "")),
         ttft_ms=float(record["silicon_ttft_ms"]),
         tpot_ms=float(record["silicon_tpot_ms"]),

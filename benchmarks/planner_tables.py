@@ -33,6 +33,13 @@ class Predicted:
     ttft_ms: Array
     tpot_ms: Array
 
+    @classmethod
+    def of_seconds(cls, ttft_s: Array, tpot_s: Array) -> Predicted:
+        return cls(ttft_s * 1e3, tpot_s * 1e3)
+
+    def of_rows(self, chosen: NDArray[np.bool_] | list[int] | slice) -> Predicted:
+        return Predicted(self.ttft_ms[chosen], self.tpot_ms[chosen])
+
 
 def errors_by_model(rows: Sequence[Row], predicted: Predicted) -> dict[str, Errors]:
     """By model, and of all rows; rows that were refused do not count."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Console
 
+from cluster import cli_plan_options as options
 from cluster.model_config import read_model_config
 from cluster.plan_output import document, table, verdict
 from cluster.planning import Planned
@@ -17,54 +16,29 @@ from cluster.report_file import check_writable, write_report
 from models.cards import UnknownCard, find_card, load_cards
 from models.catalogue import Model, UnknownModel, load_catalogue
 from models.hf_config import BadModelConfig, shape_of
-from models.kv import KvDtype
 from models.planner import RUNNING_MAX_PER_RANK, BadPlan, Objective, plan
 from models.shape import Shape
 from runtime.errors import ConfigError
 
 PAGE_COLUMNS = 150  # where stdout is no terminal
-ASKED, OUTPUT = "What is asked", "Output"
 
 note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 def plan_command(
-    model: Annotated[str, typer.Argument(help="A catalogue name, a folder, or a hub id.")],
-    card: Annotated[str, typer.Option(help="H100, H200, H800, H20 or H20-3e.")],
-    cards: Annotated[int, typer.Option(help="How many: 1, 2, 4, 8, or whole nodes of 8.")],
-    input_tokens: Annotated[
-        int, typer.Option("--input", help="Prompt tokens of a request.", rich_help_panel=ASKED)
-    ] = 2_000,
-    output_tokens: Annotated[
-        int, typer.Option("--output", help="Answer tokens of a request.", rich_help_panel=ASKED)
-    ] = 500,
-    ttft_ms: Annotated[
-        float | None,
-        typer.Option(help="Time to first token at most, without a queue.", rich_help_panel=ASKED),
-    ] = None,
-    tpot_ms: Annotated[
-        float | None,
-        typer.Option(help="Time per output token at most, at the load.", rich_help_panel=ASKED),
-    ] = None,
-    running_max: Annotated[
-        int, typer.Option(min=1, help="Requests in a batch of one rank.", rich_help_panel=ASKED)
-    ] = RUNNING_MAX_PER_RANK,
-    kv_dtype: Annotated[
-        KvDtype | None, typer.Option(help="Of the KV cache.", rich_help_panel=ASKED)
-    ] = None,
-    dense: Annotated[
-        bool, typer.Option(help="Plan a config without experts as well.", rich_help_panel=ASKED)
-    ] = False,
-    report: Annotated[
-        Path | None, typer.Option(help="Write an HTML page with plots.", rich_help_panel=OUTPUT)
-    ] = None,
-    write: Annotated[
-        Path | None,
-        typer.Option(help="Write the Serve config of the best layout.", rich_help_panel=OUTPUT),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON document.", rich_help_panel=OUTPUT)
-    ] = False,
+    model: options.ModelName,
+    card: options.CardName,
+    cards: options.Cards,
+    input_tokens: options.InputTokens = 2_000,
+    output_tokens: options.OutputTokens = 500,
+    ttft_ms: options.TtftMs = None,
+    tpot_ms: options.TpotMs = None,
+    running_max: options.RunningMax = RUNNING_MAX_PER_RANK,
+    kv_dtype: options.KvType = None,
+    dense: options.Dense = False,
+    report: options.Report = None,
+    write: options.Write = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Size a model on cards: layouts, memory, speed, $ per M tokens, and the engine's arguments.
 
@@ -73,12 +47,13 @@ def plan_command(
     Example: baseload plan glm-5 --card H20-3e --cards 8 --tpot-ms 50 --report plan.html --json
     """
     check_writable(report)
-    check_writable(write)
+    check_writable(write, "--write")
     try:
-        chosen_card = find_card(card)
+        known = load_cards()
+        chosen_card = find_card(card, known)
         entry, shape = _model(model, dense)
         objective = Objective(input_tokens, output_tokens, ttft_ms, tpot_ms)
-        others = tuple(each for each in load_cards().values() if each is not chosen_card)
+        others = tuple(each for each in known.values() if each is not chosen_card)
         found = plan(
             shape,
             chosen_card,

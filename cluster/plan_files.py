@@ -1,27 +1,24 @@
-"""A chosen plan as files: a Serve config of this application, and a KubeRay manifest around it.
+"""A chosen plan as a file: a Serve config of this application.
 
-Closed unless opened: the config listens on loopback and makes a key of its own; the manifest
-listens in the pod, asks Ray for a token, and takes vendors' keys from a Secret only.
+Closed unless opened: it listens on loopback and makes a key of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from cluster.arguments import AutoscalingArgs
+from cluster.planning import Planned
 from models.cards import Card
 from models.catalogue import Model
 from models.layout import CARDS_PER_NODE, Layout
 from models.recipes import Flag, recipe_env
 from runtime.engine.settings import EngineSettings
 from runtime.errors import ConfigError
-
-if TYPE_CHECKING:
-    from cluster.planning import Planned
 
 APPLICATION = "baseload"
 IMPORT_PATH = "cluster.application:build"
@@ -85,20 +82,19 @@ def serve_config(
     args: Mapping[str, Flag],
     *,
     replicas: int,
-    checkpoint: Path | None = None,
     ttft_budget_ms: int = TTFT_BUDGET_MS,
     card_usd_per_hour: str | None = None,
     autoscaling: AutoscalingArgs | None = None,
 ) -> dict[str, Any]:
-    """``args`` are the engine's flags as `models.engine_args` gives them. The checkpoint is by
-    default the repository's name under MODELS_FOLDER."""
+    """``args`` are the engine's flags as `models.engine_args` gives them. The checkpoint is the
+    repository's name under MODELS_FOLDER."""
     most = replicas if autoscaling is None else autoscaling.replicas_max
     pool: dict[str, Any] = {
         "model": model.model_id,
         "replicas": replicas,
         "card": card.card_id,
         **({"card_usd_per_hour": card_usd_per_hour} if card_usd_per_hour else {}),
-        "checkpoint": str(checkpoint or MODELS_FOLDER / model.repo_id),
+        "checkpoint": str(MODELS_FOLDER / model.repo_id),
         "engine": engine_section(layout, args),
     }
     if autoscaling is not None:
@@ -153,16 +149,15 @@ def engine_section(layout: Layout, args: Mapping[str, Flag]) -> dict[str, Any]:
             rest[flag] = value
     if layout.cards_per_node != CARDS_PER_NODE:
         section["cards_per_node"] = layout.cards_per_node
-    usual = EngineSettings.model_fields
-    planned = {name: value for name, value in section.items() if not _is_usual(usual, name, value)}
+    planned = {name: value for name, value in section.items() if not _is_usual(name, value)}
     return planned | ({"vllm_flags": rest} if rest else {})
 
 
-def _is_usual(fields: Mapping[str, Any], name: str, value: Flag) -> bool:
+def _is_usual(name: str, value: Flag) -> bool:
     """Sizes that are 1 and switches that are off need no line; limits are always spelt out."""
-    return (
-        name.endswith("_parallel") and name != "tensor_parallel" and value == fields[name].default
-    )
+    if name == "tensor_parallel" or not name.endswith("_parallel"):
+        return False
+    return bool(value == EngineSettings.model_fields[name].default)
 
 
 def as_yaml(document: Mapping[str, Any]) -> str:

@@ -7,12 +7,19 @@ from typing import Any
 from rich.table import Table
 
 from cluster.planning import Planned
+from models.memory import GIB
 from models.planner import LayoutPlan
 
-GIB = 1 << 30
 WORKING_SHOWN, REFUSED_SHOWN = 10, 4  # rows of the table; the JSON and the page have them all
 PROMPT_SHARE_LARGE = 0.5
 UNKNOWN = "–"
+SPEED_DIGITS = {
+    "tpot_ms": 3,
+    "ttft_ms": 1,
+    "out_tok_s_per_card": 1,
+    "prompt_share": 3,
+    "band_pct": 1,
+}
 
 
 def document(planned: Planned) -> dict[str, Any]:
@@ -36,6 +43,7 @@ def document(planned: Planned) -> dict[str, Any]:
 
 def layout_json(planned: Planned, found: LayoutPlan) -> dict[str, Any]:
     layout, memory, speed = found.layout, found.fit, found.speed
+    cost = found.usd_per_mtok_out
     return {
         "tp": layout.tp,
         "ep": layout.ep,
@@ -44,19 +52,18 @@ def layout_json(planned: Planned, found: LayoutPlan) -> dict[str, Any]:
         "dcp": layout.dcp,
         "nodes": layout.nodes,
         "replicas": found.replicas,
-        "fits": memory is not None and memory.fits,
+        "fits": found.fits,
         "why_not": found.why_not,
         "notes": list(found.notes),
         "weights_gib_per_card": None if memory is None else round(memory.weights_bytes / GIB, 3),
         "kv_bytes_per_token_per_card": planned.kv_bytes_per_token_per_card(layout),
         "kv_tokens": None if memory is None else memory.kv_tokens,
         "concurrency": found.concurrency,
-        "tpot_ms": None if speed is None else round(speed.tpot_ms, 3),
-        "ttft_ms": None if speed is None else round(speed.ttft_ms, 1),
-        "out_tok_s_per_card": None if speed is None else round(speed.out_tok_s_per_card, 1),
-        "prompt_share": None if speed is None else round(speed.prompt_share, 3),
-        "band_pct": None if speed is None else round(speed.band_pct, 1),
-        "usd_per_mtok_out": _rounded(found.usd_per_mtok_out, 6),
+        **{
+            name: None if speed is None else round(getattr(speed, name), digits)
+            for name, digits in SPEED_DIGITS.items()
+        },
+        "usd_per_mtok_out": None if cost is None else round(cost, 6),
         "engine_args": planned.engine_args(found) if found.why_not is None else None,
     }
 
@@ -70,11 +77,9 @@ def table(planned: Planned) -> Table:
     shown.add_column("tok/s/card", justify="right")
     shown.add_column("$/M out", justify="right")
     shown.add_column("", justify="left", overflow="fold")
-    working = [each for each in plan.layouts if each.why_not is None]
-    refused = [each for each in plan.layouts if each.why_not is not None]
-    for number, found in enumerate(working[:WORKING_SHOWN]):
-        shown.add_row(*_cells(found), style="bold green" if number == 0 else "")
-    for found in refused[:REFUSED_SHOWN]:
+    for found in plan.working[:WORKING_SHOWN]:
+        shown.add_row(*_cells(found), style="bold green" if found is plan.chosen else "")
+    for found in plan.refused[:REFUSED_SHOWN]:
         shown.add_row(*_cells(found), style="dim")
     left_out = len(plan.layouts) - shown.row_count
     if left_out:
@@ -103,7 +108,7 @@ def verdict(planned: Planned) -> str:
         cost = (
             "at no known price"
             if found.usd_per_mtok_out is None
-            else (f"${found.usd_per_mtok_out:.3f} per M output tokens")
+            else f"${found.usd_per_mtok_out:.3f} per M output tokens"
         )
         band = f" (±{found.speed.band_pct:.0f} %)" if found.speed is not None else ""
         share = 0.0 if found.speed is None else found.speed.prompt_share
@@ -114,7 +119,7 @@ def verdict(planned: Planned) -> str:
         return f"Run {found.replicas} × {found.layout}: {cost}{band}.{prompts}.{notes}"
     if plan.would_fit:
         return f"No: it does not fit. It would on {' or '.join(plan.would_fit)}."
-    fitting = [each for each in plan.layouts if each.fit is not None and each.fit.fits]
+    fitting = [each for each in plan.layouts if each.fits]
     if fitting:
         return f"No: {fitting[0].layout} fits, but {fitting[0].why_not}."
     return "No: it does not fit, nor on more of these cards."
@@ -134,7 +139,3 @@ def _cells(found: LayoutPlan) -> list[str]:
         UNKNOWN if found.usd_per_mtok_out is None else f"{found.usd_per_mtok_out:.3f}",
         found.why_not or "",
     ]
-
-
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)

@@ -19,13 +19,13 @@ from benchmarks.drawing import (
     single_panel,
 )
 from benchmarks.page import card, head, page, pairs, row, section
-from cluster.plan_output import GIB, UNKNOWN, layout_json, title, verdict
+from cluster.plan_output import UNKNOWN, layout_json, title, verdict
 from cluster.planning import Planned
+from models.memory import GIB
 from models.planner import LayoutPlan, curve
 
 BARS_MAX = 14
-CURVES_MAX = 6
-CURVE_LOOKS = (
+CURVE_LOOKS = (  # as many curves as can be told apart
     (BLUE, "o"),
     (ORANGE, "s"),
     (GREEN, "^"),
@@ -49,15 +49,14 @@ COLUMNS = {
 
 def plan_report(planned: Planned) -> str:
     plots = [memory_bars(planned)]
-    working = [each for each in planned.plan.layouts if each.why_not is None]
-    if working:
-        plots.append(throughput_curves(planned, working[:CURVES_MAX]))
+    if planned.plan.chosen is not None:
+        plots.append(throughput_curves(planned))
     return page(
         f"Plan of {planned.name}",
         (
             head(f"Plan of {planned.name}", title(planned), verdict(planned)),
             *(card(plot, number) for number, plot in enumerate(plots)),
-            *_working(planned, working),
+            *_working(planned),
             *_refused(planned),
             pairs("What was assumed", _assumed(planned)),
         ),
@@ -67,21 +66,22 @@ def plan_report(planned: Planned) -> str:
 @mpl.rc_context(STYLE)
 def memory_bars(planned: Planned) -> Plot:
     """Of every layout that could be weighed, the best first."""
-    shown = [each for each in planned.plan.layouts if each.fit is not None][:BARS_MAX]
+    weighed = [(each, each.fit) for each in planned.plan.layouts if each.fit is not None]
+    shown = weighed[:BARS_MAX]
     figure, axes = single_panel(1.3 + 0.34 * max(1, len(shown)))
     left = [0.0] * len(shown)
-    names = [f"{each.replicas} × {each.layout}" for each in shown]
+    names = [_name(each) for each, _ in shown]
     parts = (
-        ("weights", BLUE, [_gib(each, "weights_bytes") for each in shown]),
-        ("engine", ORANGE, [_gib(each, "overhead_bytes") for each in shown]),
-        ("KV blocks", GREEN, [max(0.0, _gib(each, "kv_bytes")) for each in shown]),
+        ("weights", BLUE, [memory.weights_bytes / GIB for _, memory in shown]),
+        ("engine", ORANGE, [memory.overhead_bytes / GIB for _, memory in shown]),
+        ("KV blocks", GREEN, [memory.kv_bytes / GIB for _, memory in shown]),
     )
     for label, colour, values in parts:
         axes.barh(names, values, left=left, color=colour, height=0.62, label=label)
         left = [a + b for a, b in zip(left, values, strict=True)]
     memory_gib = planned.plan.card.memory_gib
     if memory_gib is not None:
-        axes.axvline(memory_gib, color=BLACK, ls="--", label=f"{planned.plan.card.name}")
+        axes.axvline(memory_gib, color=BLACK, ls="--", label=planned.plan.card.name)
     axes.set(xlabel="GiB per card", xlim=(0, 1.15 * max([*left, memory_gib or 1.0])))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
@@ -95,15 +95,14 @@ def memory_bars(planned: Planned) -> Plot:
 
 
 @mpl.rc_context(STYLE)
-def throughput_curves(planned: Planned, shown: list[LayoutPlan]) -> Plot:
+def throughput_curves(planned: Planned) -> Plot:
     plan = planned.plan
     figure, axes = single_panel(4.2)
-    for found, (colour, marker) in zip(shown, CURVE_LOOKS, strict=False):
+    for found, (colour, marker) in zip(plan.working, CURVE_LOOKS, strict=False):
         points = curve(planned.shape, plan, found)
         tpot_ms = [speed.tpot_ms for _, speed in points]
         tok_s = [speed.out_tok_s_per_card for _, speed in points]
-        name = f"{found.replicas} × {found.layout}"
-        axes.plot(tpot_ms, tok_s, color=colour, marker=marker, ms=4, label=name)
+        axes.plot(tpot_ms, tok_s, color=colour, marker=marker, ms=4, label=_name(found))
         if found is plan.chosen:
             share = points[-1][1].band_pct / 100
             low, high = ([value * (1 + by) for value in tok_s] for by in (-share, share))
@@ -122,26 +121,26 @@ def throughput_curves(planned: Planned, shown: list[LayoutPlan]) -> Plot:
     )
 
 
-def _working(planned: Planned, working: list[LayoutPlan]) -> list[str]:
-    if not working:
+def _working(planned: Planned) -> list[str]:
+    chosen = planned.plan.chosen
+    if chosen is None:
         return []
     rows = [row("", list(COLUMNS.values()), "th", "heads")]
-    for found in working:
+    for found in planned.plan.working:
         values = layout_json(planned, found)
         rows.append(row(str(found.layout), [_text(values[key]) for key in COLUMNS]))
-    arguments = planned.engine_args(working[0])
+    arguments = planned.engine_args(chosen)
     return [
         section("Layouts that work", rows, "many"),
         pairs(
-            f"Engine arguments of {working[0].layout}",
+            f"Engine arguments of {chosen.layout}",
             {f"--{name}": str(value) for name, value in arguments.items()},
         ),
     ]
 
 
 def _refused(planned: Planned) -> list[str]:
-    refused = [each for each in planned.plan.layouts if each.why_not is not None]
-    rows = [row(f"{each.replicas} × {each.layout}", [each.why_not or ""]) for each in refused]
+    rows = [row(_name(each), [each.why_not or ""]) for each in planned.plan.refused]
     return [section("Layouts that do not", rows)] if rows else []
 
 
@@ -159,8 +158,8 @@ def _assumed(planned: Planned) -> dict[str, str]:
     }
 
 
-def _gib(found: LayoutPlan, part: str) -> float:
-    return float(getattr(found.fit, part)) / GIB
+def _name(found: LayoutPlan) -> str:
+    return f"{found.replicas} × {found.layout}"
 
 
 def _text(value: object) -> str:

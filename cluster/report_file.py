@@ -1,4 +1,4 @@
-"""The `--report` file of a command: refused before the work, written after it."""
+"""The files that a command was asked to write: refused before the work, written after it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from benchmarks.provenance import provenance
 from runtime.errors import ConfigError
 
 
-def check_writable(path: Path | None) -> None:
-    """Before the work, not after it."""
+def check_writable(path: Path | None, option: str = "--report") -> None:
     if path is None:
         return
     if path.is_dir():
-        raise ConfigError(f"--report {path}: is a folder; give the path of a file in it")
+        raise ConfigError(f"{option} {path}: is a folder; give the path of a file in it")
     if not path.parent.is_dir():
-        raise ConfigError(f"--report {path}: make the folder {path.parent} first")
+        raise ConfigError(f"{option} {path}: make the folder {path.parent} first")
 
 
 def write_report(path: Path, text: str) -> None:

@@ -59,10 +59,8 @@ def prompt_operations(shape: Shape, layout: Layout, tokens: float) -> float:
 
 def _seen(part: Attention, context: float) -> float:
     """Tokens that one new token looks at."""
-    if isinstance(part, CompressedLatent) and part.ratio:
-        entries = context / part.ratio
-        picked = min(entries, part.indexer.top_k) if part.indexer else entries
-        return min(context, part.window_tokens) + picked
+    if isinstance(part, CompressedLatent):
+        return min(context, part.window_tokens) + _compressed_seen(part, context)
     return min(context, _limit(part, context))
 
 
@@ -75,13 +73,17 @@ def _limit(part: Attention, tokens: float) -> float:
         case Mla(indexer=Indexer() as indexer):
             return indexer.top_k
         case CompressedLatent():
-            if part.ratio == 0:
-                return part.window_tokens
-            entries = tokens / part.ratio
-            picked = min(entries, part.indexer.top_k) if part.indexer else entries
-            return part.window_tokens + picked
+            return part.window_tokens + _compressed_seen(part, tokens)
         case _:
             return tokens
+
+
+def _compressed_seen(part: CompressedLatent, tokens: float) -> float:
+    """Entries that one new token looks at, beyond the window."""
+    if part.ratio == 0:
+        return 0.0
+    entries = tokens / part.ratio
+    return min(entries, part.indexer.top_k) if part.indexer else entries
 
 
 def _pairs(limit: float, tokens: float) -> float:
@@ -94,12 +96,10 @@ def _pairs(limit: float, tokens: float) -> float:
 def _decode_pair(part: Attention) -> float:
     """Operations for one token looking at one other, over all heads of a layer."""
     match part:
-        case Gqa():
+        case Gqa() | CompressedLatent():
             return 4 * part.heads * part.head_dim
         case Mla():
             return 2 * part.heads * (2 * part.kv_rank + part.rope_dim)
-        case CompressedLatent():
-            return 4 * part.heads * part.head_dim
         case DeltaNet():
             return 0.0
 

@@ -18,10 +18,10 @@ from models.layout_blocks import (
     whole_blocks_of_linears,
 )
 from models.shape import Attention, CompressedLatent, DeltaNet, Gqa, Mla, Shape
+from models.tensors import vocabulary_rows
 
 Rule = Callable[[Shape, Layout], str | None]
 
-VOCABULARY_STEP = 64  # rows that embeddings are padded to
 SPARSE_HEADS_MAX = 31  # of one card, where decode context parallel meets sparse attention
 SPARSE_HEADS_PADDED = (64, 128)  # the head counts that the sparse kernel knows
 
@@ -52,7 +52,7 @@ def whole_kv_heads(shape: Shape, layout: Layout) -> str | None:
 
 def whole_vocabulary(shape: Shape, layout: Layout) -> str | None:
     """``VocabParallelEmbedding.__init__``: pads the vocabulary, then divides it."""
-    rows = -(-shape.vocab // VOCABULARY_STEP) * VOCABULARY_STEP
+    rows = vocabulary_rows(shape)
     if rows % layout.tp:
         return f"a vocabulary of {rows} rows (padded) does not divide by TP {layout.tp}"
     return None

@@ -15,6 +15,7 @@ from models.shape import CompressedLatent, Gqa, Mla, Shape
 
 CARDS_MAX = 64
 NODES_MAX = 8
+NEEDS_FP8_CACHE = "DCP with sparse attention needs the FP8 KV cache"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,7 @@ def needs_fp8_cache(shape: Shape, layout: Layout) -> bool:
 
 
 def _sparse_context(shape: Shape, layout: Layout) -> str | None:
-    if needs_fp8_cache(shape, layout):
-        return "DCP with sparse attention needs the FP8 KV cache"
-    return None
+    return NEEDS_FP8_CACHE if needs_fp8_cache(shape, layout) else None
 
 
 def _tensor_over_nodes(shape: Shape, layout: Layout) -> str | None:

@@ -52,7 +52,6 @@ class Fit:
     usable_bytes: int
     weights_bytes: int
     overhead_bytes: int
-    overhead_band_bytes: int
     kv_bytes: int
     kv_tokens: int
     kv_tokens_low: int
@@ -99,7 +98,6 @@ def fit(
         usable_bytes=usable,
         weights_bytes=weights,
         overhead_bytes=overhead,
-        overhead_band_bytes=OVERHEAD_BAND_BYTES,
         kv_bytes=max(0, left),
         kv_tokens=tokens(left),
         kv_tokens_low=tokens(left - OVERHEAD_BAND_BYTES),

@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 from models.cards import Card
 from models.kv import KvDtype, default_kv_dtype
 from models.layout import CARDS_PER_NODE, Layout
-from models.layouts import Candidate, layouts, needs_fp8_cache
+from models.layouts import NEEDS_FP8_CACHE, NODES_MAX, Candidate, layouts, needs_fp8_cache
 from models.memory import Fit, fit, requests_held
 from models.money import NANO_PER_USD
 from models.performance import Load, Speed, is_tested, predict
 from models.shape import Shape
 
-NODES_MAX = 8
 # What equal replicas are made of: parts of a node, or whole nodes.
 CARD_COUNTS = (1, 2, 4, *range(CARDS_PER_NODE, NODES_MAX * CARDS_PER_NODE + 1, CARDS_PER_NODE))
 RUNNING_MAX_PER_RANK = 256  # the engine's limit on requests in a batch that a plan assumes
@@ -51,6 +50,9 @@ class Objective:
             if value is not None and not value > 0:
                 raise BadPlan(f"{name} must be above 0, not {value}")
 
+    def load(self, concurrency: int) -> Load:
+        return Load(self.input_tokens, self.output_tokens, concurrency)
+
     def is_met(self, speed: Speed) -> bool:
         return not (
             (self.ttft_ms is not None and speed.ttft_ms > self.ttft_ms)
@@ -70,6 +72,11 @@ class LayoutPlan:
     usd_per_mtok_out: float | None = None
     why_not: str | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether it was weighed and holds the model; what was asked it may yet miss."""
+        return self.fit is not None and self.fit.fits
 
     @property
     def out_tok_s_per_card(self) -> float:
@@ -93,9 +100,16 @@ class Plan:
     would_fit: tuple[str, ...] = ()
 
     @property
+    def working(self) -> tuple[LayoutPlan, ...]:
+        return tuple(each for each in self.layouts if each.why_not is None)
+
+    @property
+    def refused(self) -> tuple[LayoutPlan, ...]:
+        return tuple(each for each in self.layouts if each.why_not is not None)
+
+    @property
     def chosen(self) -> LayoutPlan | None:
-        best = self.layouts[0] if self.layouts else None
-        return best if best is not None and best.why_not is None else None
+        return next(iter(self.working), None)
 
 
 def plan(
@@ -123,7 +137,7 @@ def plan(
     sizing = _Sizing(shape, card, objective, kv_dtype or default_kv_dtype(shape), running_max)
     found = [sizing.weigh(candidate, cards) for size in sizes for candidate in layouts(shape, size)]
     found.sort(key=_rank)
-    fitting = any(each.fit is not None and each.fit.fits for each in found)
+    fitting = any(each.fits for each in found)
     would_fit = () if fitting else tuple(_would_fit(sizing, cards, other_cards))
     return Plan(card, cards, objective, sizing.kv_dtype, tuple(found), would_fit)
 
@@ -131,10 +145,12 @@ def plan(
 def curve(shape: Shape, plan: Plan, found: LayoutPlan) -> list[tuple[int, Speed]]:
     """Concurrency and speed of a layout that works, from one request up to its plan's."""
     doubled = [1 << power for power in range(found.concurrency.bit_length())]
-    sizing = _Sizing(shape, plan.card, plan.objective, plan.kv_dtype, found.concurrency)
-    return [
-        (each, sizing.speed(found.layout, each)) for each in sorted({*doubled, found.concurrency})
-    ]
+
+    def speed(concurrency: int) -> Speed:
+        load = plan.objective.load(concurrency)
+        return predict(shape, found.layout, plan.card, load, kv_dtype=plan.kv_dtype)
+
+    return [(each, speed(each)) for each in sorted({*doubled, found.concurrency})]
 
 
 def replica_sizes(cards: int) -> tuple[int, ...]:
@@ -172,7 +188,7 @@ class _Sizing:
         if candidate.why_not is not None:
             return replace(found, why_not=candidate.why_not)
         if self.kv_dtype == "bf16" and needs_fp8_cache(self.shape, layout):
-            return replace(found, why_not="DCP with sparse attention needs the FP8 KV cache")
+            return replace(found, why_not=NEEDS_FP8_CACHE)
         memory = self._roomy(layout)
         found = replace(found, fit=memory)
         if not memory.fits:
@@ -230,7 +246,7 @@ class _Sizing:
         return f"TPOT {speed.tpot_ms:.1f} ms alone is above {asked.tpot_ms:g}"
 
     def speed(self, layout: Layout, concurrency: int) -> Speed:
-        load = Load(self.objective.input_tokens, self.objective.output_tokens, concurrency)
+        load = self.objective.load(concurrency)
         return predict(self.shape, layout, self.card, load, kv_dtype=self.kv_dtype)
 
 
@@ -243,9 +259,8 @@ def _notes(candidate: Candidate) -> tuple[str, ...]:
 def _rank(found: LayoutPlan) -> tuple[bool, bool, float, float, int]:
     """The cheapest first, small replicas before large ones; of the refused, what fits and then
     what is nearest to it."""
-    fits = found.fit is not None and found.fit.fits
     speed = -found.out_tok_s_per_card
-    return found.why_not is not None, not fits, speed, found.weights_bytes, found.layout.cards
+    return found.why_not is not None, not found.fits, speed, found.weights_bytes, found.layout.cards
 
 
 def _would_fit(sizing: _Sizing, cards: int, other_cards: Sequence[Card]) -> Iterator[str]:

@@ -62,6 +62,11 @@ def tensors(shape: Shape) -> tuple[Tensor, ...]:
     return tuple(tensor for tensor in found if tensor.params)
 
 
+def vocabulary_rows(shape: Shape) -> int:
+    """Of an embedding, padded."""
+    return -(-shape.vocab // VOCAB_MULTIPLE) * VOCAB_MULTIPLE
+
+
 def stored_bytes(params: int, form: Format) -> int:
     """Bytes of that many weights with their scales, rounded up."""
     weights = -(-params * form.bits // 8)
@@ -84,8 +89,7 @@ def _tensor(
 
 
 def _embeddings(shape: Shape) -> Iterator[Tensor]:
-    rows = -(-shape.vocab // VOCAB_MULTIPLE) * VOCAB_MULTIPLE
-    size = rows * shape.hidden
+    size = vocabulary_rows(shape) * shape.hidden
     if not shape.tied_embeddings:  # a token looks up one row and multiplies with none
         yield _tensor("embedding", Share.EMBEDDING, size, active=0)
     yield _tensor("output", Share.EMBEDDING, size)

@@ -48,7 +48,7 @@ def rows_of(fitted: Fitted) -> list[Row]:
 
 
 def _row(name: str, shape: Shape, tp: int, card: str, engine: str, load: Load) -> Row:
-    return Row(name, name, name, shape, Layout(tp), CARDS[card], load, engine, "1", "a", 1.0, 1.0)
+    return Row(name, name, name, shape, Layout(tp), CARDS[card], load, engine, "a", 1.0, 1.0)
 
 
 def of_two_models() -> list[Row]:

@@ -48,7 +48,6 @@ def row(**changes: object) -> Row:
         card=CARDS["h100"],
         load=Load(1024, 512, 16),
         engine="vllm",
-        engine_version="1",
         campaign="a",
         ttft_ms=130.0,
         tpot_ms=10.6,

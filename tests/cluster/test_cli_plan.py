@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from cluster.cli import app, main
+from cluster.cli import app
 from cluster.profile import load
 from tests.benchmarks.html_page import Page
+from tests.cluster.refusal import refusal
 
 RUNNER = CliRunner()
 V32 = ("deepseek-v3.2", "--card", "H200", "--cards", "8", "--input", "4000", "--output", "1000")
@@ -46,20 +46,6 @@ def run(*arguments: str) -> Result:
 def document(*arguments: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(run(*arguments, "--json").stdout)
     return found
-
-
-def refused(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
-    before, sys.argv = sys.argv, ["baseload", "plan", *arguments]
-    try:
-        with pytest.raises(SystemExit) as stopped:
-            main()
-    finally:
-        sys.argv = before
-    assert stopped.value.code == 2
-    said = capsys.readouterr().err
-    assert said.startswith("baseload: ")
-    assert len(said.splitlines()) == 1
-    return said
 
 
 def test_json_has_every_layout_and_the_chosen_one() -> None:
@@ -120,13 +106,13 @@ def test_a_config_that_is_not_in_the_catalogue_is_read(tmp_path: Path) -> None:
 
 
 def test_a_config_without_experts_needs_a_word(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dense = {k: v for k, v in _moe().items() if "expert" not in k and not k.startswith("moe")}
     dense |= {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3"}
     (tmp_path / "config.json").write_text(json.dumps(dense))
     asked = (str(tmp_path), "--card", "H100", "--cards", "1")
-    assert "give --dense" in refused(*asked, capsys=capsys)
+    assert "give --dense" in refusal(monkeypatch, capsys, "plan", *asked)
     assert document(*asked, "--dense")["chosen"]["ep"] == 1
 
 
@@ -144,9 +130,12 @@ def test_a_config_without_experts_needs_a_word(
     ],
 )
 def test_refusals_say_what_to_do(
-    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    arguments: tuple[str, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert said in refused(*arguments, capsys=capsys)
+    assert said in refusal(monkeypatch, capsys, "plan", *arguments)
 
 
 def test_help_has_an_example() -> None:

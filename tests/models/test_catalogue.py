@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -15,8 +13,8 @@ from models.hf_config import shape_of
 from models.lookup import NAME_CHARS_MAX
 from models.tiny_tokenizer import VOCAB_SIZE
 from models.tiny_weights import TINY, active_params, model_config, tensor_shapes
+from tests.models.published import published_config
 
-CONFIGS = Path(__file__).parents[3] / "shared" / "data" / "hf_configs"
 CATALOGUE = load_catalogue()
 MODELS = CATALOGUE.models
 PUBLISHED = [model for model in MODELS if model.model_id != "tiny-moe"]
@@ -44,16 +42,6 @@ HEADLINES = {
 }
 
 
-def published_config(model: Model) -> dict[str, Any]:
-    # The base model of Mixtral has the shape of the one that follows instructions.
-    repo = model.repo_id.replace("-Instruct-v0.1", "-v0.1")
-    path = CONFIGS / f"{repo.replace('/', '--')}.json"
-    if not path.exists():
-        pytest.skip(f"no published config beside this checkout ({path.name})")
-    config: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return config
-
-
 def test_the_catalogue_holds_the_promised_models() -> None:
     fp8 = {"qwen3-235b-a22b", "qwen3-30b-a3b", "qwen3-coder-480b", "glm-5", "llama-4-maverick"}
     promised = {"tiny-moe", *HEADLINES, *(f"{model_id}-fp8" for model_id in fp8)}
@@ -62,7 +50,9 @@ def test_the_catalogue_holds_the_promised_models() -> None:
 
 @pytest.mark.parametrize("model", EXACT, ids=lambda model: model.model_id)
 def test_an_entry_marked_exact_has_the_shape_of_the_published_config(model: Model) -> None:
-    config = published_config(model)
+    # The base model of Mixtral has the shape of the one that follows instructions.
+    repo = model.repo_id.replace("-Instruct-v0.1", "-v0.1")
+    config = published_config(repo.replace("/", "--"))
     assert model.shape() == shape_of(config)
     assert [model.architecture] == config["architectures"]
 

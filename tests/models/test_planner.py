@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from models.cards import find_card, load_cards
+from models.cards import load_cards
 from models.catalogue import load_catalogue
 from models.layout import Layout
+from models.memory import requests_held
+from models.performance import predict
 from models.planner import (
     CARD_COUNTS,
     UNTESTED,
     BadPlan,
-    LayoutPlan,
     Objective,
     Plan,
     curve,
@@ -22,23 +23,20 @@ from models.planner import (
 from models.shape import Shape
 
 ASKED = Objective(2_000, 500, ttft_ms=2_000, tpot_ms=50)
+CATALOGUE, CARDS = load_catalogue(), load_cards()
 GPUS = ("h100", "h200", "h800", "h20", "h20-3e")
 
 
 def shape_of_model(model_id: str) -> Shape:
-    return load_catalogue().get(model_id).shape()
+    return CATALOGUE.get(model_id).shape()
 
 
 def planned(model_id: str, card: str, cards: int, asked: Objective = ASKED) -> Plan:
-    others = tuple(each for each in load_cards().values() if each.card_id != card)
-    return plan(shape_of_model(model_id), find_card(card), cards, asked, other_cards=others)
+    others = tuple(each for each in CARDS.values() if each.card_id != card)
+    return plan(shape_of_model(model_id), CARDS[card], cards, asked, other_cards=others)
 
 
-def working(found: Plan) -> list[LayoutPlan]:
-    return [each for each in found.layouts if each.why_not is None]
-
-
-@pytest.mark.parametrize("model_id", [model.model_id for model in load_catalogue().models])
+@pytest.mark.parametrize("model_id", [model.model_id for model in CATALOGUE.models])
 def test_every_model_has_an_answer_on_every_card(model_id: str) -> None:
     for card in GPUS:
         found = planned(model_id, card, 8)
@@ -48,16 +46,17 @@ def test_every_model_has_an_answer_on_every_card(model_id: str) -> None:
             assert each.why_not is None or len(each.why_not) > 10
             assert each.replicas * each.layout.cards == 8
         if found.chosen is None:
-            fits = any(each.fit is not None and each.fit.fits for each in found.layouts)
+            fits = any(each.fits for each in found.layouts)
             assert found.would_fit or fits, f"{model_id} on {card}: no, and nothing to do about it"
 
 
 def test_the_chosen_one_is_the_cheapest_of_those_that_keep_the_objectives() -> None:
     found = planned("qwen3-235b-a22b-fp8", "h200", 8)
-    costs = [each.usd_per_mtok_out for each in working(found)]
+    assert found.layouts == found.working + found.refused
+    costs = [each.usd_per_mtok_out for each in found.working]
     assert len(costs) > 3
     assert costs == sorted(costs, key=lambda cost: cost or 0.0)
-    for each in working(found):
+    for each in found.working:
         assert each.speed is not None
         assert ASKED.is_met(each.speed)
         assert each.usd_per_mtok_out == pytest.approx(
@@ -67,13 +66,22 @@ def test_the_chosen_one_is_the_cheapest_of_those_that_keep_the_objectives() -> N
 
 def test_one_request_more_would_break_an_objective_or_not_fit() -> None:
     tight = Objective(2_000, 500, tpot_ms=30)
-    for each in working(planned("gpt-oss-120b", "h100", 8, tight)):
-        loose = next(
-            other
-            for other in planned("gpt-oss-120b", "h100", 8, Objective(2_000, 500)).layouts
-            if other.layout == each.layout
-        )
-        assert each.concurrency <= loose.concurrency
+    shape, loose = shape_of_model("gpt-oss-120b"), Objective(2_000, 500)
+    most = {
+        each.layout: each.concurrency for each in planned("gpt-oss-120b", "h100", 8, loose).working
+    }
+    full = 0
+    found = planned("gpt-oss-120b", "h100", 8, tight)
+    assert found.working
+    for each in found.working:
+        assert each.fit is not None
+        assert most[each.layout] == requests_held(shape, each.layout, each.fit, 2_500)
+        assert each.concurrency <= most[each.layout]
+        more = tight.load(each.concurrency + 1)
+        is_met = tight.is_met(predict(shape, each.layout, found.card, more))
+        assert is_met == (each.concurrency == most[each.layout])
+        full += is_met
+    assert 0 < full < len(found.working), "some are bound by the objective, some by memory"
 
 
 def test_deepseek_does_not_fit_eight_cards_of_80_gb_and_says_what_does() -> None:
@@ -125,7 +133,7 @@ def test_an_objective_that_no_layout_keeps_is_a_no_with_the_figure() -> None:
     found = planned("deepseek-v3.2", "h200", 8, Objective(2_000, 500, tpot_ms=1))
     assert found.chosen is None
     assert found.would_fit == ()
-    fitting = next(each for each in found.layouts if each.fit is not None and each.fit.fits)
+    fitting = next(each for each in found.layouts if each.fits)
     assert fitting.why_not is not None
     assert fitting.why_not.startswith("TPOT ")
     assert fitting.why_not.endswith("alone is above 1")
@@ -140,14 +148,14 @@ def test_a_smaller_step_is_taken_where_windows_would_not_admit_a_request() -> No
 
 
 def test_sparse_context_parallel_is_not_planned_with_a_bf16_cache() -> None:
-    found = plan(shape_of_model("deepseek-v3.2"), find_card("h200"), 8, ASKED, kv_dtype="bf16")
+    found = plan(shape_of_model("deepseek-v3.2"), CARDS["h200"], 8, ASKED, kv_dtype="bf16")
     spread = [each for each in found.layouts if each.layout.dcp > 1]
     assert spread
     assert all(each.why_not is not None for each in spread)
 
 
 def test_without_a_price_there_is_no_cost() -> None:
-    assert usd_per_mtok(find_card("h20-3e"), 100.0) is None
+    assert usd_per_mtok(CARDS["h20-3e"], 100.0) is None
     chosen = planned("glm-5-fp8", "h20-3e", 8, Objective(2_000, 500)).chosen
     assert chosen is not None
     assert chosen.usd_per_mtok_out is None
