@@ -43,6 +43,11 @@ class PoolArgs(_Args):
     def _agrees(self) -> PoolArgs:
         if self.replicas_per_node_max is not None and self.card != "cpu":
             raise ValueError("replicas_per_node_max is for card: cpu; cards spread by themselves")
+        ranks = self.engine.get("data_parallel", 1)
+        if not isinstance(ranks, int) or ranks < 1:
+            raise ValueError(
+                f"engine.data_parallel must be a whole number from 1 on, not {ranks!r}"
+            )
         bounds = self.autoscaling
         if bounds and not bounds.replicas_min <= self.replicas <= bounds.replicas_max:
             raise ValueError(
@@ -54,7 +59,8 @@ class PoolArgs(_Args):
     @property
     def targets(self) -> int:
         """Schedulers count each data-parallel rank as a replica."""
-        return self.replicas * int(self.engine.get("data_parallel", 1))
+        ranks: int = self.engine.get("data_parallel", 1)
+        return self.replicas * ranks
 
 
 class StandInArgs(_Args):

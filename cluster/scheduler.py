@@ -26,8 +26,9 @@ from runtime.telemetry import Telemetry
 from scheduler.replica import Replica
 
 DIRECTORY_RETRY_S = 0.5
+HEARD_S_MAX = 15.0  # of the directory's first list, and from the replicas on it
+JOIN_POLL_S = 0.02
 METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from the first port
-LISTED_S_MAX = 15.0
 METRICS_RETRY_S = 5.0  # the one that had a lower port may go, as in every upgrade
 
 EDGE = Edge()
@@ -57,6 +58,7 @@ class Scheduler:
         self._telemetry = Telemetry()
         self._tasks: list[asyncio.Task[None]] = []
         self._listed = asyncio.Event()
+        self._models: set[str] = set()  # of the replicas on the list
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """A bad configuration raises here: Serve refuses it and the old one stays."""
@@ -77,16 +79,19 @@ class Scheduler:
         await gateway.start()
         self._tasks.append(asyncio.create_task(self._watch_directory(gateway)))
         await self._serve_metrics(config)
-        await self._hear_of_replicas()
+        await self._hear_of_replicas(gateway)
         return gateway
 
-    async def _hear_of_replicas(self) -> None:
-        """A Scheduler that takes an old one's place must know its replicas before it is asked."""
+    async def _hear_of_replicas(self, gateway: Gateway) -> None:
+        """A Scheduler that takes an old one's place must know its replicas before it is asked:
+        that they are listed, and of each model one whose load stream is open."""
         try:
-            async with asyncio.timeout(LISTED_S_MAX):
+            async with asyncio.timeout(HEARD_S_MAX):
                 await self._listed.wait()
+                while self._models - {target.pool.model for target in gateway.locals.values()}:
+                    await asyncio.sleep(JOIN_POLL_S)
         except TimeoutError:
-            log.warning("no list of replicas within %.0f s: starting without", LISTED_S_MAX)
+            log.warning("not heard of all replicas within %.0f s: starting without", HEARD_S_MAX)
 
     async def _serve_metrics(self, config: GatewayConfig) -> None:
         first, host = config.telemetry.metrics_port, config.telemetry.metrics_host
@@ -125,6 +130,7 @@ class Scheduler:
                 continue
             seen, listed = listing.seen, listing.onto(listed)
             gateway.set_replicas([_endpoint(entry) for entry in listed.values()])
+            self._models = {entry.model for entry in listed.values()} & gateway.pools.keys()
             if listed or listing.complete:
                 self._listed.set()
 

@@ -18,6 +18,12 @@ def test_each_data_parallel_rank_is_a_target() -> None:
     assert PoolArgs(**POOL, replicas=3, engine={"data_parallel": 8}).targets == 24
 
 
+@pytest.mark.parametrize("ranks", ["two", None, 0, 1.5])
+def test_ranks_that_cannot_be_counted_are_refused(ranks: Any) -> None:
+    with pytest.raises(ValidationError, match="data_parallel must be a whole number"):
+        PoolArgs(**POOL, engine={"data_parallel": ranks})
+
+
 @pytest.mark.parametrize("replicas", [1, 5])
 def test_a_pool_starts_within_its_bounds(replicas: int) -> None:
     with pytest.raises(ValidationError, match="must lie between"):
