@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import gcd
 from pathlib import Path
 
 import typer
@@ -25,6 +26,7 @@ from cluster.cli_breakeven_options import DemandKind
 from cluster.cli_breakeven_output import keep_claims, keep_study, note, show_claims, show_study
 from cluster.report_file import check_writable
 from models.data_file import BadDataFile
+from models.layout import CARDS_PER_NODE
 from models.prices import Price, load_price_book
 from runtime.errors import ConfigError
 
@@ -74,13 +76,15 @@ def breakeven(
                 demand=_at_volume(cluster, wanted, mtok_per_month),
                 prices=_prices(api or [], api_in, api_out, api_cached),
                 theta_span=found.span,
-                theta_source=found.source,
+                theta_source=found.at(ratio),
             )
         )
     except (BadInput, BadDataFile) as error:
         raise ConfigError(str(error)) from error
     show_study(made, as_json=as_json)
     keep_study(made, report)
+    if (source := found.at(ratio)) != found.source:
+        note.print(f"theta is from {source}", style="yellow")
     if wanted.damage:
         note.print(f"{wanted.damage}. The demand is what came before that line.", style="red")
         raise typer.Exit(EXIT_INCOMPLETE)
@@ -99,7 +103,7 @@ def _cluster(
     if cards is None:
         raise BadInput("--cards is missing: how many cards there are, or would be")
     if per_replica is None:
-        per_replica = theta.cards_per_replica or options.usual_replica(cards)
+        per_replica = theta.cards_per_replica or gcd(cards, CARDS_PER_NODE)
     return Cluster(
         card=card,
         cards=cards,
@@ -155,8 +159,10 @@ def _prices(
         if not ids and api_in is None and api_out is None:
             raise BadInput("no API to compare with: give --api-in and --api-out, or --api ID")
         given.append(given_price(api_in, api_out, cached, on=datetime.now(UTC).date()))
-    book = load_price_book() if ids else None
-    return (*given, *(find_price(book, each) for each in ids if book is not None))
+    if not ids:
+        return tuple(given)
+    book = load_price_book()
+    return (*given, *(find_price(book, each) for each in ids))
 
 
 def _given(option: str, text: str | None) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from math import gcd
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 import typer
 
 from benchmarks.economics.demand import DAY_MEAN_TO_PEAK
+from models.layout import CARDS_PER_NODE
 
-CARDS_PER_NODE = 8
 OWN, API, DEMAND, OUTPUT = "Your cards", "The API", "The demand", "Output"
 
 DemandKind: TypeAlias = Literal["flat", "day", "trace"]
@@ -138,7 +137,3 @@ Report = Annotated[
         "--report", help="Write a page with plots to this .html file.", rich_help_panel=OUTPUT
     ),
 ]
-
-
-def usual_replica(cards: int) -> int:
-    return max(1, gcd(cards, CARDS_PER_NODE))

@@ -13,11 +13,10 @@ from decimal import Decimal
 
 from benchmarks.economics.api_price import TokenMix, given_price, value_usd_per_mtok
 from benchmarks.economics.breakeven import api_bill_nano
-from benchmarks.economics.cost import usd_per_mtok_output
+from benchmarks.economics.cost import MTOK_PER_DAY, tok_s_of_both, usd_per_mtok_output
 from models.money import NANO_PER_USD
 
 WITHIN = Decimal("0.01")
-SECONDS_PER_DAY = 86_400
 CARDS_PER_NODE = 8
 UNDATED = date.min  # the bill of a price is asked for, not on which day it stood
 
@@ -63,7 +62,7 @@ def _deepseek() -> Iterator[Anchor]:
     cost = nodes * CARDS_PER_NODE * card_usd * 24
     ratio = input_mtok / output_mtok
     revenue = _api_usd(("0.55", "2.19", "0.14"), ratio, hit, output_mtok)
-    tok_s = output_mtok * 10**6 / SECONDS_PER_DAY / (nodes * CARDS_PER_NODE)
+    tok_s = output_mtok / MTOK_PER_DAY / (nodes * CARDS_PER_NODE)
     yield Anchor("deepseek_cost", "DeepSeek, a day's cost", "87072", cost, "USD")
     yield Anchor("deepseek_revenue", "DeepSeek, a day at R1's list price", "562027", revenue, "USD")
     yield Anchor(
@@ -83,7 +82,6 @@ def _sglang() -> Iterator[Anchor]:
     """96 H100, 2025-05-05: each phase measured alone, at 2k prompts; $2 per card-hour."""
     card_usd, ratio = Decimal(2), Decimal("3.6")
     prefill, decode = Decimal(54_543) / CARDS_PER_NODE, Decimal(22_282) / CARDS_PER_NODE
-    all_in = 1 / (ratio / prefill + 1 / decode)
     yield Anchor(
         "sglang_decode_only",
         "SGLang, decode nodes paid",
@@ -96,7 +94,7 @@ def _sglang() -> Iterator[Anchor]:
         "sglang_all_in",
         f"SGLang, all nodes paid, {ratio}:1",
         "0.49",
-        usd_per_mtok_output(card_usd, all_in),
+        usd_per_mtok_output(card_usd, tok_s_of_both(prefill, decode, ratio)),
         "USD per M output",
         "derived: prefill and decode nodes in the proportion that the mix needs",
     )

@@ -18,8 +18,10 @@ class BadInput(ValueError):
 
 def number(name: str, text: str | Decimal) -> Decimal:
     """What ``text`` stands for. Floats are not taken: they are not the number that was written."""
+    if isinstance(text, str) and len(text) > NUMBER_CHARS_MAX:
+        raise BadInput(f"{name} {text!r:.60}: longer than {NUMBER_CHARS_MAX} characters")
     try:
-        value = Decimal(text[:NUMBER_CHARS_MAX] if isinstance(text, str) else text)
+        value = Decimal(text)
     except InvalidOperation:
         raise BadInput(f"{name} {text!r:.60}: give a number, as in 0.28") from None
     if not value.is_finite() or abs(value) > NUMBER_MAX:

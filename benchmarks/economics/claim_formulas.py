@@ -13,14 +13,15 @@ from typing import TypeAlias
 
 from benchmarks.economics.breakeven import break_even_mtok
 from benchmarks.economics.cost import (
+    MTOK_PER_DAY,
     MTOK_PER_HOUR,
     MTOK_PER_MONTH,
+    tok_s_of_both,
     usd_per_mtok_blended,
     usd_per_mtok_output,
 )
 from benchmarks.economics.words import percent
 
-SECONDS_PER_DAY = 86_400
 TOKENS_PER_MTOK = 1_000_000
 
 
@@ -62,7 +63,7 @@ def _cost(facts: Facts) -> Decimal:
 
 def _delivered(facts: Facts) -> Decimal:
     """Output tok/s per card of the whole fleet: what was served, so utilization is in it."""
-    per_s = facts["output_mtok_per_day"] * TOKENS_PER_MTOK / SECONDS_PER_DAY
+    per_s = facts["output_mtok_per_day"] / MTOK_PER_DAY
     return per_s / (facts["nodes"] * facts["cards_per_node"])
 
 
@@ -70,8 +71,10 @@ def _explain_cost(facts: Facts, published: Decimal) -> str:
     per_node = facts["cards_per_node"]
     card, delivered = facts["usd_per_card_hour"], _delivered(facts)
     needed = card / (MTOK_PER_HOUR * published)
-    prefill_s = facts["input_per_output"] / facts["benchmark_prefill_tok_s_per_node"]
-    benchmark = 1 / (prefill_s + 1 / facts["benchmark_decode_tok_s_per_node"]) / per_node
+    prefill, decode = (
+        facts[f"benchmark_{phase}_tok_s_per_node"] / per_node for phase in ("prefill", "decode")
+    )
+    benchmark = tok_s_of_both(prefill, decode, facts["input_per_output"])
     used = facts["claimed_utilization"]
     both = facts["input_mtok_per_day"] / facts["output_mtok_per_day"]
     power = facts["card_kw_all_in"] * facts["usd_per_kwh"]

@@ -18,6 +18,7 @@ from models.money import NANO_PER_USD, NanoUsd, nano_usd_per_hour
 HOURS_PER_YEAR = 8_760
 HOURS_PER_MONTH = 730
 MTOK_PER_HOUR = Decimal("0.0036")  # what 1 token/s makes
+MTOK_PER_DAY = MTOK_PER_HOUR * 24
 MTOK_PER_MONTH = MTOK_PER_HOUR * HOURS_PER_MONTH
 
 CARD_PRICE_CHARS_MAX = 200
@@ -105,6 +106,13 @@ def usd_per_mtok_output(
     used = share("utilization", utilization)
     delivered = above_zero("tok_s", tok_s) * above_zero("utilization", used)
     return number("card", card) / (MTOK_PER_HOUR * delivered)
+
+
+def tok_s_of_both(prefill: Decimal, decode: Decimal, input_per_output: Decimal) -> Decimal:
+    """Output tok/s of a card that reads prompts at one rate and makes answers at the other, in
+    turn: what all cards give where those of each phase are as many as the mix needs.
+    """
+    return 1 / (input_per_output / prefill + 1 / decode)
 
 
 def usd_per_mtok_blended(output_usd: Decimal, input_per_output: Decimal) -> Decimal:

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from benchmarks.economics.checks import BadInput, above_zero, number
 from benchmarks.economics.cost import MTOK_PER_MONTH
-from benchmarks.simulation.experiment import FORMAT_OF_EXTENSION
-from benchmarks.simulation.traces import BadTrace, TraceRow, read_trace
+from benchmarks.simulation.traces import FORMAT_OF_EXTENSION, BadTrace, TraceRow, read_trace
 
 DAY_STEPS = 96
 TRACE_STEP_S = 60.0
@@ -72,7 +71,8 @@ def day_curve(mean_to_peak: Decimal = DAY_MEAN_TO_PEAK) -> Demand:
     if target >= 0.5:
         swing = 2 - 2 * target
         return Demand("day", tuple(1 - swing + swing * wave for wave in waves))
-    return Demand("day", tuple(wave ** _sharpness(waves, target) for wave in waves))
+    sharpness = _sharpness(waves, target)
+    return Demand("day", tuple(wave**sharpness for wave in waves))
 
 
 def _sharpness(waves: Sequence[float], mean: float) -> float:

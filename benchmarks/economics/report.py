@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from html import escape
 
 from benchmarks.economics.anchors import Anchor
 from benchmarks.economics.claims import Finding
-from benchmarks.economics.cost import usd_per_mtok_output
+from benchmarks.economics.cost import usd_per_mtok_blended, usd_per_mtok_output
 from benchmarks.economics.plots import bill_by_volume, tornado_bars, utilization_bars
 from benchmarks.economics.study import (
     Answer,
@@ -22,7 +21,7 @@ from benchmarks.economics.study import (
     question_in_words,
 )
 from benchmarks.economics.words import dollars, figure, percent
-from benchmarks.page import card, head, page, pairs, row, section
+from benchmarks.page import card, head, page, pairs, row, said, section
 from models.money import NANO_PER_USD, usd_per_mtok
 from models.prices import Price
 
@@ -77,8 +76,8 @@ def _answers(study: Study) -> str:
             f"{found.capacity_mtok:,.0f}",
             found.verdict.value.replace("_", " "),
         )
-        rows.append(_said(row(answer.price.price_id, cells), in_words(study.question, answer)))
-    rows[0] = _said(rows[0], "")
+        rows.append(said(row(answer.price.price_id, cells), in_words(study.question, answer)))
+    rows[0] = said(rows[0], "")
     return section("Where it breaks even", rows)
 
 
@@ -102,7 +101,7 @@ def _use(question: Question) -> str:
     rows = [row("utilization", [percent(use) for use in USES], "th", "heads")]
     costs = [usd_per_mtok_output(cluster.card.usd, cluster.theta, use) for use in USES]
     rows.append(row("USD per M output", [f"{cost:.3f}" for cost in costs]))
-    blended = [cost / (1 + question.mix.input_per_output) for cost in costs]
+    blended = [usd_per_mtok_blended(cost, question.mix.input_per_output) for cost in costs]
     rows.append(row("USD per M of either kind", [f"{cost:.3f}" for cost in blended]))
     return section("What a token costs here", rows)
 
@@ -136,7 +135,7 @@ def _price(price: Price) -> str:
 
 
 def _claims(findings: Sequence[Finding]) -> str:
-    rows = [_said(row("", ("published", "computed", "verdict"), "th", "heads"), "")]
+    rows = [said(row("", ("published", "computed", "verdict"), "th", "heads"), "")]
     for finding in findings:
         claim = finding.claim
         cells = (
@@ -144,7 +143,7 @@ def _claims(findings: Sequence[Finding]) -> str:
             figure(finding.computed),
             finding.verdict.value.replace("_", " "),
         )
-        rows.append(_said(row(claim.claim_id, cells), f"{claim.says}. {finding.condition}"))
+        rows.append(said(row(claim.claim_id, cells), f"{claim.says}. {finding.condition}"))
     return section("Claims", rows)
 
 
@@ -158,13 +157,9 @@ def _claim_sources(findings: Sequence[Finding]) -> str:
 
 
 def _anchors(anchors: Sequence[Anchor]) -> str:
-    rows = [_said(row("", ("published", "computed", "agrees"), "th", "heads"), "")]
+    rows = [said(row("", ("published", "computed", "agrees"), "th", "heads"), "")]
     for anchor in anchors:
         cells = (anchor.published, figure(anchor.computed), "yes" if anchor.agrees else "NO")
         note = f"{anchor.unit}. {anchor.note}" if anchor.note else anchor.unit
-        rows.append(_said(row(anchor.says, cells), note))
+        rows.append(said(row(anchor.says, cells), note))
     return section("Public figures, reproduced", rows)
-
-
-def _said(line: str, text: str) -> str:
-    return line.replace("</tr>", f'<td class="says">{escape(text)}</td></tr>')

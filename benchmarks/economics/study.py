@@ -110,8 +110,10 @@ def in_words(question: Question, answer: Answer) -> str:
             f"peak serve {found.capacity_mtok:,.0f} M. A flatter demand, a lower fixed cost, or "
             f"buying the peaks would be needed."
         )
-    return (
-        f"Breaks even with {answer.price.price_id} at {percent(found.utilization)} utilization: "
+    full_mtok = cluster.capacity_mtok_per_month()
+    return (  # a fixed cost is in the bills, and not in U*
+        f"Breaks even with {answer.price.price_id} at "
+        f"{percent(found.bills_meet_mtok / full_mtok)} utilization: "
         f"{found.bills_meet_mtok:,.0f} M output tokens per month on {cards}, which serve up to "
         f"{found.capacity_mtok:,.0f} M of this demand."
     )

@@ -1,7 +1,8 @@
 """Theta from where it was found: a number, a sweep's result, or a plan's.
 
 A plan's document brings more than theta: its band, the cards of a replica, and the mix it was
-made for. A sweep's brings theta under its own name, and its band where runs were repeated.
+made for. A sweep's brings theta under its own name, its mix unless that was a trace's, and its
+band where runs were repeated.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from benchmarks.economics.sensitivity import THETA, Span
 
 FILE_BYTES_MAX = 8 << 20
 BAND_PCT_MAX = 99
+SAME_MIX = Decimal("0.01")
 SWEEP_KEY = "theta_out_tok_s_per_card"
 PLAN_KEY = "out_tok_s_per_card"
 
@@ -31,6 +33,13 @@ class Theta:
     span: Span = THETA
     cards_per_replica: int | None = None
     input_per_output: Decimal | None = None
+
+    def at(self, input_per_output: Decimal) -> str:
+        """The source; and the mix that it was found for, where another is asked about."""
+        own = self.input_per_output
+        if own is None or abs(input_per_output / own - 1) <= SAME_MIX:
+            return self.source
+        return f"{self.source}, found at {own:.4g} input tokens per output token: not at these"
 
 
 def read_theta(text: str) -> Theta:
@@ -49,6 +58,7 @@ def _of_document(name: str, document: Mapping[str, Any]) -> Theta:
             tok_s=_number(name, document, SWEEP_KEY),
             source=f"{name}, a sweep",
             span=_span(name, document),
+            input_per_output=_mix(name, document.get("traffic")),
         )
     chosen = document.get("chosen")
     if not isinstance(chosen, dict) or chosen.get(PLAN_KEY) is None:
@@ -56,18 +66,19 @@ def _of_document(name: str, document: Mapping[str, Any]) -> Theta:
             f"{name}: holds no theta: neither {SWEEP_KEY} of a sweep, nor chosen.{PLAN_KEY} of a "
             "plan with a layout that works"
         )
-    mix = {"input_tokens", "output_tokens"} <= document.keys()
     return Theta(
         tok_s=_number(name, chosen, PLAN_KEY),
         source=f"{name}, a plan",
         span=_span(name, chosen),
         cards_per_replica=_cards_per_replica(document.get("cards"), chosen.get("replicas")),
-        input_per_output=(
-            _number(name, document, "input_tokens") / _number(name, document, "output_tokens")
-            if mix
-            else None
-        ),
+        input_per_output=_mix(name, document),
     )
+
+
+def _mix(name: str, asked: object) -> Decimal | None:
+    if not isinstance(asked, dict) or not {"input_tokens", "output_tokens"} <= asked.keys():
+        return None
+    return _number(name, asked, "input_tokens") / _number(name, asked, "output_tokens")
 
 
 def _cards_per_replica(cards: object, replicas: object) -> int | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from cluster.cli import app, main
+from cluster.cli import app
+from tests.cluster.refusal import refusal
 
 RUNNER = CliRunner()
 OWN = ("--card-price", "2.0", "--cards", "64", "--theta", "1072")
@@ -123,8 +123,11 @@ def test_theta_comes_from_a_plan(tmp_path: Path) -> None:
     found = told(*own, "--api-in", "0.28", "--api-out", "0.42")
     assert found["break_even_utilization"] == pytest.approx(0.5288, rel=1e-3)
     assert found["inputs"]["cards_per_replica"] == 16
+    assert found["inputs"]["theta_source"] == f"{path}, a plan"
     theta = next(bar for bar in found["sensitivity"] if bar["input"] == "theta")
     assert (theta["low"], theta["high"]) == pytest.approx((964.8, 1179.2))
+    other = told(*own, "--api-in", "0.28", "--api-out", "0.42", "--input-per-output", "9")
+    assert "found at 2 input tokens" in other["inputs"]["theta_source"]
 
 
 def test_people_read_sentences_and_tables() -> None:
@@ -205,14 +208,7 @@ def test_what_has_no_answer_is_refused_in_one_line(
     says: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["baseload", "breakeven", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    shown = capsys.readouterr()
-    assert (ended.value.code, shown.out) == (2, "")
-    assert shown.err.startswith("baseload: ")
-    assert len(shown.err.splitlines()) == 1
-    assert says in shown.err
+    assert says in refusal(monkeypatch, capsys, "breakeven", *arguments)
 
 
 def test_help_has_an_example() -> None:

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from benchmarks.simulation.baselines import POLICIES
-from cluster.cli import app, main
+from cluster.cli import app
+from tests.cluster.refusal import refusal
 
 RUNNER = CliRunner()
 TINY = ("--requests", "120", "--replicas", "1")
@@ -167,14 +168,7 @@ def test_what_makes_no_run_is_refused_in_one_line(
     says: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["baseload", "simulate", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    shown = capsys.readouterr()
-    assert (ended.value.code, shown.out) == (2, "")
-    assert shown.err.startswith("baseload: ")
-    assert len(shown.err.splitlines()) == 1
-    assert says in shown.err
+    assert says in refusal(monkeypatch, capsys, "simulate", *arguments)
 
 
 @pytest.mark.parametrize(

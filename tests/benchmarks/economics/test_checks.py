@@ -17,7 +17,9 @@ from benchmarks.economics.checks import (
 from models.money import nano_usd_per_hour
 
 
-@pytest.mark.parametrize("text", ["", "two", "nan", "inf", "1e16", "-1e16"])
+@pytest.mark.parametrize(
+    "text", ["", "two", "nan", "inf", "1e16", "-1e16", "0" * 40 + "5", f"1.{'0' * 36}e10"]
+)
 def test_what_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(BadInput, match="theta"):
         number("theta", text)

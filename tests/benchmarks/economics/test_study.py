@@ -17,6 +17,7 @@ from benchmarks.economics.study import (
     study,
 )
 from benchmarks.economics.study_json import document
+from benchmarks.economics.words import percent
 from tests.benchmarks.economics.example import api, cluster, question
 
 
@@ -56,6 +57,12 @@ def test_words_say_what_would_have_to_be_true() -> None:
     assert words.startswith("Never cheaper than given 0.01/0.02")
     assert "at most $0.154" in words  # 0.0036 * 1072 * 0.04
     assert "own no cards" in hybrid_in_words(study(never).answers[0])
+    plain, helped = question(demand=flat()), question(demand=flat(), own=cluster(fixed_usd=10_000))
+    assert "at 53 % utilization" in in_words(plain, study(plain).answers[0])
+    found = study(helped).answers[0]
+    meet = found.break_even.bills_meet_mtok / found.break_even.capacity_mtok
+    assert f"at {percent(meet)} utilization" in in_words(helped, found)
+    assert meet > found.break_even.utilization
     staffed = question(own=cluster(fixed_usd=100_000))
     assert in_words(staffed, study(staffed).answers[0]).startswith("Not with this demand")
 

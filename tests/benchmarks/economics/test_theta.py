@@ -39,8 +39,12 @@ def test_a_plan_brings_its_band_its_replicas_and_its_mix(tmp_path: Path) -> None
 
 
 def test_a_sweep(tmp_path: Path) -> None:
-    sweep = {"theta_out_tok_s_per_card": 900, "band_pct": 250}
+    asked = {"input_tokens": 512, "output_tokens": 128}
+    sweep = {"theta_out_tok_s_per_card": 900, "band_pct": 250, "traffic": asked}
     found = read_theta(written(tmp_path, sweep))
+    assert found.input_per_output == 4
+    assert found.at(Decimal(4)) == found.source
+    assert "found at 4 input tokens" in found.at(Decimal("4.1"))
     assert found.tok_s == 900
     assert (found.span.low, found.span.high) == (Decimal("0.01"), Decimal("1.99"))
     assert read_theta(written(tmp_path, {"theta_out_tok_s_per_card": 9})).span is THETA
