@@ -103,7 +103,7 @@ def show(bench: Bench, *, as_json: bool) -> None:
         out.print(theta_in_words(bench.sweep))
         return
     out.print(_figures(bench))
-    for kind, count in _errors(bench).items():
+    for kind, (count, _) in bench.errors().items():
         out.print(f"{kind}: {count} failed")
 
 
@@ -139,11 +139,3 @@ def _curve(sweep: Sweep) -> Table:
             ),
         )
     return table
-
-
-def _errors(bench: Bench) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for run in bench.runs:
-        for kind, count in run.measures.errors.items():
-            found[kind] = found.get(kind, 0) + count
-    return found

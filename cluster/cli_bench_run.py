@@ -51,7 +51,7 @@ def run(given: Mapping[str, Any]) -> None:
 
 
 def _keep(found: Bench, out: Path | None, page: Path | None) -> None:
-    if out is not None:
+    if out is not None and found.unkept is None:
         note.print(f"result in {out / DOCUMENT}, raw rows in {out / ROWS}")
     if page is not None and found.runs:
         write_report(page, report(found))

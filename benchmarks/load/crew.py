@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
-from types import TracebackType
 from typing import Self, TypeAlias
 
 from benchmarks.load.halt import Halt
@@ -88,14 +87,18 @@ class Crew:
         for pipe, share in zip(self._pipes, shares(plan, self.size, played.start_s), strict=True):
             pipe.send(share)
         while live:
-            self._hear(live, last, played)
-            on_pulse(_pulse(last, played))
+            new = self._hear(live, last, played)
+            on_pulse(_pulse(last.values(), new, time.monotonic() - played.start_s))
             if halt.is_wanted and played.interrupted_s is None:
                 played.interrupted_s = time.monotonic() - played.start_s
                 self._stopping.set()
         return played
 
-    def _hear(self, live: set[Connection], last: dict[Connection, Tick], played: Played) -> None:
+    def _hear(
+        self, live: set[Connection], last: dict[Connection, Tick], played: Played
+    ) -> list[Row]:
+        """The rows that came."""
+        new: list[Row] = []
         for pipe in wait(list(live), timeout=TICK_S):
             assert isinstance(pipe, Connection)  # noqa: S101 -- nothing else is waited for
             try:
@@ -105,21 +108,15 @@ class Crew:
                 live.discard(pipe)
                 continue
             last[pipe] = tick
-            played.rows += tick.rows
+            new += tick.rows
             played.messages = tick.messages | played.messages
             if tick.health is not None:
                 played.health.append(tick.health)
                 live.discard(pipe)
+        played.rows += new
+        return new
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         for pipe in self._pipes:
             pipe.close()
         for process in self._processes:
@@ -128,30 +125,34 @@ class Crew:
                 process.kill()
                 process.join()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 def shares(plan: Plan, workers: int, start_s: float) -> Sequence[Plan]:
-    """Requests in turn; what may be in flight, as evenly as it can be."""
+    """Requests in turn; what may be in flight, as evenly as it can be. Who may have none in flight
+    idles: one each would be more than the limit."""
     whole, rest = divmod(plan.in_flight_max, workers)
+    busy = min(workers, plan.in_flight_max)
     return [
         replace(
             plan,
-            asks=plan.asks if plan.is_closed else plan.asks[number::workers],
-            in_flight_max=max(1, whole + (number < rest)),
+            asks=plan.asks if plan.is_closed else plan.asks[number::busy] if number < busy else (),
+            in_flight_max=whole + (number < rest),
             start_s=start_s,
             worker=number,
-            workers=workers,
+            workers=busy,
         )
         for number in range(workers)
     ]
 
 
-def _pulse(last: dict[Connection, Tick], played: Played) -> Pulse:
-    ticks = list(last.values())
-    new = [row for tick in ticks for row in tick.rows]
-    for pipe, tick in last.items():
-        last[pipe] = replace(tick, rows=[])
+def _pulse(ticks: Collection[Tick], new: list[Row], at_s: float) -> Pulse:
     return Pulse(
-        at_s=time.monotonic() - played.start_s,
+        at_s=at_s,
         sent=sum(tick.counts.sent for tick in ticks),
         answered=sum(tick.counts.answered for tick in ticks),
         failed=sum(tick.counts.failed for tick in ticks),

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
-from types import TracebackType
 from typing import Any, Self
 
 import psutil
@@ -99,6 +98,9 @@ class Meters:
             if unknown := [card for card in chosen if not 0 <= card < count]:
                 raise BadLoad(f"--gpus {unknown[0]}: this machine has {count}, counted from 0")
             handles = [pynvml.nvmlDeviceGetHandleByIndex(card) for card in chosen]
+            if not handles:
+                self.why_none = "no GPU meter: this machine has no GPU"
+                return []
             _gpu_sample(handles)
         except pynvml.NVMLError as error:
             if cards is not None:
@@ -132,12 +134,7 @@ class Watch:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
 

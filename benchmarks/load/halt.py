@@ -6,7 +6,7 @@ A second one ends the program where it stands.
 from __future__ import annotations
 
 import signal
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -26,11 +26,6 @@ class Halt:
         self._before = [signal.signal(each, self._hear) for each in SIGNALS]
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for each, handler in zip(SIGNALS, self._before, strict=True):
             signal.signal(each, handler)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.load.endpoint import BadLoad
 from benchmarks.load.row import WHOLE, ErrorKind
 
-Floats = NDArray[np.float64]
+NOT_INTERRUPTED = pl.col("error") != ErrorKind.INTERRUPTED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,9 @@ class Measures:
 
 def measure(rows: pl.DataFrame, window: Window, slo: Slo) -> Measures:
     """``rows`` are those of one run."""
-    kept = rows.filter(pl.col("error") != ErrorKind.INTERRUPTED.value)
+    kept = rows.filter(NOT_INTERRUPTED)
     timed = _timed(kept, slo)
-    due = timed.filter(pl.col("scheduled_s").is_between(window.from_s, window.to_s, closed="left"))
+    due = due_within(timed, window)
     whole = due.filter(pl.col("error") == WHOLE)
     good = due.filter(pl.col("is_good"))
     any_good = timed.filter(pl.col("is_good"))  # what came before the window delivers within it
@@ -127,6 +127,12 @@ def measure(rows: pl.DataFrame, window: Window, slo: Slo) -> Measures:
         cached_share=_cached_share(whole),
         whole_run_tok_s=_whole_run(kept),
     )
+
+
+def due_within(rows: pl.DataFrame, window: Window) -> pl.DataFrame:
+    """Those that count."""
+    is_due = pl.col("scheduled_s").is_between(window.from_s, window.to_s, closed="left")
+    return rows.filter(is_due & NOT_INTERRUPTED)
 
 
 def _timed(rows: pl.DataFrame, slo: Slo) -> pl.DataFrame:

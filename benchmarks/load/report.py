@@ -95,12 +95,7 @@ def _text(value: float | None, text: Callable[[float], str]) -> str:
 
 
 def _errors(bench: Bench) -> Iterator[str]:
-    found: dict[str, tuple[int, str]] = {}
-    for run in bench.runs:
-        for kind, count in run.measures.errors.items():
-            before, message = found.get(kind, (0, ""))
-            found[kind] = (before + count, message or run.messages.get(kind, ""))
-    if found:
+    if found := bench.errors():
         lines = [row("kind", ["requests", "the first one said"], "th")]
         lines += [row(kind, [str(count), said]) for kind, (count, said) in found.items()]
         yield section("Errors", lines)

@@ -29,6 +29,7 @@ class Bench:
     runs: list[Run] = field(default_factory=list)
     sweep: Sweep | None = None
     flaw: str | None = None  # of what was given, that left something out
+    unkept: str | None = None  # why the last writing failed
 
     @property
     def is_interrupted(self) -> bool:
@@ -42,13 +43,25 @@ class Bench:
     @property
     def is_whole(self) -> bool:
         """Whether it is all that was asked for, and there is something in it."""
-        failure = None if self.sweep is None else self.sweep.failure
-        has_answers = any(run.measures.answered for run in self.runs)
-        return failure is None and self.flaw is None and not self.is_interrupted and has_answers
+        if self.sweep is not None:
+            has_all = self.sweep.failure is None
+        else:  # where a run had no answer in its window, no further one was made
+            has_all = bool(self.runs) and all(run.measures.answered for run in self.runs)
+        is_clean = self.flaw is None and self.unkept is None
+        return has_all and is_clean and not self.is_interrupted
+
+    def errors(self) -> dict[str, tuple[int, str]]:
+        """By kind: how many there were in all windows, and what the first one said."""
+        found: dict[str, tuple[int, str]] = {}
+        for run in self.runs:
+            for kind, count in run.measures.errors.items():
+                before, said = found.get(kind, (0, ""))
+                found[kind] = (before + count, said or run.messages.get(kind, ""))
+        return found
 
     def all_notes(self) -> list[str]:
         """Each once: of the benchmark, then of its runs."""
-        found = [] if self.flaw is None else [self.flaw]
+        found = [text for text in (self.flaw, self.unkept) if text is not None]
         if self.sweep is not None:
             found += _of_sweep(self.sweep)
         if self.setting.card_usd_per_h is None:
@@ -81,9 +94,17 @@ class Bench:
         return told | {"runs": [run.as_json() for run in self.runs], "provenance": self.origin}
 
     def keep(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        write([run.rows for run in self.runs], folder / ROWS)
-        (folder / DOCUMENT).write_text(json.dumps(self.as_json(), indent=1) + "\n")
+        """Both files or, where a disk is full, those of the time before and a note."""
+        self.unkept = None
+        rows, document = folder / f"{ROWS}.part", folder / f"{DOCUMENT}.part"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write([run.rows for run in self.runs], rows)
+            document.write_text(json.dumps(self.as_json(), indent=1) + "\n")
+            rows.replace(folder / ROWS)
+            document.replace(folder / DOCUMENT)
+        except OSError as error:
+            self.unkept = f"{folder}: cannot be written ({error.strerror or error})"
 
 
 def intervals(runs: Sequence[Run]) -> dict[str, dict[str, float | None] | None]:

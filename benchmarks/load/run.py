@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import ceil
-from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 import polars as pl
@@ -18,6 +17,7 @@ from benchmarks.load.halt import Halt
 from benchmarks.load.measures import Measures, Slo, Window, measure
 from benchmarks.load.player import Plan
 from benchmarks.load.price import Cost, cost
+from benchmarks.load.row import WHOLE
 from benchmarks.load.rows import table
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.setting import PROCESSES_MAX, Setting
@@ -49,6 +49,11 @@ class Run:
     notes: tuple[str, ...]
     rows: pl.DataFrame = field(repr=False)
 
+    @property
+    def has_answers(self) -> bool:
+        """Whole ones, those of the warm-up included."""
+        return bool((self.rows["error"] == WHOLE).any())
+
     def as_json(self) -> dict[str, Any]:
         return {
             "run": self.number,
@@ -56,7 +61,7 @@ class Run:
             "window_s": [self.window.from_s, self.window.to_s],
             **self.measures.as_json(),
             "utilization": self.utilization,
-            "cost": None if self.cost is None else _fields(self.cost),
+            "cost": None if self.cost is None else asdict(self.cost),
             "telemetry": self.telemetry.as_json(),
             "client": {
                 "processes": self.processes,
@@ -171,18 +176,13 @@ class Runner:
 
     def close(self) -> None:
         if self._crew is not None:
-            self._crew.__exit__(None, None, None)
+            self._crew.close()
             self._crew = None
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -208,7 +208,7 @@ def deadline_s(traffic: Traffic, slo: Slo) -> float:
 
 
 def _window(setting: Setting, played: Played) -> Window:
-    """Of a run that was cut short, what it had of it; all of it where that was only warm-up."""
+    """Of a run that was cut short, what it had of it, or its second half where that is longer."""
     whole = setting.window
     if played.interrupted_s is None or played.interrupted_s >= whole.to_s:
         return whole
@@ -239,10 +239,6 @@ def _notes(
     if lost := int(rows["gaps_lost"].sum()):
         notes.append(f"{lost} gaps between tokens of very long answers were not kept")
     return [*notes, *([failure] if failure else [])]
-
-
-def _fields(value: Cost) -> dict[str, float]:
-    return {name: getattr(value, name) for name in Cost.__slots__}
 
 
 def with_seed(traffic: Traffic, run: int) -> Traffic:

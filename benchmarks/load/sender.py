@@ -53,6 +53,8 @@ class Sender:
                     told = await response.content.read(REFUSAL_BYTES_MAX)
                     error = _http_kind(status)
                     message = f"{status} {told.decode(errors='replace')}"
+        except aiohttp.ConnectionTimeoutError:
+            error, message = ErrorKind.CONNECT, f"no connection within {CONNECT_S_MAX:g} s"
         except TimeoutError:
             error, message = ErrorKind.TIMEOUT, f"not within {self._endpoint.timeout_s:g} s"
         except aiohttp.ClientError as found:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from math import sqrt
 from typing import Any, TypeAlias
 
+from benchmarks.load.endpoint import BadLoad
 from benchmarks.load.interval import Interval, over_runs
 from benchmarks.load.price import cost
 from benchmarks.load.run import Run
@@ -157,14 +158,20 @@ class Sweeper:
         return point
 
     def _try(self, rate_per_s: float, repetition: int) -> Point:
-        run = self._attempt(rate_per_s, repetition)
+        try:
+            run = self._attempt(rate_per_s, repetition)
+        except BadLoad as refused:
+            if not self._sweep.points:
+                raise
+            raise _Ended(f"{rate_per_s:.3g} requests/s cannot be sent: {refused}") from None
         reached = run.measures.attainment
         is_kept = reached is not None and reached >= self._sweep.attainment
-        point = Point(rate_per_s, repetition, is_kept and not run.is_interrupted, run)
+        is_all = not (run.is_interrupted or run.has_lost_processes)
+        point = Point(rate_per_s, repetition, is_kept and is_all, run)
         self._sweep.points.append(point)
         if run.is_interrupted:
             raise _Ended("it was stopped")
-        if not run.measures.answered:
+        if not run.has_answers:  # a queue that fills during the warm-up answers some
             raise _Ended(f"nothing was answered at {rate_per_s:.3g} requests/s{_why(run)}")
         return point
 

@@ -53,6 +53,15 @@ def test_shares_are_whole_and_even() -> None:
     ]
 
 
+def test_more_processes_than_may_be_under_way_do_not_raise_the_limit() -> None:
+    opened = shares(plan_of("http://h/v1", Traffic("fixed", 5.0, concurrency=2), 2.0), 3, 7.0)
+    assert [part.in_flight_max for part in opened] == [1, 1, 0]
+    assert [len(part.asks) for part in opened] == [5, 5, 0]
+    closed = shares(plan_of("http://h/v1", Traffic("closed", concurrency=1), 2.0), 2, 7.0)
+    assert [part.in_flight_max for part in closed] == [1, 0]
+    assert {part.workers for part in closed} == {1}
+
+
 def test_a_client_that_is_busy_or_late_is_the_bottleneck() -> None:
     assert not Played(health=[Health(0.5, 5.0)]).is_client_bottleneck
     assert Played(health=[Health(0.5, 5.0), Health(0.95, 5.0)]).is_client_bottleneck

@@ -80,6 +80,14 @@ def test_without_a_gpu_the_cpu_stands_in_and_it_says_why() -> None:
 
 
 @pytest.mark.usefixtures("nvml")
+def test_a_driver_without_a_card_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 0)
+    meters = Meters(HERE)
+    assert "CPU" in (meters.busy_of or "")
+    assert "no GPU" in (meters.why_none or "")
+
+
+@pytest.mark.usefixtures("nvml")
 def test_meters_of_another_machine_are_not_ours() -> None:
     meters = Meters(AWAY)
     with meters.watch() as watch:

@@ -129,6 +129,24 @@ async def test_a_run_that_is_stopped_keeps_what_it_has() -> None:
     assert player.counts.sent == len(rows) < 60
 
 
+async def test_a_client_that_stalls_is_late_for_all_that_the_stall_covers() -> None:
+    async with upstream(Script()) as url:
+        player = Player(plan_of(url, Traffic("fixed", 5.0, output_tokens=1), 1.5))
+        playing = asyncio.create_task(player.play())
+        await asyncio.sleep(0.5)
+        time.sleep(0.4)  # noqa: ASYNC251 -- the stall
+        health = await playing
+    assert health.lag_ms_p99 > 200
+    assert sum(lag_ms > 50 for lag_ms in player._lags_ms) >= 10
+
+
+async def test_waiting_for_the_last_answer_does_not_thin_out_the_lag() -> None:
+    async with upstream(Script(step_s=0.1)) as url:
+        player = Player(plan_of(url, Traffic("fixed", 5.0, output_tokens=15), 0.3))
+        await player.play()
+    assert len(player._lags_ms) < 30
+
+
 async def test_a_closed_loop_against_nobody_does_not_spin() -> None:
     plan = plan_of("http://127.0.0.1:9/v1", Traffic("closed", concurrency=2), 0.3)
     player = Player(plan)

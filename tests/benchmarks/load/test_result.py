@@ -52,6 +52,22 @@ def test_cost_from_the_raw_rows_is_the_cost_of_the_report(tmp_path: Path) -> Non
     assert document["figures"]["usd_per_mtok_output"]["mean"] == pytest.approx(mean)
 
 
+def test_what_cannot_be_written_is_told_and_leaves_what_was_kept(tmp_path: Path) -> None:
+    bench = bench_of(some(0))
+    bench.keep(tmp_path)
+    (tmp_path / f"{DOCUMENT}.part").mkdir()
+    bench.runs.append(some(1))
+    bench.keep(tmp_path)
+    assert len(read(tmp_path / ROWS)) == 1
+    assert len(json.loads((tmp_path / DOCUMENT).read_text())["runs"]) == 1
+    assert not bench.is_whole
+    assert f"{tmp_path}: cannot be written (Is a directory)" in bench.all_notes()
+    (tmp_path / f"{DOCUMENT}.part").rmdir()
+    bench.keep(tmp_path)
+    assert bench.is_whole
+    assert len(read(tmp_path / ROWS)) == 2
+
+
 def test_a_sweep_can_be_read_as_a_theta(tmp_path: Path) -> None:
     bench = bench_of()
     bench.sweep = Sweep(1, 0.99, PRICE)
@@ -87,4 +103,5 @@ def test_a_run_that_was_stopped_counts_only_where_there_is_no_other() -> None:
     assert not bench.is_whole
     assert bench_of(cut).as_json()["figures"]["ttft_ms_p50"]["mean"] == pytest.approx(8000)
     assert bench_of(some(0)).is_whole
+    assert not bench_of(some(0), run_of([failed(ErrorKind.CONNECT)], 1)).is_whole
     assert not bench_of(run_of([failed(ErrorKind.CONNECT)])).is_whole

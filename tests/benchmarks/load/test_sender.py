@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -60,6 +62,23 @@ async def test_nobody_there() -> None:
     row, sender = await sent_to(Endpoint("http://127.0.0.1:9/v1", "m"))
     assert (row.error, row.status) == (ErrorKind.CONNECT, 0)
     assert "127.0.0.1" in sender.messages[ErrorKind.CONNECT]
+
+
+async def test_a_connection_that_never_comes_is_no_slow_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("benchmarks.load.sender.CONNECT_S_MAX", 0.2)
+    with ExitStack() as opened:
+        full = opened.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(2):  # nobody accepts these, and there is room for no other
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        row, sender = await sent_to(Endpoint(f"http://127.0.0.1:{full.getsockname()[1]}/v1", "m"))
+    assert (row.error, row.status) == (ErrorKind.CONNECT, 0)
+    assert sender.messages == {ErrorKind.CONNECT: "no connection within 0.2 s"}
 
 
 async def test_too_slow() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.load.endpoint import BadLoad
 from benchmarks.load.row import ErrorKind
 from benchmarks.load.run import Run
 from benchmarks.load.sweep import CURVE_SHARES, PRECISION, TRIES, Sweep, Sweeper
@@ -112,6 +113,44 @@ def test_a_dead_server_ends_it_at_once_and_what_there_is_stays() -> None:
     assert len(sweep.points) == 4
     assert "nothing was answered" in (sweep.failure or "")
     assert "refused" in (sweep.failure or "")
+
+
+def test_a_start_far_beyond_it_is_halved_and_no_dead_server() -> None:
+    """What is due in the window waits behind what came in the warm-up, and gets no answer."""
+    server = Server(10.0)
+
+    def attempt(rate_per_s: float, repetition: int) -> Run:
+        run = server.attempt(rate_per_s, repetition)
+        if rate_per_s < 40:
+            return run
+        return run_of([row(due_s=-1.0), failed(ErrorKind.UNFINISHED)])
+
+    sweep = Sweep(1, 0.99)
+    Sweeper(sweep, attempt).find(160.0, 1)
+    assert sweep.failure is None
+    assert sweep.rates[0] == pytest.approx(10, rel=PRECISION)
+
+
+def test_a_rate_that_cannot_be_sent_ends_it_and_what_there_is_stays() -> None:
+    server = Server(1e9)
+
+    def attempt(rate_per_s: float, repetition: int) -> Run:
+        if rate_per_s > 4:
+            raise BadLoad("lower --rate")
+        return server.attempt(rate_per_s, repetition)
+
+    sweep = Sweep(1, 0.99)
+    Sweeper(sweep, attempt).find(1.0, 1)
+    assert len(sweep.points) == 3
+    assert sweep.failure == "8 requests/s cannot be sent: lower --rate"
+    with pytest.raises(BadLoad, match="lower --rate"):
+        Sweeper(Sweep(1, 0.99), attempt).find(8.0, 1)
+
+
+def test_a_run_that_lost_a_process_keeps_no_slo() -> None:
+    sweep = Sweep(1, 0.99)
+    Sweeper(sweep, lambda rate, _: run_of([row()], has_lost_processes=True)).find(1.0, 1)
+    assert not any(point.is_kept for point in sweep.points)
 
 
 def test_an_interruption_ends_it() -> None:
