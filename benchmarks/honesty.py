@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -218,8 +219,7 @@ class Honesty:
 
 
 def _reasons(answers: list[Answer]) -> dict[str, int]:
-    reasons = sorted(each.reason for each in answers)
-    return {reason: reasons.count(reason) for reason in dict.fromkeys(reasons)}
+    return dict(sorted(Counter(each.reason for each in answers).items()))
 
 
 def _as_json(run: Run) -> dict[str, Any]:

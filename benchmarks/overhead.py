@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import psutil
@@ -194,7 +193,7 @@ def main(
 
     Example: python -m benchmarks.overhead --quick --json
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     started_s = time.monotonic()
     file = out if out is not None else None if quick else RESULT
     overhead = Overhead(QUICK if quick else FULL, port)
@@ -234,10 +233,6 @@ def _show(overhead: Overhead, as_json: bool) -> None:
         if name == "failures":
             break
         out.print(f"{name:36}{'not measured' if value is None else value}")
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

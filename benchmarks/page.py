@@ -69,6 +69,11 @@ def row(heading: str, cells: Sequence[str], tag: str = "td", style: str = "") ->
     return f'<tr class="{style}"><th>{escape(heading)}</th>{inner}</tr>'
 
 
+def said(line: str, text: str) -> str:
+    """The row with a last cell that says in words what it is."""
+    return line.replace("</tr>", f'<td class="says">{escape(text)}</td></tr>')
+
+
 def card(plot: Plot, number: int) -> str:
     """``number`` is the plot's own within the page."""
     title, caption = escape(plot.title), escape(plot.caption)

@@ -2,7 +2,7 @@
 
 Each cell is one trace at one load: the bound, the bid price with learned and with told lengths,
 first come with timeout, and the bid price when a share of the requests must not be bought. What is
-asked of a cell stands in ``LINES``; a line that does not hold is printed as such and makes the
+asked of a cell stands in ``_lines``; a line that does not hold is printed as such and makes the
 command fail, after everything was written.
 """
 
@@ -148,9 +148,9 @@ def table(cells: Sequence[Cell]) -> Table:
             cell.trace,
             f"{cell.load:g}",
             f"{cell.bound_usd / buy_all:.4f}",
-            f"{cell.learned.regret:.4f}",
-            f"{cell.told.regret:.4f}",
-            f"{cell.first_come.regret:.4f}",
+            f"{_number(cell.learned.regret):.4f}",
+            f"{_number(cell.told.regret):.4f}",
+            f"{_number(cell.first_come.regret):.4f}",
             f"{1 - max(_missed(cell.learned), _missed(cell.told)):.4f}",
             "; ".join(cell.misses()),
         )

@@ -42,8 +42,8 @@ def wanted_replicas(
         return replicas + 1
     if occupancy is None or spill_usd_per_hour is None:
         return replicas
-    needed = ceil(occupancy * replicas / occupancy_max)
-    return max(needed, replicas - 1) if needed < replicas else replicas
+    is_one_spare = ceil(occupancy * replicas / occupancy_max) < replicas
+    return replicas - 1 if is_one_spare else replicas
 
 
 class SpillPolicy(PrometheusQueryMixin):  # type: ignore[misc]

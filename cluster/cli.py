@@ -22,12 +22,11 @@ from cluster.cli_doctor import doctor
 from cluster.cli_ledger import ledger_app
 from cluster.cli_plan import plan_command
 from cluster.cli_simulate import simulate
-from cluster.profile import Profile, load
+from cluster.profile import LOCAL_PROFILE, Profile, load
 from cluster.state import state_folder
 from runtime.errors import BaseloadError
 from runtime.http.auth import ensure_local_key, hash_key, new_key
 
-LOCAL_PROFILE = Path(__file__).parent / "local.yaml"
 EXIT_REFUSED = 2
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

@@ -17,11 +17,10 @@ from rich.text import Text
 from cluster import supervisor
 from cluster.doctor import Check, Verdict, card_checks, examine
 from cluster.inventory import Inventory, custom_resources, inventory
-from cluster.profile import load
+from cluster.profile import LOCAL_PROFILE, load
 from cluster.state import state_folder
 from models.cards import load_cards
 
-LOCAL_PROFILE = Path(__file__).parent / "local.yaml"
 EXIT_PROBLEM = 1
 PAGE_COLUMNS = 160  # where stdout is no terminal
 STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bold red"}

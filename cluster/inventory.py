@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.placement import card_resource
 from models.cards import Card, load_cards
 
 MIB = 1 << 20
@@ -73,7 +74,7 @@ def custom_resources(inventory: Inventory) -> dict[str, float]:
     """What a node tells Ray that it has, such as ``{"card:h20-3e": 8}``: Ray's own
     ``accelerator_type`` is the same for both H20."""
     ids = [card.card_id for card in inventory.cards if card.card_id is not None]
-    return {f"card:{card_id}": float(ids.count(card_id)) for card_id in dict.fromkeys(ids)}
+    return {card_resource(card_id): float(ids.count(card_id)) for card_id in dict.fromkeys(ids)}
 
 
 def inventory(nvml: Any = None) -> Inventory:

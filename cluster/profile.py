@@ -13,6 +13,7 @@ from cluster.arguments import AppArgs
 from runtime.config import GatewayConfig, describe, load_config
 from runtime.errors import ConfigError
 
+LOCAL_PROFILE = Path(__file__).parent / "local.yaml"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 

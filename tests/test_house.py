@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.cli import LOCAL_PROFILE
-from cluster.profile import load
+from cluster.profile import LOCAL_PROFILE, load
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("models", "scheduler", "runtime", "cluster", "benchmarks")

@@ -24,8 +24,8 @@ def section(result: Result) -> Section:
     body = paragraphs(
         f"{method['trace']}, cut down to two tiny engines, at load {method['load']} of what was "
         f"measured to fit, with a first token due within {method['ttft_budget_ms']:,} ms. Before "
-        "each run the steps of the engines are measured; the simulation gets only those, and what "
-        "arrived.",
+        "and after each run the steps of the engines are measured; the simulation gets only those, "
+        "and what arrived.",
         *tables,
         result.in_full(_COMMAND),
     )

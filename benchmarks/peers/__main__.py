@@ -16,7 +16,6 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -131,7 +130,7 @@ def main(
     parts = part or list(PARTS)
     if unknown := set(parts) - set(PARTS):
         raise typer.BadParameter(f"no part {', '.join(sorted(unknown))}", param_hint="--part")
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     started_s, origin = time.monotonic(), provenance()
     effort = QUICK if quick else FULL
     file = out if out is not None else None if quick else RESULT
@@ -158,10 +157,6 @@ def main(
     note.print(f"took {time.monotonic() - started_s:.0f} s")
     if run.failures:
         raise SystemExit(EXIT_INCOMPLETE)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sys
 from pathlib import Path
 
 import yaml
@@ -38,4 +37,3 @@ def command(python: Path, setting: Setting) -> Command:
 
 
 BASELOAD_ALONE = Peer(BASELOAD, "Baseload", "baseload", (), command, "one process")
-PYTHON = Path(sys.executable)  # it needs no environment of its own

@@ -89,13 +89,16 @@ class Outcome:
         return self.in_time / self.asks
 
     @property
+    def spent_nano_usd(self) -> NanoUsd:
+        return self.bought_nano_usd + self.cards_nano_usd
+
+    @property
     def in_time_per_usd_spent(self) -> float:
-        return self.in_time * NANO_PER_USD / (self.bought_nano_usd + self.cards_nano_usd)
+        return self.in_time * NANO_PER_USD / self.spent_nano_usd
 
     @property
     def in_time_per_usd(self) -> float:
-        spent = self.bought_nano_usd + self.cards_nano_usd + self.misses_nano_usd
-        return self.in_time * NANO_PER_USD / spent
+        return self.in_time * NANO_PER_USD / (self.spent_nano_usd + self.misses_nano_usd)
 
 
 def prices() -> Prices:
@@ -157,7 +160,6 @@ def outcome_of(
     whole = [each for each in answers if each.status == 200 and each.is_whole]
     in_time = [each for each in whole if each.ttft_ms <= each.ask.budget_ms]
     refused = sum(each.status in REFUSALS for each in answers)
-    reached = {id(each) for each in in_time}
     ttfts_ms = [each.ttft_ms for each in whole]
     return Outcome(
         way=way,
@@ -173,5 +175,9 @@ def outcome_of(
         bought=bought,
         bought_nano_usd=rates.offer.cost_nano(bought.prompt_tokens, 0, bought.output_tokens),
         cards_nano_usd=rates.cards_nano(seconds),
-        misses_nano_usd=sum(rates.ask_nano(e.ask) for e in answers if id(e) not in reached),
+        misses_nano_usd=_value_nano(answers, rates) - _value_nano(in_time, rates),
     )
+
+
+def _value_nano(answers: Sequence[Answer], rates: Prices) -> NanoUsd:
+    return sum(rates.ask_nano(each.ask) for each in answers)

@@ -58,7 +58,7 @@ def overload_table(outcomes: Sequence[Outcome], titles: Mapping[str, str]) -> Ta
             _ms(each.ttft_ms_p50),
             _ms(each.ttft_ms_p99),
             str(each.bought.requests),
-            f"{(each.bought_nano_usd + each.cards_nano_usd) / NANO_PER_USD:.4f}",
+            f"{each.spent_nano_usd / NANO_PER_USD:.4f}",
             f"{each.in_time_per_usd:.0f}",
         )
     return table

@@ -23,7 +23,7 @@ from benchmarks.simulation.forecast import Lengths
 from benchmarks.simulation.offers import DEFAULT_OFFERS, SimOffer
 from benchmarks.simulation.profile import Profile, load_profile
 from benchmarks.simulation.scaling import Scaling
-from benchmarks.simulation.traces import TraceFormat, TraceRow, read_trace
+from benchmarks.simulation.traces import FORMAT_OF_EXTENSION, TraceFormat, TraceRow, read_trace
 from benchmarks.simulation.workload import Prefixes, Workload, make_workload
 from models.money import PICO_PER_TOKEN_PER_USD_PER_MTOK
 
@@ -33,11 +33,6 @@ LAPS_MAX = 16
 REPLICAS_MAX = 10_000
 LOAD_MAX = 100.0
 RATE_PER_S = 10.0
-FORMAT_OF_EXTENSION: dict[str, TraceFormat] = {
-    ".csv": "azure",
-    ".jsonl": "mooncake",
-    ".json": "mooncake",
-}
 
 
 class BadExperiment(ValueError):

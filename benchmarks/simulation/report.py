@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from benchmarks.page import card, head, page, pairs, row, section
+from benchmarks.page import card, head, page, pairs, row, said, section
 from benchmarks.simulation.experiment import Experiment
 from benchmarks.simulation.figures import FIGURES, regret_in_words
 from benchmarks.simulation.offers import SimOffer
@@ -46,8 +46,8 @@ def _few_figures(trials: Sequence[Trial]) -> str:
     rows = [row("", [trial_name(trial) for trial in trials], "th", "heads")]
     for figure in FIGURES:
         line = row(figure.label, [figure.of(trial.outcome) for trial in trials])
-        rows.append(line.replace("</tr>", f'<td class="says">{escape(figure.says)}</td></tr>'))
-    rows[0] = rows[0].replace("</tr>", "<td></td></tr>")
+        rows.append(said(line, figure.says))
+    rows[0] = said(rows[0], "")
     return section("Figures", rows)
 
 

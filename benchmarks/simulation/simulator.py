@@ -170,6 +170,7 @@ class _Course:
 
     def _start_over(self, _: object) -> None:
         self._run.start_over()
+        self._gateway.stopwatch.total_ns = 0
         self._before = self._fleet.totals()
 
     def _give_up(self, _: object) -> None:

@@ -19,6 +19,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 TraceFormat: TypeAlias = Literal["azure", "mooncake"]
+FORMAT_OF_EXTENSION: dict[str, TraceFormat] = {
+    ".csv": "azure",
+    ".jsonl": "mooncake",
+    ".json": "mooncake",
+}
 
 ROWS_MAX = 2_000_000
 LINE_BYTES_MAX = 1 << 20

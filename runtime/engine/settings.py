@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from models.engine_args import ranks_per_node
 from models.layout import CARDS_PER_NODE, Layout
 
 VLLM_FLAGS_MAX = 64  # entries of `vllm_flags`
@@ -71,8 +72,7 @@ class EngineSettings(BaseModel):
     @property
     def ranks_per_node(self) -> int:
         """1 also where a rank takes several nodes."""
-        fit = max(1, self.cards_per_node // self.cards_per_rank)
-        return self.data_parallel_local or min(self.data_parallel, fit)
+        return self.data_parallel_local or ranks_per_node(self.layout)
 
 
 class EngineFacts(BaseModel):

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import re
 
+from models.recipes import Flag, Flags
 from runtime.engine.lifeline import LIFELINE_ENV
 from runtime.engine.settings import EngineSettings
-
-Flag = str | int | float | bool
 
 CPU_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; the tiny model overrides the number of blocks
@@ -67,7 +66,7 @@ def command_line(settings: EngineSettings, device: str) -> list[str]:
     refused = [name for name in settings.vllm_flags if not _may_be_given(name)]
     if refused:
         raise ValueError(f"vllm_flags may not hold {', '.join(sorted(refused))}")
-    flags: dict[str, Flag] = {
+    flags: Flags = {
         "model": str(settings.checkpoint),
         "served-model-name": settings.model,
         "max-model-len": settings.context_tokens_max,
@@ -92,10 +91,10 @@ def command_line(settings: EngineSettings, device: str) -> list[str]:
     return [part for name, value in flags.items() for part in _flag(name, value)]
 
 
-def parallel_flags(settings: EngineSettings) -> dict[str, Flag]:
+def parallel_flags(settings: EngineSettings) -> Flags:
     """Within a node the workers are children of the replica, which holds the cards."""
     layout = settings.layout
-    flags: dict[str, Flag] = {"tensor-parallel-size": layout.tp}
+    flags: Flags = {"tensor-parallel-size": layout.tp}
     if layout.pp > 1:
         flags["pipeline-parallel-size"] = layout.pp
     if layout.dp > 1:

@@ -13,7 +13,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cluster.cli import LOCAL_PROFILE, app, main
+from cluster.cli import app, main
+from cluster.profile import LOCAL_PROFILE
 from cluster.state import STATE_ENV
 from runtime.http.auth import KeyRing
 from tests.runtime.ledger.samples import opened, reserve, settle

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cluster import doctor, supervisor
-from cluster.cli import LOCAL_PROFILE, app
+from cluster.cli import app
 from cluster.doctor import (
     DASHBOARD_PORT,
     Check,
@@ -28,7 +28,7 @@ from cluster.doctor import (
     version_checks,
 )
 from cluster.inventory import Inventory, SeenCard, custom_resources, inventory
-from cluster.profile import load
+from cluster.profile import LOCAL_PROFILE, load
 from cluster.state import STATE_ENV
 from models.cards import load_cards
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.cli import LOCAL_PROFILE
-from cluster.profile import Profile, load, parse
+from cluster.profile import LOCAL_PROFILE, Profile, load, parse
 from runtime.errors import ConfigError
 
 

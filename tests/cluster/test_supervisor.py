@@ -16,9 +16,8 @@ from pathlib import Path
 import pytest
 
 from cluster import supervisor
-from cluster.cli import LOCAL_PROFILE
 from cluster.processes import RUN_ENV
-from cluster.profile import Profile, load
+from cluster.profile import LOCAL_PROFILE, Profile, load
 from cluster.state import STATE_ENV
 from runtime.errors import ConfigError
 

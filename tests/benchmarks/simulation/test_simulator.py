@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
 
+from benchmarks.simulation import stopwatch
 from benchmarks.simulation.arrivals import Lengths, synthetic_rows
 from benchmarks.simulation.baselines import POLICIES, policy_name
 from benchmarks.simulation.faults import Death, Faults
@@ -208,7 +211,8 @@ def test_what_never_ends_is_given_up_and_missed(monkeypatch: pytest.MonkeyPatch)
     assert ended(cut) == cut.requests
 
 
-def test_a_warm_up_is_played_but_not_counted() -> None:
+def test_a_warm_up_is_played_but_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopwatch, "perf_counter_ns", partial(next, count()))  # counts the calls
     told = workload(0.5)
     middle_s = told.duration_s / 2
     later = [request for request in told.requests if request.at_s >= middle_s]
@@ -219,3 +223,4 @@ def test_a_warm_up_is_played_but_not_counted() -> None:
     assert counted.prompt_tokens <= sum(request.prompt_tokens for request in told.requests)
     whole = simulate(told, PROFILE, replicas=REPLICAS)
     assert counted.busy_s < whole.busy_s
+    assert 0 < counted.scheduler_ns < whole.scheduler_ns
