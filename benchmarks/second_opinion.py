@@ -1,9 +1,10 @@
 """`python -m benchmarks.second_opinion`: `baseload bench` and vLLM's own serving benchmark, one
 after the other on the same server under the same load.
 
-The server is vLLM's with the tiny model, on loopback, started and stopped here. Clients take
-turns, and a ratio is taken within a pair, so that a slow minute of the machine is in both sides.
-Throughput is from the first request to the last token, as vLLM counts it.
+The server is vLLM's, on loopback, started and stopped here, with a model whose steps take as long
+as those of a large one on a card: what a client costs shows in the figures of neither. Clients
+take turns, and a ratio is taken within a pair, so that a slow minute of the machine is in both
+sides. Throughput is from the first request to the last token, as vLLM counts it.
 """
 
 from __future__ import annotations
@@ -25,14 +26,18 @@ from rich.table import Table
 
 from benchmarks.client import MODEL, ROOT, BenchmarkError
 from benchmarks.comparison import Contrast, contrast, direct_first
+from benchmarks.docs.second_opinion import FIGURES
 from benchmarks.overhead import rounded_floats
 from benchmarks.peers.gateway import Gateway
-from benchmarks.peers.plain_engines import WIDE, checkpoint, command
+from benchmarks.peers.plain_engines import WIDE, command
 from benchmarks.provenance import provenance
 from benchmarks.stack import free_port
 from benchmarks.vllm_client import Load, Seen, play
+from models.tiny_moe import ensure_tiny_moe
+from models.tiny_weights import TinyShape
 
 RESULT = Path(__file__).parent / "results" / "second_opinion.json"
+SHAPE = TinyShape(layers=8, hidden=256, heads=8, kv_heads=4, experts=16, expert_hidden=256)
 TOKENS = INPUT_TOKENS, OUTPUT_TOKENS = 128, 64
 CONCURRENCIES = (1, 8)
 OPEN_SHARE = 0.4  # of what the highest concurrency gives: an open loop that does not queue up
@@ -41,14 +46,6 @@ SECONDS = 30.0
 AT_MOST = 0.05
 SEEDS_APART = 7919
 RUN_S_MAX = 600.0
-FIGURES = {
-    "ttft_ms_mean": "TTFT mean, ms",
-    "ttft_ms_p50": "TTFT p50, ms",
-    "tpot_ms_mean": "TPOT mean, ms",
-    "tpot_ms_p50": "TPOT p50, ms",
-    "output_tok_s": "output tokens/s",
-}
-
 note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -158,9 +155,9 @@ def main(
     origin = provenance()
     with tempfile.TemporaryDirectory(prefix="bl-opinion-") as place:
         folder, port = Path(place), free_port()
-        (folder / MODEL).symlink_to(checkpoint())
+        model = ensure_tiny_moe(folder / MODEL, shape=SHAPE)
         url = f"http://127.0.0.1:{port}"
-        server = Gateway("the engine", command(port, WIDE), url, folder)
+        server = Gateway("the engine", command(port, WIDE, model), url, folder)
         try:
             server.wait_ready()
             loads = measured(Site(url, folder, seconds), pairs)

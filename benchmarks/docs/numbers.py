@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks.docs import bench, honesty, other, overhead, peers, planner, regret, scale
+from benchmarks.docs import (
+    bench,
+    honesty,
+    other,
+    overhead,
+    peers,
+    planner,
+    regret,
+    scale,
+    second_opinion,
+)
 from benchmarks.docs.markdown import paragraphs
 from benchmarks.docs.results import Result, read_results
 from benchmarks.docs.section import Section
@@ -18,6 +28,7 @@ SECTIONS: tuple[tuple[str, Write], ...] = (
     ("overhead.json", overhead.section),
     ("peers.json", peers.section),
     ("bench*.json", bench.section),
+    ("second_opinion.json", second_opinion.section),
     ("scheduler.json", regret.section),
     ("scale.json", scale.section),
     ("honesty.json", honesty.section),

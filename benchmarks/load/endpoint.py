@@ -92,6 +92,9 @@ def base_url(text: str) -> str:
         is_usable = False
     if not is_usable:
         raise BadLoad(f"{text}: give an address as in http://127.0.0.1:8000/v1")
+    if parts.username is not None or parts.query or parts.fragment:
+        # It would be kept in the result, or be dropped without a word.
+        raise BadLoad("the address holds more than host and path: a key belongs in --key-env")
     path = parts.path.rstrip("/")
     for ending in ("/chat/completions", "/completions"):
         path = path.removesuffix(ending)

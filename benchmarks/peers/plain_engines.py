@@ -63,9 +63,11 @@ def engine_flags(size: Size) -> dict[str, str | int | bool]:
     }
 
 
-def command(port: int, size: Size) -> Command:
+def command(port: int, size: Size, model: Path | None = None) -> Command:
+    """``model`` is a checkpoint; None is the usual one."""
     argv = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--host", "127.0.0.1"]
-    argv += ["--port", str(port), "--model", str(checkpoint()), "--served-model-name", MODEL]
+    argv += ["--port", str(port), "--model", str(model or checkpoint())]
+    argv += ["--served-model-name", MODEL]
     for name, value in engine_flags(size).items():
         argv += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     argv += ["--disable-log-stats", "--disable-uvicorn-access-log"]

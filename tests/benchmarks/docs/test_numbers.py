@@ -12,6 +12,7 @@ from benchmarks.docs import bench, numbers
 from benchmarks.docs.__main__ import ROOT
 from benchmarks.docs.other import ROWS_MAX
 from benchmarks.docs.results import FOLDER, read_result
+from benchmarks.docs.second_opinion import FIGURES
 from benchmarks.load.result import Bench
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.sweep import Sweep, Sweeper
@@ -102,6 +103,18 @@ def test_runs_without_a_sweep_show_their_figures(tmp_path: Path) -> None:
     assert section.title == "Load on m"
     assert "| first token, p50 | 100 ms | ± 0.0 ms |" in section.body
     assert "| utilization |" not in section.body
+
+
+def test_two_clients_stand_side_by_side(tmp_path: Path) -> None:
+    figure = {"vllm": 10.0, "ours": 10.25, "ratio": 1.025, "ratio_min": 0.99, "ratio_max": 1.04}
+    load = {"load": "8 under way", "figures": dict.fromkeys(FIGURES, figure), "pairs": [{}, {}]}
+    asked = {"at_most": 0.05, "seconds": 30.0, "input_tokens": 128, "output_tokens": 64}
+    keep(tmp_path, "second_opinion.json", ORIGIN | asked | {"holds": True, "loads": [load]})
+    (section,) = numbers.sections(tmp_path)
+    assert "| 8 under way | TTFT mean, ms | 10.0 | 10.2 | 1.025 (0.990–1.040) |" in section.body
+    assert "All within 5 %." in section.body
+    keep(tmp_path, "second_opinion.json", ORIGIN | asked | {"holds": False, "loads": [load]})
+    assert "Not all within 5 %." in numbers.sections(tmp_path)[0].body
 
 
 def test_the_planner_stands_without_a_peer(tmp_path: Path) -> None:

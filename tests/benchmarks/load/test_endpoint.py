@@ -26,6 +26,15 @@ def test_what_is_no_address_is_refused(given: str) -> None:
         base_url(given)
 
 
+@pytest.mark.parametrize(
+    "given", ["http://me:secret@h", "http://h/v1?key=secret", "http://h/#secret"]
+)
+def test_an_address_holds_no_key(given: str) -> None:
+    with pytest.raises(BadLoad, match="--key-env") as caught:
+        base_url(given)
+    assert "secret" not in str(caught.value)
+
+
 def test_a_body_says_what_is_asked_and_no_more() -> None:
     told = json.loads(Endpoint("u", "m", extra_body={"ignore_eos": True}).body("hello", 9))
     assert told == {
