@@ -19,6 +19,7 @@ SPEED_DIGITS = {
     "out_tok_s_per_card": 1,
     "prompt_share": 3,
     "band_pct": 1,
+    "ttft_band_pct": 1,
 }
 
 
@@ -58,6 +59,8 @@ def layout_json(planned: Planned, found: LayoutPlan) -> dict[str, Any]:
         "weights_gib_per_card": None if memory is None else round(memory.weights_bytes / GIB, 3),
         "kv_bytes_per_token_per_card": planned.kv_bytes_per_token_per_card(layout),
         "kv_tokens": None if memory is None else memory.kv_tokens,
+        "kv_tokens_low": None if memory is None else memory.kv_tokens_low,
+        "kv_tokens_high": None if memory is None else memory.kv_tokens_high,
         "concurrency": found.concurrency,
         **{
             name: None if speed is None else round(getattr(speed, name), digits)

@@ -55,7 +55,10 @@ def test_json_has_every_layout_and_the_chosen_one() -> None:
     for layout in found["layouts"]:
         assert set(layout) >= KEYS
         assert layout["fits"] or layout["why_not"]
-    assert found["chosen"]["engine_args"]["max-model-len"] == 163_840
+    chosen = found["chosen"]
+    assert chosen["engine_args"]["max-model-len"] == 163_840
+    assert chosen["kv_tokens_low"] < chosen["kv_tokens"] < chosen["kv_tokens_high"]
+    assert 0 < chosen["band_pct"] < chosen["ttft_band_pct"]
     tp8 = next(
         each
         for each in found["layouts"]
