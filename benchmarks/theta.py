@@ -25,6 +25,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.client import MODEL, ROOT, BenchmarkError
+from benchmarks.fair_share import raise_session
 from benchmarks.load.result import DOCUMENT
 from benchmarks.overhead import rounded_floats
 from benchmarks.simulation.traces import read_trace
@@ -38,7 +39,7 @@ TRACE = ROOT.parent / "shared" / "data" / "AzureLLMInferenceTrace_conv.csv"
 KEY_ENV = "BASELOAD_BENCH_KEY"
 CARD, CARDS = "cpu", 2
 LENGTH_SCALE = 0.25  # of the trace: its longest request fits the tiny model's context
-START_PER_S = 12.0
+START_PER_S = 20.0
 WARM_UP_S, SECONDS = 8.0, 45.0
 RUNS = 3
 REPLAY_SHARE = 0.5  # of the tokens per second that theta is
@@ -72,6 +73,7 @@ class Bench:
     def _play(self, name: str, rate_per_s: float, *more: str) -> dict[str, Any]:
         note.print(f"== {name}")
         out = self.folder / name
+        self.folder.mkdir(parents=True, exist_ok=True)
         argv = ["baseload", "bench", self.url, "--model", MODEL, "--key-env", KEY_ENV]
         argv += ["--trace", str(self.trace), "--length-scale", str(LENGTH_SCALE), "--ignore-eos"]
         argv += ["--rate", f"{rate_per_s:.3f}", "--runs", str(self.runs)]
@@ -86,7 +88,7 @@ class Bench:
             timeout=BENCH_S_MAX,
         )
         if done.returncode:
-            raise BenchmarkError(f"baseload bench ended with {done.returncode}: see {out}")
+            raise BenchmarkError(f"baseload bench ended with {done.returncode}")
         told: dict[str, Any] = json.loads((out / DOCUMENT).read_text())
         return told
 
@@ -121,6 +123,7 @@ def main(
     if not trace.is_file():
         raise typer.BadParameter(f"there is no {trace}", param_hint="--trace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    raise_session()  # the client shares the cores with the engines, and is not to wait for them
     with tempfile.TemporaryDirectory(prefix="bl-theta-") as place:
         state = Path(place) / "state"
         with running(state, None) as stack:

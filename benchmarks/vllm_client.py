@@ -52,7 +52,10 @@ class Seen:
 
 
 def play(base_url: str, load: Load, count: int, seed: int, folder: Path) -> Seen:
-    """So many requests. ``base_url`` without /v1; ``folder`` holds the checkpoint by its name."""
+    """So many requests. ``base_url`` without /v1; ``folder`` holds the checkpoint by its name.
+
+    ``load.input_tokens`` are without those of the chat template.
+    """
     result = folder / "vllm.json"
     argv = [sys.executable, "-c", DRIVER, "--backend", "openai-chat"]
     argv += ["--endpoint", "/v1/chat/completions"]

@@ -1,8 +1,9 @@
 """Finds theta, the largest load that keeps the SLO, and what tokens cost below it.
 
-The rate is doubled or halved until one is kept and one is not, then bisected. Overload never
-looks like a hiccup of the machine, but a hiccup looks like overload: a rate that fails is tried
-once more. Later runs start from what the first one found, with other arrivals.
+First a search: the rate is doubled or halved until one is kept and one is not, then bisected to
+the neighbourhood of theta; it also warms up the server, and is no measurement. Each measurement
+brackets theta from there, with other arrivals. Overload never looks like a hiccup of the machine,
+but a hiccup looks like overload: a rate that fails is tried once more.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from benchmarks.load.price import cost
 from benchmarks.load.run import Run
 
 PRECISION = 0.05  # the bracket's width, of the rate
-FIRST_STEP, LATER_STEP = 2.0, 1.2
+SEARCH_STEP, STEP = 2.0, 1.2
+SEARCH = 0  # in place of a repetition's number, which begin at 1
 STEPS_MAX = 12
 TRIES = 2
 CURVE_SHARES = (0.1, 0.25, 0.5, 0.75)  # of theta's rate: what is not tried on the way to it
@@ -110,28 +112,31 @@ class Sweeper:
         """Fills the sweep; where it ends early, its ``failure`` says why."""
         sweep = self._sweep
         try:
-            rate, step = start_per_s, FIRST_STEP
-            for repetition in range(repetitions):
-                best = self._theta(rate, step, repetition)
+            rate = self._narrowed(start_per_s, SEARCH_STEP, STEP - 1, SEARCH)[-1].rate_per_s
+            for repetition in range(1, repetitions + 1):
+                kept = self._narrowed(rate, STEP, PRECISION, repetition)
+                best = max(kept, key=lambda point: point.run.measures.good_tok_s)
                 sweep.rates.append(best.rate_per_s)
                 sweep.thetas.append(best.run.measures.good_tok_s / sweep.cards)
-                rate, step = best.rate_per_s, LATER_STEP
+                rate = best.rate_per_s
             for share in CURVE_SHARES:
-                self._try(share * rate, 0)
+                self._try(share * rate, SEARCH)
         except _Ended as ended:
             sweep.failure = str(ended)
 
-    def _theta(self, start_per_s: float, step: float, repetition: int) -> Point:
+    def _narrowed(
+        self, start_per_s: float, step: float, precision: float, repetition: int
+    ) -> list[Point]:
+        """Rates that are kept, rising, until the next that is not is as near as that."""
         low, high_per_s = self._bracket(start_per_s, step, repetition)
         kept = [low]
-        while high_per_s > low.rate_per_s * (1 + PRECISION):
-            middle = self._kept(sqrt(low.rate_per_s * high_per_s), repetition)
+        while high_per_s > kept[-1].rate_per_s * (1 + precision):
+            middle = self._kept(sqrt(kept[-1].rate_per_s * high_per_s), repetition)
             if middle.is_kept:
-                low = middle
-                kept.append(low)
+                kept.append(middle)
             else:
                 high_per_s = middle.rate_per_s
-        return max(kept, key=lambda point: point.run.measures.good_tok_s)
+        return kept
 
     def _bracket(self, start_per_s: float, step: float, repetition: int) -> tuple[Point, float]:
         """A rate that is kept, and a higher one that is not."""

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from openai.types.chat import ChatCompletion
 
+from cluster.profile import LOCAL_PROFILE
 from models.hf_config import shape_of
 from models.kv import kv_bytes_per_token_per_card
 from models.layout import Layout
@@ -18,7 +19,6 @@ from models.weights import weights_per_card
 from tests.stack.running import assert_nothing_left, running
 from tests.stack.started import KV_SPACE_GIB, SHAPES, checkpoint, started
 
-LOCAL = Path(__file__).parents[2] / "cluster" / "local.yaml"
 ANSWER_TOKENS = 64
 
 
@@ -39,7 +39,7 @@ def test_memory_is_as_the_plan_says(tensor_parallel: int, tmp_path: Path) -> Non
 
 def test_two_ranks_serve_the_same_tokens_as_one(tmp_path: Path) -> None:
     """The stand-in is an engine of one rank on the same weights."""
-    document = yaml.safe_load(LOCAL.read_text())
+    document = yaml.safe_load(LOCAL_PROFILE.read_text())
     (pool,) = document["applications"][0]["args"]["pools"]
     pool["replicas"] = 1
     pool["engine"]["tensor_parallel"] = 2

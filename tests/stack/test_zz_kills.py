@@ -6,11 +6,14 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 
 import aiohttp
 import psutil
 import pytest
+import yaml
 
+from cluster.profile import LOCAL_PROFILE
 from tests.stack.running import Stack, assert_nothing_left, is_engine, left_of, running
 
 ANSWER_TOKENS = 3900
@@ -121,16 +124,28 @@ def test_the_raylet_dies(stack: Stack) -> None:
     assert stack.process.wait(30) == 2
 
 
-def test_kill_of_the_serve_process(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with running(tmp_path_factory.mktemp("killed") / "state") as stack:
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The local profile with one engine: it starts the sooner."""
+    document = yaml.safe_load(LOCAL_PROFILE.read_text())
+    (app,) = document["applications"]
+    del app["args"]["stand_in"], app["deployments"][0]["user_config"]["providers"]
+    app["args"]["pools"][0]["replicas"] = 1
+    profile = tmp_path_factory.mktemp("small") / "one-engine.yaml"
+    profile.write_text(yaml.safe_dump(document))
+    return profile
+
+
+def test_kill_of_the_serve_process(small: Path, tmp_path: Path) -> None:
+    with running(tmp_path / "state", small) as stack:
         run_id = stack.run_id
         assert_all_there(run_id)
         os.kill(stack.process.pid, signal.SIGKILL)
         assert_nothing_left(run_id)
 
 
-def test_ctrl_c(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with running(tmp_path_factory.mktemp("ctrl-c") / "state") as stack:
+def test_ctrl_c(small: Path, tmp_path: Path) -> None:
+    with running(tmp_path / "state", small) as stack:
         run_id = stack.run_id
         assert_all_there(run_id)
         os.kill(stack.process.pid, signal.SIGINT)

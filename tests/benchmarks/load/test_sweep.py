@@ -71,6 +71,18 @@ def test_three_repetitions_agree_in_spite_of_hiccups() -> None:
     assert sweep.theta.low is not None
 
 
+def test_a_cold_start_is_in_no_theta() -> None:
+    cold, warm = Server(10.0), Server(20.0)
+
+    def attempt(rate_per_s: float, repetition: int) -> Run:
+        return (warm if len(cold.tried) == 6 else cold).attempt(rate_per_s, repetition)
+
+    sweep = Sweep(1, 0.99)
+    Sweeper(sweep, attempt).find(8.0, 2)
+    assert len(cold.tried) == 6
+    assert sweep.rates == pytest.approx([20, 20], rel=PRECISION)
+
+
 def test_a_rate_that_fails_is_tried_once_more() -> None:
     server = Server(10.0)
     swept(server, 8.0)
