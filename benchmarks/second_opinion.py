@@ -84,7 +84,7 @@ class Site:
         if load.rate_per_s is None:
             argv += ["--concurrency", str(load.concurrency)]
         else:
-            argv += ["--rate", str(load.rate_per_s)]
+            argv += ["--rate", str(load.rate_per_s), "--arrivals", "fixed"]
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=RUN_S_MAX)
         if done.returncode:
             raise BenchmarkError(f"baseload bench ended with {done.returncode}: {done.stderr}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks.client import MODEL, ROOT, BenchmarkError
 
 RUN_S_MAX = 600.0
+EVEN = "10000"  # the shape of its gamma gaps: no draw makes one client's load the harder
 DRIVER = """
 from vllm.benchmarks.serve import add_cli_args, main
 from vllm.utils.argparse_utils import FlexibleArgumentParser
@@ -26,7 +27,7 @@ main(parser.parse_args())
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Closed with ``concurrency``, open with ``rate_per_s``."""
+    """Closed with ``concurrency``, open and evenly spaced with ``rate_per_s``."""
 
     input_tokens: int
     output_tokens: int
@@ -67,7 +68,8 @@ def play(base_url: str, load: Load, count: int, seed: int, folder: Path) -> Seen
     argv += ["--save-result", "--result-dir", str(folder), "--result-filename", result.name]
     if load.concurrency is not None:
         argv += ["--max-concurrency", str(load.concurrency)]
-    argv += ["--request-rate", "inf" if load.rate_per_s is None else str(load.rate_per_s)]
+    if load.rate_per_s is not None:
+        argv += ["--request-rate", str(load.rate_per_s), "--burstiness", EVEN]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=RUN_S_MAX)
     if done.returncode:
         raise BenchmarkError(f"vLLM's benchmark ended with {done.returncode}: {done.stderr[-400:]}")
