@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -100,10 +99,10 @@ def card_usd() -> Decimal:
     return Decimal(nano) / NANO_PER_USD
 
 
-def keep(told: dict[str, Any], name: str, results: Path) -> None:
-    """Without the address of one day."""
+def keep(told: dict[str, Any], name: str, results: Path, seconds: float, runs: int) -> None:
+    """Without the address of one day, and where the files of one machine are."""
     told["endpoint"] = "the local stack"
-    told["command"] = shlex.join(["python", "-m", "benchmarks.theta", *sys.argv[1:]])
+    told["command"] = f"python -m benchmarks.theta --seconds {seconds:g} --runs {runs}"
     results.mkdir(parents=True, exist_ok=True)
     (results / name).write_text(json.dumps(rounded_floats(told), indent=1) + "\n")
     note.print(f"result in {results / name}")
@@ -136,9 +135,10 @@ def main(
                 runs=runs,
             )
             swept = bench.sweep()
-            keep(swept, SWEEP, results)
+            keep(swept, SWEEP, results, seconds, runs)
             if swept["theta"] is not None:
-                keep(bench.replay(swept["theta_out_tok_s_per_card"]), REPLAY, results)
+                replayed = bench.replay(swept["theta_out_tok_s_per_card"])
+                keep(replayed, REPLAY, results, seconds, runs)
 
 
 if __name__ == "__main__":
