@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shlex
 import shutil
 import signal
 import sys
@@ -31,7 +30,7 @@ from benchmarks.agreement import Figures, Line, compare, real_figures, simulated
 from benchmarks.client import ROOT, BenchmarkError
 from benchmarks.open_loop import Answer, Plan, Seen, run_apart
 from benchmarks.overhead import rounded_floats
-from benchmarks.provenance import provenance
+from benchmarks.provenance import command_line, provenance
 from benchmarks.simulation.offers import make_offer
 from benchmarks.simulation.run import Run as SimulatedRun
 from benchmarks.simulation.simulator import simulate
@@ -202,7 +201,7 @@ class Honesty:
     def document(self) -> dict[str, Any]:
         document = {
             "holds": [run.holds for run in self.runs],
-            "command": shlex.join(["python", "-m", "benchmarks.honesty", *sys.argv[1:]]),
+            "command": command_line("benchmarks.honesty"),
             **provenance(),
             "method": {
                 "trace": TRACE.name,

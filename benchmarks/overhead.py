@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shlex
 import shutil
 import signal
 import sys
@@ -36,7 +35,7 @@ from benchmarks.gateway_alone import (
     cpu_us_per_chunk,
 )
 from benchmarks.overhead_tables import alone_table, comparison_table
-from benchmarks.provenance import provenance
+from benchmarks.provenance import command_line, provenance
 from benchmarks.stack import Stack, running
 
 RESULT = Path(__file__).parent / "results" / "overhead.json"
@@ -149,7 +148,7 @@ class Overhead:
         document = {
             **headline,
             "failures": self.failures,
-            "command": shlex.join(["python", "-m", "benchmarks.overhead", *sys.argv[1:]]),
+            "command": command_line("benchmarks.overhead"),
             **self._origin,
             "method": method,
             "through_baseload": [dataclasses.asdict(each) for each in self.comparisons],

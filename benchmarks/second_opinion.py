@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -31,9 +30,9 @@ from benchmarks.fair_share import raise_session
 from benchmarks.overhead import rounded_floats
 from benchmarks.peers.gateway import Gateway
 from benchmarks.peers.plain_engines import WIDE, command
-from benchmarks.provenance import provenance
+from benchmarks.provenance import command_line, provenance
 from benchmarks.stack import free_port
-from benchmarks.vllm_client import Load, Seen, play
+from benchmarks.vllm_client import RUN_S_MAX, Load, Seen, play
 from models.tiny_moe import ensure_tiny_moe
 from models.tiny_weights import TinyShape
 
@@ -48,7 +47,6 @@ PAIRS = 4
 SECONDS = 20.0
 AT_MOST = 0.05
 SEEDS_APART = 7919
-RUN_S_MAX = 600.0
 note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -157,7 +155,7 @@ def main(
     seconds: Annotated[float, typer.Option(min=5, help="Of each run.")] = SECONDS,
     out: Annotated[Path, typer.Option(help="The result file.")] = RESULT,
 ) -> None:
-    """Compare the two clients. Takes about 15 minutes.
+    """Compare the two clients. Takes about 12 minutes.
 
     Example: python -m benchmarks.second_opinion --pairs 2 --seconds 10 --out look.json
     """
@@ -181,7 +179,7 @@ def main(
         "input_tokens": INPUT_TOKENS,
         "output_tokens": OUTPUT_TOKENS,
         "seconds": seconds,
-        "command": shlex.join(["python", "-m", "benchmarks.second_opinion", *sys.argv[1:]]),
+        "command": command_line("benchmarks.second_opinion"),
         **origin,
         "loads": loads,
     }

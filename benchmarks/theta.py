@@ -27,6 +27,7 @@ from benchmarks.client import MODEL, ROOT, BenchmarkError
 from benchmarks.fair_share import raise_session
 from benchmarks.load.result import DOCUMENT
 from benchmarks.overhead import rounded_floats
+from benchmarks.provenance import command_line
 from benchmarks.simulation.traces import read_trace
 from benchmarks.stack import running
 from models.cards import find_card
@@ -99,10 +100,10 @@ def card_usd() -> Decimal:
     return Decimal(nano) / NANO_PER_USD
 
 
-def keep(told: dict[str, Any], name: str, results: Path, seconds: float, runs: int) -> None:
-    """Without the address of one day, and where the files of one machine are."""
+def keep(told: dict[str, Any], name: str, results: Path) -> None:
+    """Without the address of one day."""
     told["endpoint"] = "the local stack"
-    told["command"] = f"python -m benchmarks.theta --seconds {seconds:g} --runs {runs}"
+    told["command"] = command_line("benchmarks.theta")
     results.mkdir(parents=True, exist_ok=True)
     (results / name).write_text(json.dumps(rounded_floats(told), indent=1) + "\n")
     note.print(f"result in {results / name}")
@@ -135,10 +136,9 @@ def main(
                 runs=runs,
             )
             swept = bench.sweep()
-            keep(swept, SWEEP, results, seconds, runs)
+            keep(swept, SWEEP, results)
             if swept["theta"] is not None:
-                replayed = bench.replay(swept["theta_out_tok_s_per_card"])
-                keep(replayed, REPLAY, results, seconds, runs)
+                keep(bench.replay(swept["theta_out_tok_s_per_card"]), REPLAY, results)
 
 
 if __name__ == "__main__":

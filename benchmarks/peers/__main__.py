@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shlex
 import shutil
 import signal
 import sys
@@ -30,7 +29,7 @@ from benchmarks.peers.run import Comparison, Effort
 from benchmarks.peers.side_by_side import ANSWER_TOKENS, DIRECT
 from benchmarks.peers.tables import overload_table, rows_table, verdict_table
 from benchmarks.peers.verdicts import ENGINES, SCRIPTED, judge
-from benchmarks.provenance import provenance
+from benchmarks.provenance import command_line, provenance
 
 RESULT = Path(__file__).parent.parent / "results" / "peers.json"
 CACHE = ROOT / ".baseload" / "peers"
@@ -56,7 +55,7 @@ def document(run: Comparison, effort: Effort, origin: dict[str, object]) -> dict
         "verdicts": [dataclasses.asdict(each) for each in judge(through, scripted, run.outcomes)],
         "skipped": run.skipped,
         "failures": run.failures,
-        "command": shlex.join(["python", "-m", "benchmarks.peers", *sys.argv[1:]]),
+        "command": command_line("benchmarks.peers"),
         **origin,
         "peers": {
             peer.name: {
