@@ -10,6 +10,8 @@ from __future__ import annotations
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from runtime.http.body_writer import SERVER_SEND
+
 IMPORT_PATH = "cluster.ingress.middlewares"
 REQUEST_ID = b"x-request-id"
 SERVE_SWITCHES = frozenset(
@@ -43,7 +45,8 @@ class OneRequestId:
                 message["headers"] = _first_id_only(message["headers"])
             await send(message)
 
-        await self._app({**scope, "headers": headers}, receive, send_one_id)
+        scope = {**scope, "headers": headers, SERVER_SEND: send}
+        await self._app(scope, receive, send_one_id)
 
 
 def _first_id_only(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

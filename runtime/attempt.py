@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from models.money import NanoUsd
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway, price_of
+from runtime.http.usage import Usage
 from runtime.job import Job
 from runtime.ledger.rows import Ending, Reserve, Settle
 from runtime.membership import LocalTarget
@@ -32,6 +33,14 @@ class Bill:
     cached_tokens: int | None
     completion_tokens: int | None
     source: str  # "target", "frames" or "none"
+
+    @classmethod
+    def of(cls, usage: Usage | None, frames: int = 0) -> Bill:
+        """What the target reported; else the frames that it sent, if any."""
+        if usage is not None:
+            counts = (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
+            return cls(*counts, "target")
+        return cls(None, None, frames, "frames") if frames else cls(None, None, None, "none")
 
 
 class Attempt:
@@ -94,15 +103,14 @@ class Attempt:
 
     async def void(self, outcome: Outcome, detail: str = "") -> None:
         """No work was done: the row costs nothing."""
-        row = self._end(Ending.VOID, Bill(None, None, None, "none"), outcome, detail)
+        row = self._end(Ending.VOID, Bill.of(None), outcome, detail)
         if row is not None:
             await self._gateway.ledger.settle(row)
 
     def abandon(self, frames: int, started: bool) -> None:
         """For a cancelled task: the caller left, or the process is going down."""
         ending = Ending.SETTLE if started else Ending.VOID
-        bill = Bill(None, None, frames, "frames") if frames else Bill(None, None, None, "none")
-        row = self._end(ending, bill, Outcome.CLIENT_LEFT, "")
+        row = self._end(ending, Bill.of(None, frames), Outcome.CLIENT_LEFT, "")
         if row is not None:
             try:
                 self._gateway.ledger.settle_detached(row)

@@ -11,7 +11,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any
 
 import aiohttp
@@ -29,10 +29,12 @@ from runtime.errors import (
     frame,
 )
 from runtime.gateway import Gateway
+from runtime.http.body_writer import BodyWriter
 from runtime.http.sse import FrameScanner
 from runtime.http.usage import CUT_OFF_REASONS, Usage, finish_reasons, read_usage
 from runtime.http.wire import to_upstream
 from runtime.job import Job
+from runtime.tap import Tap
 from runtime.upstream import read_answer
 from scheduler.decision import Outcome
 
@@ -42,13 +44,13 @@ LAST_FRAME_S_MAX = 1.0  # for a client that may have stopped reading
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-async def answer(gateway: Gateway, job: Job, send: Send) -> None:
-    """Answers one request on an ASGI ``send``.
+async def answer(gateway: Gateway, job: Job, send: Send, writer: BodyWriter | None = None) -> None:
+    """Answers one request on an ASGI ``send``, and past it where there is a ``writer``.
 
     Raises BaseloadError only while nothing has been sent; a later failure becomes an error
     frame. Cancellation (the client left) aborts the target and still bills.
     """
-    passage = _Passage(gateway, job)
+    passage = _Passage(gateway, job, writer)
     with gateway.underway():
         try:
             await passage.run(send)
@@ -59,9 +61,10 @@ async def answer(gateway: Gateway, job: Job, send: Send) -> None:
 class _Passage:
     """The state of one request under way; also what the stall watchdog sees."""
 
-    def __init__(self, gateway: Gateway, job: Job) -> None:
+    def __init__(self, gateway: Gateway, job: Job, writer: BodyWriter | None) -> None:
         self._gateway = gateway
         self._job = job
+        self._writer = writer
         self._attempt: Attempt | None = None
         self._response: aiohttp.ClientResponse | None = None
         self._dispatched = False  # a target may have begun to work
@@ -145,8 +148,7 @@ class _Passage:
                 await attempt.void(Outcome.TARGET_FAILED, error.code)
                 failed = error
             except UpstreamFailed as error:
-                bill = Bill(None, None, None, "none")
-                await attempt.settle(bill, Outcome.TARGET_FAILED, error.code)
+                await attempt.settle(Bill.of(None), Outcome.TARGET_FAILED, error.code)
                 failed = error
         raise UpstreamFailed("The model server failed twice before its first token.") from failed
 
@@ -173,29 +175,32 @@ class _Passage:
         self, attempt: Attempt, response: aiohttp.ClientResponse, chunk: bytes, send: Send
     ) -> None:
         scanner = self._scanner
-        read = response.content.readany
+        tap = Tap(response.content, self._pass_on)
         failure: BaseloadError | None = None
         sending = True
         try:
             async with self._watched():
-                await send(_start(200, b"text/event-stream; charset=utf-8", attempt))
-                while chunk:
+                with self._writer.together() if self._writer else nullcontext():
+                    await send(_start(200, b"text/event-stream; charset=utf-8", attempt))
+                    if passed := scanner.feed(chunk):
+                        await send(_part(passed, more=True))
+                sending = False
+                while not scanner.over and (chunk := await tap.read()):
                     sending = True
                     if passed := scanner.feed(chunk):
                         await send(_part(passed, more=True))
                     sending = False
-                    if scanner.done or scanner.error is not None:
-                        break
-                    chunk = await read()
         except (aiohttp.ClientError, TimeoutError):
             failure = self._broken()
         else:
             failure = self._broken() if _incomplete(scanner) else None
+        finally:
+            tap.close()
         if sending:  # the client has stopped reading: nothing more can be told to it
             response.close()
             attempt.abandon(scanner.frames, started=True)
             return
-        bill = _bill(scanner.usage, scanner.frames)
+        bill = Bill.of(scanner.usage, scanner.frames)
         failure = await self._settle(attempt, bill, failure)
         if failure is None:
             await send(_part(scanner.tail, more=False))
@@ -204,6 +209,14 @@ class _Passage:
         last = frame(failure, bill.completion_tokens or 0)
         with suppress(TimeoutError):  # then the connection just ends
             await asyncio.wait_for(send(_part(last, more=False)), LAST_FRAME_S_MAX)
+
+    def _pass_on(self, chunk: bytes) -> bool:
+        """Frames that need no more than to be sent, to a client that reads."""
+        frames = self._scanner.plain_frames(chunk)
+        if not frames or self._writer is None or not self._writer.write(chunk):
+            return False
+        self._scanner.frames += frames
+        return True
 
     async def _settle(
         self, attempt: Attempt, bill: Bill, failure: BaseloadError | None
@@ -224,10 +237,9 @@ class _Passage:
             told = json.loads(body)
             usage = read_usage(told)
         except (ValueError, AttributeError, RecursionError) as error:
-            bill = Bill(None, None, None, "none")
-            await attempt.settle(bill, Outcome.TARGET_FAILED, "bad_answer")
+            await attempt.settle(Bill.of(None), Outcome.TARGET_FAILED, "bad_answer")
             raise UpstreamFailed("The model server's answer was not understood.") from error
-        await attempt.settle(_bill(usage, 0), Outcome.OK)
+        await attempt.settle(Bill.of(usage), Outcome.OK)
         cut_off = not CUT_OFF_REASONS.isdisjoint(finish_reasons(told.get("choices")))
         self._learn(usage, cut_off=cut_off)
         start = _start(200, b"application/json", attempt)
@@ -258,12 +270,6 @@ class _Passage:
 
 def _incomplete(scanner: FrameScanner) -> bool:
     return scanner.error is not None or not (scanner.finished and scanner.done)
-
-
-def _bill(usage: Usage | None, frames: int) -> Bill:
-    if usage is None:
-        return Bill(None, None, frames, "frames") if frames else Bill(None, None, None, "none")
-    return Bill(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, "target")
 
 
 def _start(status: int, content_type: bytes, attempt: Attempt) -> dict[str, Any]:

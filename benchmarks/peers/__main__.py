@@ -33,8 +33,8 @@ from benchmarks.provenance import command_line, provenance
 
 RESULT = Path(__file__).parent.parent / "results" / "peers.json"
 CACHE = ROOT / ".baseload" / "peers"
-FULL = Effort(rounds=2, window_s=2.0, overload_s=60.0)
-QUICK = Effort(rounds=1, window_s=1.5, overload_s=10.0)
+FULL = Effort(rounds=2, rounds_judged=5, window_s=3.0, overload_s=60.0)
+QUICK = Effort(rounds=1, rounds_judged=1, window_s=1.5, overload_s=10.0)
 PARTS = {
     "scripted": Comparison.run_scripted,
     "baseload": Comparison.run_baseload,
@@ -118,7 +118,7 @@ def main(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Measure Baseload beside other gateways. Takes 25 minutes, the first time more to install.
+    """Measure Baseload beside other gateways. Takes 35 minutes, the first time more to install.
 
     Example: python -m benchmarks.peers --quick --only litellm
     """

@@ -32,10 +32,11 @@ from benchmarks.peers.plain_engines import ENGINES, NARROW, WIDE, plain_engines
 from benchmarks.peers.setting import Overload
 from benchmarks.peers.side_by_side import DIRECT, Row, Sample, Way, player, row_of, take_turns
 from benchmarks.peers.site import profile, provider
+from benchmarks.peers.verdicts import CONCURRENCY as JUDGED
 from benchmarks.stack import running as stack_running
 
 CONCURRENCIES = (1, 8, 32, 128)
-SCRIPTED_CONCURRENCIES = (32,)
+SCRIPTED_CONCURRENCIES = (JUDGED,)
 WARM_UP_CONCURRENCY = 32
 REST_S = 3.0  # for what was given up to be taken back
 
@@ -45,6 +46,7 @@ Say = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Effort:
     rounds: int  # at each concurrency
+    rounds_judged: int  # at the one that the claims are about
     window_s: float  # of a cell
     overload_s: float
 
@@ -177,7 +179,8 @@ class Comparison:
         for way in (direct, direct, *ways):
             self._warm_up(way)
         for concurrency in concurrencies:
-            for number in range(self._effort.rounds):
+            judged = concurrency == JUDGED
+            for number in range(self._effort.rounds_judged if judged else self._effort.rounds):
                 samples, failures = take_turns(direct, ways, concurrency, number, self._play)
                 into.extend(samples)
                 for each in samples:

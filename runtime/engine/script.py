@@ -20,6 +20,7 @@ class Fault(StrEnum):
     HANG = "hang"  # no more frames, the connection stays open
     DIE = "die"  # the connection closes in the middle of the answer
     NO_FINISH = "no_finish"  # the end without a finish reason
+    NO_DONE = "no_done"  # a body that ends as HTTP wants it, with no word that it is the end
     ERROR_FRAME = "error_frame"  # an error, then the end, as vLLM does
     NOT_JSON = "not_json"
     HUGE_FRAME = "huge_frame"

@@ -143,6 +143,8 @@ class _Play(Response):
                 pass  # an answer without its end: the server closes the connection
             case Fault.NO_FINISH:
                 await send(_part(DONE, more=False))
+            case Fault.NO_DONE:
+                await send(_part(b"", more=False))
             case Fault.ERROR_FRAME:
                 error = {"message": "EngineCore died", "type": "InternalServerError", "code": 500}
                 await send(_part(event({"error": error}) + DONE, more=False))

@@ -33,6 +33,7 @@ from runtime.errors import (
 )
 from runtime.gateway import Gateway
 from runtime.http.auth import KeyRing
+from runtime.http.body_writer import SERVER_SEND, body_writer
 from runtime.http.limits import LIMITS, refusals
 from runtime.http.openapi import KEYED, DocumentedApp, documented
 from runtime.http.tags import parse_tags
@@ -148,7 +149,10 @@ class Answer(Response):
         self._job = job
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        work = asyncio.ensure_future(answer(self._gateway, self._job, scope["baseload.send"]))
+        writer = body_writer(scope.get(SERVER_SEND, scope["baseload.send"].inner))
+        work = asyncio.ensure_future(
+            answer(self._gateway, self._job, scope["baseload.send"], writer)
+        )
         leave = asyncio.ensure_future(until_disconnect(receive))
         try:
             await asyncio.wait({work, leave}, return_when=asyncio.FIRST_COMPLETED)
@@ -225,15 +229,15 @@ class _Track:
     pay for that on every chunk.
     """
 
-    __slots__ = ("_send", "started")
+    __slots__ = ("inner", "started")
 
     def __init__(self, send: Send) -> None:
-        self._send = send
+        self.inner = send
         self.started = False
 
     def __call__(self, message: Message) -> Awaitable[None]:
         self.started = True
-        return self._send(message)
+        return self.inner(message)
 
 
 class Boundary:

@@ -18,7 +18,9 @@ from runtime.http.usage import CUT_OFF_REASONS, Usage, finish_reasons, read_usag
 
 _FRAME_END = re.compile(rb"\n\r?\n")
 _LINE_END = re.compile(rb"\r?\n")
+_LINE_ENDS = (b"}\n\n", b"}")
 _NULL = (b":null", b": null")
+_NEXT = b"\n\n"
 _FINISH = b'"finish_reason"'
 _USAGE = b'"usage"'
 _ERROR = b'"error"'
@@ -33,7 +35,6 @@ class FrameScanner:
         "_choices",
         "_finished",
         "_held",
-        "_over",
         "_searched",
         "_tail",
         "_wants_usage",
@@ -41,6 +42,7 @@ class FrameScanner:
         "done",
         "error",
         "frames",
+        "over",
         "usage",
     )
 
@@ -57,7 +59,7 @@ class FrameScanner:
         self._searched = 0  # how far _held has been searched for its end
         self._tail = bytearray()
         self._begun = False  # _held or _tail holds something: no chunk may overtake it
-        self._over = False
+        self.over = False  # by [DONE] or an error: nothing more is passed on or held
 
     @property
     def finished(self) -> bool:
@@ -71,27 +73,49 @@ class FrameScanner:
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes that may be sent to the client at once."""
-        # One line, then an empty one: one frame.
-        if not self._begun and chunk.find(b"\n") == len(chunk) - 2 and _is_content(chunk):
-            self.frames += 1
+        if frames := self.plain_frames(chunk):
+            self.frames += frames
             return chunk
+        # Before the end of an answer there is often much in the same read that is not its end.
+        head = b"" if self._begun else chunk[: _last_content_end(chunk)]
+        if frames := self.plain_frames(head):
+            self.frames += frames
+            return head + self._split(chunk[len(head) :])
         return self._split(chunk)
 
+    def plain_frames(self, chunk: bytes) -> int:
+        """How many whole content frames the chunk is, if it is nothing else; they are not counted.
+
+        0 where it has to be fed.
+        """
+        if self._begun:
+            return 0
+        # One line, then an empty one: one frame.
+        if chunk.find(b"\n") == len(chunk) - 2:
+            return int(_is_content(chunk))
+        *lines, rest = chunk.split(_NEXT)
+        if rest or chunk.count(b"\n") != 2 * len(lines):
+            return 0
+        for line in lines:
+            if not _is_content(line):
+                return 0
+        return len(lines)
+
     def _split(self, chunk: bytes) -> bytes:
-        if self._over:
+        if self.over:
             return b""
         self._held += chunk
         passed = bytearray()
         start = 0
         search = max(0, self._searched - 2)  # the end of a frame may be split, too
-        while not self._over and (end := _FRAME_END.search(self._held, search)):
+        while not self.over and (end := _FRAME_END.search(self._held, search)):
             frame = bytes(self._held[start : end.end()])
             start = search = end.end()
             passed += self._take(frame)
         del self._held[:start]
         self._searched = len(self._held)
         self._check_size()
-        self._begun = bool(self._held) or self.finished or self._over
+        self._begun = bool(self._held) or self.finished or self.over
         return bytes(passed)
 
     def _take(self, frame: bytes) -> bytes:
@@ -103,7 +127,7 @@ class FrameScanner:
         if data is None:  # a comment, or fields that carry nothing
             return self._hold_or_pass(frame)
         if data.strip() == b"[DONE]":
-            self.done = self._over = True
+            self.done = self.over = True
             if self.finished:  # else it would claim a completeness that is not there
                 self._tail += frame
             return b""
@@ -144,24 +168,25 @@ class FrameScanner:
         return b""
 
     def _check_size(self) -> None:
-        if max(len(self._held), len(self._tail)) > LIMITS.frame_bytes_max and not self._over:
+        if max(len(self._held), len(self._tail)) > LIMITS.frame_bytes_max and not self.over:
             refusals["frame_bytes_max"] += 1
             self._fail(bytes((self._held or self._tail)[: LIMITS.shown_chars_max]))
 
     def _fail(self, frame: bytes) -> None:
         self.error = frame
-        self._over = True
+        self.over = True
         self._finished.clear()
         self._held.clear()
         self._tail.clear()
 
 
 def _is_content(frame: bytes) -> bool:
-    """Whether a frame of one line surely carries answer and no more. False is no verdict.
+    """Whether a frame of one line surely carries answer and no more, be its end there or cut off.
+    False is no verdict.
 
     Runs once per token: searches from the right take half the time of those from the left.
     """
-    if not (frame.startswith(b"data: {") and frame.endswith(b"}\n\n")):
+    if not (frame.startswith(b"data: {") and frame.endswith(_LINE_ENDS)):
         return False
     usage = frame.rfind(_USAGE)
     if usage >= 0 and not frame.startswith(_NULL, usage + len(_USAGE)):
@@ -174,6 +199,12 @@ def _is_content(frame: bytes) -> bool:
         and frame.find(_FINISH) == finish
         and frame.rfind(_ERROR) < 0
     )
+
+
+def _last_content_end(chunk: bytes) -> int:
+    """Where the last frame that may be content ends; 0 if there is none."""
+    last = max(chunk.rfind(_FINISH + null) for null in _NULL)
+    return chunk.find(_NEXT, last) + len(_NEXT) if last >= 0 and _NEXT in chunk[last:] else 0
 
 
 def _data(frame: bytes) -> bytes | None:

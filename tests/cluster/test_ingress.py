@@ -7,6 +7,7 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from cluster.ingress import IMPORT_PATH, SERVE_SWITCHES, OneRequestId, middlewares
+from runtime.http.body_writer import SERVER_SEND
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -16,10 +17,11 @@ async def _pass(request: Headers, response: Headers) -> tuple[Headers, Headers]:
     seen: Headers = []
     sent: list[Message] = []
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app(scope: Scope, receive: Receive, inner: Send) -> None:
         seen.extend(scope["headers"])
-        await send({"type": "http.response.start", "status": 200, "headers": response})
-        await send({"type": "http.response.body", "body": b"x"})
+        assert scope[SERVER_SEND] is send
+        await inner({"type": "http.response.start", "status": 200, "headers": response})
+        await inner({"type": "http.response.body", "body": b"x"})
 
     async def send(message: Message) -> None:
         sent.append(message)

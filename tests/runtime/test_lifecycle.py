@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.engine.script import Script
+from runtime.http.body_writer import BodyWriter
 from tests.runtime.parts import MODEL, chat, stack
 
 USER = [{"role": "user", "content": "hello"}]
@@ -121,3 +122,23 @@ async def test_two_replicas_both_work(tmp_path: Path) -> None:
     async with stack(tmp_path, scripts=[Script(token_s=0.01)] * 2) as s:
         await asyncio.gather(*(s.post(chat()) for _ in range(8)))
         assert {row.target for row in s.rows()} == {"local:r1", "local:r2"}
+
+
+async def test_tokens_take_the_short_way_to_the_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bytes] = []
+    write = BodyWriter.write
+
+    def noted(self: BodyWriter, part: bytes) -> bool:
+        written.append(part)
+        return write(self, part)
+
+    monkeypatch.setattr(BodyWriter, "write", noted)
+    async with stack(tmp_path, scripts=[Script(token_s=0.01)]) as s:
+        response = await s.post(chat(stream=True, max_tokens=40))
+        body = await response.read()
+        assert s.row().completion_tokens == 40
+    assert body.endswith(b"data: [DONE]\n\n")
+    assert b"".join(written) in body
+    assert len(written) > 20

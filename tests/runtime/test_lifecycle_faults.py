@@ -29,6 +29,7 @@ async def _streamed(s: Stack, text: str = "hello") -> tuple[list[bytes], dict[st
     [
         ("[fault:die:3]", "incomplete_stream", 3),
         ("[fault:no_finish:2]", "incomplete_stream", 2),
+        ("[fault:no_done:2]", "incomplete_stream", 2),
         ("[fault:error_frame:3]", "incomplete_stream", 3),
         ("[fault:error_frame:0]", "incomplete_stream", 0),
         ("[fault:not_json:1]", "incomplete_stream", 1),

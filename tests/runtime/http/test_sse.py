@@ -175,6 +175,40 @@ def test_a_tail_without_end_is_an_error() -> None:
     assert scanner.error
 
 
+PLAIN = frame(chunk("a"))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"",
+        b": ping\n\n",
+        PLAIN.replace(b'"choices"', b'\ndata: "choices"'),
+        PLAIN[:-1],
+        frame(chunk("a", "stop")),
+        USAGE_FRAME,
+        *ERROR_FRAMES,
+    ],
+)
+@pytest.mark.parametrize("before", [b"", PLAIN, PLAIN * 3])
+def test_only_whole_plain_frames_are_plain(odd: bytes, before: bytes) -> None:
+    scanner = FrameScanner()
+    frames = scanner.plain_frames(before + odd)
+    assert frames == (0 if odd else before.count(b"\n\n"))
+    assert scanner.plain_frames(before + PLAIN) == before.count(b"\n\n") + 1
+    assert scanner.frames == 0  # it only looks
+
+
+def test_nothing_is_plain_after_half_a_frame_or_the_end() -> None:
+    scanner = FrameScanner()
+    scanner.feed(PLAIN[:9])
+    assert scanner.plain_frames(PLAIN) == 0
+    scanner.feed(PLAIN[9:])
+    assert scanner.plain_frames(PLAIN) == 1
+    scanner.feed(frame(chunk("", "stop")))
+    assert scanner.plain_frames(PLAIN) == 0
+
+
 TEXTS = st.text(st.sampled_from('ab"\\\n\r中{}:') | st.characters(codec="utf-8"), max_size=12)
 ENDS = st.sampled_from(["\n\n", "\r\n\r\n", "\n\r\n"])
 
