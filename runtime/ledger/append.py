@@ -3,20 +3,24 @@
 A row that contradicts the ledger is answered, not written, and the rest of its batch is
 committed. The tables refuse the same contradictions again; they never have to.
 
-This is the hot path: two statements a batch, in the driver's own words. Each statement costs
-the writer thread a turn at the interpreter lock, which a busy event loop is slow to give.
+This is the hot path: two statements a batch, spoken to the driver. Each statement costs the
+writer thread a turn at the interpreter lock, which a busy event loop is slow to give, and by way
+of SQLAlchemy a commit takes 260 us of processor time instead of 160 (one row, 2026-11-22).
 """
 
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 
 from sqlalchemy import Connection
 
 from runtime.ledger.chain import COLUMNS, GENESIS, link
 from runtime.ledger.rows import Reserve, Row
+from runtime.ledger.sqlite import BEGIN
 
 Key = tuple[str, int]
 Answer = bool | ValueError  # written; its ending exists already; or why it cannot be written
@@ -40,18 +44,36 @@ _FIELDS = COLUMNS[1:]  # all but seq, which the transaction assigns
 
 
 def append(connection: Connection, rows: Sequence[Row]) -> list[Answer]:
-    """Answers in the order of ``rows``. Whatever is answered True is durable."""
-    with connection.begin():
+    """Answers in the order of ``rows``. Whatever is answered True is durable.
+
+    Raises what the driver raises; then nothing was written, or nobody knows.
+    """
+    with _transaction(connection) as driver:
         asked = json.dumps(list({row.request_id for row in rows}))
-        seq, chain, reserved, ended = connection.exec_driver_sql(_LOOK, {"ids": asked}).one()
+        seq, chain, reserved, ended = driver.execute(_LOOK, {"ids": asked}).fetchone()
         known = _Known(reserved, ended)
         answers = [known.admit(row) for row in rows]
         written = [row for row, answer in zip(rows, answers, strict=True) if answer is True]
         chained = list(_chained(written, seq or 0, chain or GENESIS))
         for batch in _powers_of_two(chained):
             values = tuple(value for entry in batch for value in entry)
-            connection.exec_driver_sql(_insert(len(batch)), values)
+            driver.execute(_insert(len(batch)), values)
     return answers
+
+
+@contextmanager
+def _transaction(connection: Connection) -> Iterator[sqlite3.Connection]:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError(f"{type(driver)} is no connection to SQLite")
+    driver.execute(BEGIN)
+    try:
+        yield driver
+        driver.execute("COMMIT")
+    except BaseException:
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
+        raise
 
 
 class _Known:

@@ -29,6 +29,7 @@ WRITER_PRAGMAS: dict[str, str | int] = {
     "trusted_schema": 0,
     "busy_timeout": BUSY_TIMEOUT_MS,
 }
+BEGIN = "BEGIN IMMEDIATE"  # the write lock at the start: two writers never meet half-way
 READER_PRAGMAS: dict[str, str | int] = {"query_only": 1, "busy_timeout": BUSY_TIMEOUT_MS}
 
 _CAUSES = {
@@ -59,7 +60,7 @@ def create(path: Path) -> None:
 def connect(path: Path) -> Connection:
     """The writer's connection, migrated. Each transaction takes the write lock at its start."""
     with ExitStack() as undo:
-        connection = _engine(path, "rw", WRITER_PRAGMAS, "BEGIN IMMEDIATE").connect()
+        connection = _engine(path, "rw", WRITER_PRAGMAS, BEGIN).connect()
         undo.callback(connection.close)
         migrate(connection)
         undo.pop_all()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -105,7 +106,7 @@ class Writer:
             while batch := self._next_batch():
                 self._commit(batch)
                 self._committed_s = time.monotonic()
-        except SQLAlchemyError as error:
+        except sqlite3.Error as error:
             self._fail(cause(error))
         finally:
             # Also when this thread ends by a defect: nobody may wait for a dead thread.
