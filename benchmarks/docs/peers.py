@@ -25,8 +25,9 @@ from benchmarks.drawing import (
     single_panel,
 )
 from benchmarks.peers.baseload_alone import BASELOAD
+from benchmarks.peers.litellm import LITELLM
 from benchmarks.peers.side_by_side import DIRECT
-from benchmarks.peers.verdicts import CONCURRENCY
+from benchmarks.peers.verdicts import CONCURRENCY, FASTER_THAN_LITELLM
 from benchmarks.simulation.figures import share
 from models.money import NANO_PER_USD
 
@@ -47,6 +48,7 @@ def section(result: Result) -> Section:
         "Engines, gateways and client share the machine. Each way stands between two turns of the "
         f"engines asked directly, and its ratio is to their mean; {answer_tokens} streamed tokens.",
         _verdicts(document["verdicts"]),
+        _ceiling(engines),
         _reasons("Left out", document["skipped"], titles),
         f"What failed: {plain('; '.join(document['failures']))}." if document["failures"] else "",
         "To the engines:" if engines else "",
@@ -106,6 +108,22 @@ def _verdicts(verdicts: Rows) -> str:
         for each in verdicts
     ]
     return table(("claim", "measured", "at least", "holds"), rows, "lrrl") if rows else ""
+
+
+def _ceiling(engines: Rows) -> str:
+    """No gateway passes on more than the engines give, whatever it is compared with."""
+    of_direct = {
+        row["way"]: row["figures"]["chunks_s"]["ratio"]
+        for row in engines
+        if row["concurrency"] == CONCURRENCY
+    }
+    share_of_engines = of_direct.get(LITELLM.name)
+    if not share_of_engines or share_of_engines * FASTER_THAN_LITELLM < 1:
+        return ""
+    return (
+        f"With engines on the same cores, {FASTER_THAN_LITELLM:g} times LiteLLM is out of reach: "
+        f"the engines asked directly give {1 / share_of_engines:.1f} times what comes through it."
+    )
 
 
 def _reasons(what: str, reasons: Mapping[str, str], titles: Mapping[str, str]) -> str:

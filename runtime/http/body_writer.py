@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from starlette.types import Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+_INTERNET = (socket.AF_INET, socket.AF_INET6)
 SERVER_SEND = "baseload.server_send"  # in a scope: the server's own ``send``, where it was wrapped
 
 
@@ -24,13 +25,17 @@ class BodyWriter:
     @contextmanager
     def together(self) -> Iterator[None]:
         """What is sent inside leaves when it ends: the client is woken once, not for each part."""
-        connection = self._cycle.transport.get_extra_info("socket")
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        self._cork(1)
         try:
             yield
         finally:
-            if not self._cycle.transport.is_closing():
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+            self._cork(0)
+
+    def _cork(self, on: int) -> None:
+        transport = self._cycle.transport
+        connection = None if transport.is_closing() else transport.get_extra_info("socket")
+        if connection is not None and connection.family in _INTERNET:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
 
     def write(self, part: bytes) -> bool:
         """A part of a body that goes on. False if nothing was written: then ``send`` it."""

@@ -145,8 +145,16 @@ def test_peers_stand_beside_baseload(tmp_path: Path) -> None:
     ):
         assert line in text
     assert "What failed" not in text
+    assert "the engines asked directly give 1.1 times what comes through it" in text
     assert "| Baseload | 0.90 | 90 | 21 | 100.0% | 0 | 67 |" in section.short
     assert "| nothing | – | – | – | 25.0% | 150 | 17 |" in section.short
+
+
+def test_a_claim_that_the_engines_leave_room_for_needs_no_excuse(tmp_path: Path) -> None:
+    document = peers()
+    document["engines"][1]["figures"]["chunks_s"]["ratio"] = 0.1
+    keep(tmp_path, "peers.json", document)
+    assert "out of reach" not in numbers.sections(tmp_path)[0].body
 
 
 def test_peers_that_were_only_tried_in_part(tmp_path: Path) -> None:

@@ -118,6 +118,22 @@ async def test_a_client_that_has_left_is_not_written_to() -> None:
     assert left == [True]
 
 
+async def test_a_client_that_left_before_the_start_breaks_nothing() -> None:
+    async def work(send: Send, writer: BodyWriter) -> None:
+        async with asyncio.timeout(5):
+            while not writer._cycle.disconnected:
+                await asyncio.sleep(0.005)
+        with writer.together():
+            await send(START)
+            assert not writer.write(b"a")
+
+    async with _served(work) as (url, session, ended):
+        asking = asyncio.create_task(session.get(url))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        await ended.wait()
+
+
 def test_another_server_has_no_such_way() -> None:
     async def send(message: Message) -> None: ...
 
