@@ -39,8 +39,7 @@ class Tap:
 
     async def read(self) -> bytes:
         """What ``take`` did not get, as ``readany``: b"" at the end, aiohttp's errors."""
-        buffered = self._content.read_nowait()
-        if buffered or self._content.at_eof():
+        if buffered := self._content.read_nowait():
             return buffered
         self._is_open = True  # nothing is buffered, so that nothing can be overtaken
         return await self._content.readany()

@@ -77,7 +77,7 @@ class FrameScanner:
             self.frames += frames
             return chunk
         # Before the end of an answer there is often much in the same read that is not its end.
-        head = b"" if self._begun else chunk[: _last_content_end(chunk)]
+        head = chunk[: _last_content_end(chunk)]
         if frames := self.plain_frames(head):
             self.frames += frames
             return head + self._split(chunk[len(head) :])
@@ -204,7 +204,8 @@ def _is_content(frame: bytes) -> bool:
 def _last_content_end(chunk: bytes) -> int:
     """Where the last frame that may be content ends; 0 if there is none."""
     last = max(chunk.rfind(_FINISH + null) for null in _NULL)
-    return chunk.find(_NEXT, last) + len(_NEXT) if last >= 0 and _NEXT in chunk[last:] else 0
+    end = chunk.find(_NEXT, last) if last >= 0 else -1
+    return end + len(_NEXT) if end >= 0 else 0
 
 
 def _data(frame: bytes) -> bytes | None:

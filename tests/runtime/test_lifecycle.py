@@ -131,8 +131,9 @@ async def test_tokens_take_the_short_way_to_the_client(
     write = BodyWriter.write
 
     def noted(self: BodyWriter, part: bytes) -> bool:
-        written.append(part)
-        return write(self, part)
+        if done := write(self, part):
+            written.append(part)
+        return done
 
     monkeypatch.setattr(BodyWriter, "write", noted)
     async with stack(tmp_path, scripts=[Script(token_s=0.01)]) as s:

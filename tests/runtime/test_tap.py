@@ -151,7 +151,7 @@ async def test_a_tap_that_nobody_reads_takes_nothing() -> None:
 
 
 @pytest.mark.parametrize("verdicts", [ALL, NONE])
-async def test_what_came_before_a_break_is_passed_before_it(verdicts: Iterator[bool]) -> None:
+async def test_a_break_is_told_to_the_reader(verdicts: Iterator[bool]) -> None:
     passed = _Passed(verdicts)
     async with _body(_chunk(b"a"), _chunk(b"b")) as (response, go):
         tap = Tap(response.content, passed.take)
@@ -159,7 +159,8 @@ async def test_what_came_before_a_break_is_passed_before_it(verdicts: Iterator[b
         with pytest.raises(aiohttp.ClientPayloadError):
             await passed.read_on(tap)
         tap.close()
-    assert b"ab".startswith(passed.bytes) if verdicts is NONE else passed.bytes == b"ab"
+    if verdicts is ALL:  # what is refused is the reader's, which drops it when it breaks
+        assert passed.bytes == b"ab"
 
 
 async def test_refused_data_holds_the_target_back() -> None:
@@ -170,6 +171,9 @@ async def test_refused_data_holds_the_target_back() -> None:
         tap = Tap(response.content, passed.take)
         go.set()
         first = await tap.read()
+        async with asyncio.timeout(PATIENCE_S):
+            while response.content.total_bytes - len(first) < READ_BUFFER_BYTES:
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         buffered = response.content.total_bytes - len(first)
         assert buffered < 4 * READ_BUFFER_BYTES < len(part) * parts

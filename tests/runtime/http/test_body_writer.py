@@ -97,7 +97,7 @@ async def test_a_client_that_does_not_read_is_not_written_to() -> None:
     async with _served(work) as (url, session, _), session.get(url) as response:
         body = await response.read()
     assert written[0] < PARTS_MAX
-    assert len(body) == (written[0] + 1) * len(PART) + 1 or len(body) == written[0] * len(PART) + 1
+    assert len(body) == written[0] * len(PART) + 1
 
 
 async def test_a_client_that_has_left_is_not_written_to() -> None:
@@ -119,19 +119,22 @@ async def test_a_client_that_has_left_is_not_written_to() -> None:
 
 
 async def test_a_client_that_left_before_the_start_breaks_nothing() -> None:
+    written: list[bool] = []
+
     async def work(send: Send, writer: BodyWriter) -> None:
         async with asyncio.timeout(5):
             while not writer._cycle.disconnected:
                 await asyncio.sleep(0.005)
         with writer.together():
             await send(START)
-            assert not writer.write(b"a")
+            written.append(writer.write(b"a"))
 
     async with _served(work) as (url, session, ended):
         asking = asyncio.create_task(session.get(url))
         await asyncio.sleep(0.05)
         asking.cancel()
         await ended.wait()
+    assert written == [False]
 
 
 def test_another_server_has_no_such_way() -> None:
