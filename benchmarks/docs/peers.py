@@ -25,6 +25,7 @@ from benchmarks.drawing import (
     single_panel,
 )
 from benchmarks.peers.baseload_alone import BASELOAD
+from benchmarks.peers.interval import IN_BRACKETS, with_bounds
 from benchmarks.peers.litellm import LITELLM
 from benchmarks.peers.side_by_side import DIRECT
 from benchmarks.peers.verdicts import CONCURRENCY, FASTER_THAN_LITELLM
@@ -98,16 +99,26 @@ def _titles(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _verdicts(verdicts: Rows) -> str:
+    """A file may hold no bounds, and a verdict none."""
     rows = [
         [
             plain(each["claim"]),
-            NONE if each["value"] is None else f"{each['value']:.2f}",
+            NONE
+            if each["value"] is None
+            else with_bounds(each["value"], each.get("low"), each.get("high")),
             f"{each['least']:g}",
             "not measured" if each["holds"] is None else "yes" if each["holds"] else "no",
         ]
         for each in verdicts
     ]
-    return table(("claim", "measured", "at least", "holds"), rows, "lrrl") if rows else ""
+    if not rows:
+        return ""
+    return paragraphs(
+        table(("claim", "measured", "at least", "holds"), rows, "lrrl"),
+        f"{IN_BRACKETS.capitalize()}."
+        if any(each.get("low") is not None for each in verdicts)
+        else "",
+    )
 
 
 def _ceiling(engines: Rows) -> str:

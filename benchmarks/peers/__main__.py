@@ -33,12 +33,12 @@ from benchmarks.provenance import command_line, provenance
 
 RESULT = Path(__file__).parent.parent / "results" / "peers.json"
 CACHE = ROOT / ".baseload" / "peers"
-FULL = Effort(rounds=2, rounds_judged=5, window_s=3.0, overload_s=60.0)
+FULL = Effort(rounds=2, rounds_judged=12, window_s=3.0, overload_s=60.0)
 QUICK = Effort(rounds=1, rounds_judged=1, window_s=1.5, overload_s=10.0)
 PARTS = {
     "scripted": Comparison.run_scripted,
-    "baseload": Comparison.run_baseload,
-    "peers": Comparison.run_peers,
+    "engines": Comparison.run_engines,
+    "own-engines": Comparison.run_own_engines,
     "overload-baseload": Comparison.run_overload_of_baseload,
     "overload-peers": Comparison.run_overload_of_peers,
 }
@@ -51,8 +51,9 @@ note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 def document(run: Comparison, effort: Effort, origin: dict[str, object]) -> dict[str, Any]:
     through, scripted = run.rows(run.through), run.rows(run.scripted)
+    verdicts = judge(run.through, run.scripted, run.outcomes)
     told = {
-        "verdicts": [dataclasses.asdict(each) for each in judge(through, scripted, run.outcomes)],
+        "verdicts": [dataclasses.asdict(each) for each in verdicts],
         "skipped": run.skipped,
         "failures": run.failures,
         "command": command_line("benchmarks.peers"),
@@ -97,7 +98,7 @@ def show(run: Comparison) -> None:
         out.print(rows_table(f"Through each gateway to a {SCRIPTED}", scripted, TITLES))
     if run.outcomes:
         out.print(overload_table(run.outcomes, TITLES))
-    out.print(verdict_table(judge(through, scripted, run.outcomes)))
+    out.print(verdict_table(judge(run.through, run.scripted, run.outcomes)))
     for name, why in run.skipped.items():
         out.print(f"skipped {TITLES[name]}: {why}", markup=False)
     for line in run.failures:
@@ -118,7 +119,7 @@ def main(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Measure Baseload beside other gateways. Takes 35 minutes, the first time more to install.
+    """Measure Baseload beside other gateways. Takes 45 minutes, the first time more to install.
 
     Example: python -m benchmarks.peers --quick --only litellm
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -30,15 +30,26 @@ from benchmarks.peers.overload import (
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.plain_engines import ENGINES, NARROW, WIDE, plain_engines
 from benchmarks.peers.setting import Overload
-from benchmarks.peers.side_by_side import DIRECT, Row, Sample, Way, player, row_of, take_turns
+from benchmarks.peers.side_by_side import (
+    DIRECT,
+    Group,
+    Row,
+    Sample,
+    Way,
+    in_turn,
+    player,
+    row_of,
+    take_turns,
+)
 from benchmarks.peers.site import profile, provider
 from benchmarks.peers.verdicts import CONCURRENCY as JUDGED
 from benchmarks.stack import running as stack_running
 
-CONCURRENCIES = (1, 8, 32, 128)
-SCRIPTED_CONCURRENCIES = (JUDGED,)
+CONCURRENCIES = (1, 8, JUDGED, 128)
 WARM_UP_CONCURRENCY = 32
 REST_S = 3.0  # for what was given up to be taken back
+FAILURES = (BenchmarkError, OSError, psutil.Error)
+OURS, PLAIN, SCRIPTED = "Baseload's engines", "the plain engines", "the scripted upstream"
 
 Say = Callable[[str], None]
 
@@ -46,7 +57,7 @@ Say = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Effort:
     rounds: int  # at each concurrency
-    rounds_judged: int  # at the one that the claims are about
+    rounds_judged: int  # at the one that the claims are about, of who is in a claim or beside them
     window_s: float  # of a cell
     overload_s: float
 
@@ -84,7 +95,7 @@ class Comparison:
         folder.mkdir()
         try:
             work(folder)
-        except (BenchmarkError, OSError, psutil.Error) as error:
+        except FAILURES as error:
             self._failed(name, error)
         except KeyboardInterrupt:
             self.failures.append(f"{name}: interrupted")
@@ -94,29 +105,37 @@ class Comparison:
         """In front of an upstream that costs next to nothing: the gateways themselves."""
         peers = [BASELOAD_ALONE, *self._in_front()]
         with provider(step_ms=0) as upstream, self._started(peers, (upstream,), folder) as ways:
-            direct = Way(DIRECT, (upstream,))
-            self._compare(direct, ways, SCRIPTED_CONCURRENCIES, self.scripted)
+            group = Group(SCRIPTED, Way(DIRECT, (upstream,)), ways)
+            self._compare([group], {JUDGED: self._effort.rounds_judged}, self.scripted)
 
-    def run_baseload(self, folder: Path) -> None:
-        """Baseload's engines, asked directly and through it."""
-        with (
-            provider() as offering,
-            stack_running(folder / "stack", None, profile(folder, offering, WIDE)) as site,
-        ):
-            baseload = Way(BASELOAD, (site.endpoint,), lambda: site.watched)
-            self._compare(Way(DIRECT, site.engines), [baseload], CONCURRENCIES, self.through)
-            if bill_of(offering).requests:
-                self._failed(BASELOAD, "it bought something while it was to pass all on")
+    def run_engines(self, folder: Path) -> None:
+        """Baseload before its engines and the peers before the plain ones, in the same rounds."""
+        starts = [(OURS, self._baseload)]
+        if self._in_front():
+            starts.append((PLAIN, self._peers_in_front))
+        rounds = self._rounds() | {JUDGED: self._effort.rounds_judged}
+        with contextlib.ExitStack() as stack:
+            groups = []
+            for engines, start in starts:
+                self._say(f"starting {engines}")
+                try:
+                    groups.append(stack.enter_context(start(folder)))
+                except FAILURES as error:
+                    self._failed(engines, error)
+            self._compare(groups, rounds, self.through)
 
-    def run_peers(self, folder: Path) -> None:
-        """The plain engines, asked directly and through each peer."""
+    def run_own_engines(self, folder: Path) -> None:
+        """Peers with engines of their own, one by one, beside the plain ones asked directly.
+
+        Baseload's stack is down by then: such a peer may start a Ray, and so has Baseload.
+        """
+        if not (peers := self._with_engines()):
+            return
         with plain_engines(folder, WIDE) as engines:
-            direct = Way(DIRECT, engines)
-            with self._started(self._in_front(), engines, folder) as ways:
-                self._compare(direct, ways, CONCURRENCIES, self.through)
-            for peer in self._with_engines():
+            for peer in peers:
                 with self._started([peer], (), folder) as ways:
-                    self._compare(direct, ways, CONCURRENCIES, self.through)
+                    group = Group(PLAIN, Way(DIRECT, engines), ways)
+                    self._compare([group], self._rounds(), self.through)
 
     def run_overload_of_baseload(self, folder: Path) -> None:
         with (
@@ -152,6 +171,25 @@ class Comparison:
         return [p for p in self._peers if p.name in self._pythons and p.has_engines]
 
     @contextlib.contextmanager
+    def _baseload(self, folder: Path) -> Iterator[Group]:
+        with (
+            provider() as offering,
+            stack_running(folder / "stack", None, profile(folder, offering, WIDE)) as site,
+        ):
+            baseload = Way(BASELOAD, (site.endpoint,), lambda: site.watched)
+            yield Group(OURS, Way(DIRECT, site.engines), [baseload])
+            if bill_of(offering).requests:
+                self._failed(BASELOAD, "it bought something while it was to pass all on")
+
+    @contextlib.contextmanager
+    def _peers_in_front(self, folder: Path) -> Iterator[Group]:
+        with (
+            plain_engines(folder, WIDE) as engines,
+            self._started(self._in_front(), engines, folder) as ways,
+        ):
+            yield Group(PLAIN, Way(DIRECT, engines), ways)
+
+    @contextlib.contextmanager
     def _started(
         self,
         peers: Sequence[Peer],
@@ -167,26 +205,41 @@ class Comparison:
                 place, python = folder / peer.name, self._pythons[peer.name]
                 try:
                     gateway = stack.enter_context(running(peer, python, engines, place, overload))
-                except BenchmarkError as error:
+                except FAILURES as error:
                     self._failed(peer.title, error)
                     continue
                 ways.append(Way(peer.name, (gateway.target,), gateway.pids))
             yield ways
 
+    def _rounds(self) -> dict[int, int]:
+        """By concurrency."""
+        return dict.fromkeys(CONCURRENCIES, self._effort.rounds)
+
     def _compare(
-        self, direct: Way, ways: Sequence[Way], concurrencies: Sequence[int], into: list[Sample]
+        self, groups: Sequence[Group], rounds: Mapping[int, int], into: list[Sample]
     ) -> None:
-        for way in (direct, direct, *ways):
-            self._warm_up(way)
-        for concurrency in concurrencies:
-            judged = concurrency == JUDGED
-            for number in range(self._effort.rounds_judged if judged else self._effort.rounds):
-                samples, failures = take_turns(direct, ways, concurrency, number, self._play)
-                into.extend(samples)
-                for each in samples:
-                    self._say(f"  c={concurrency} {each.brief()}")
-                for name, why in failures.items():
-                    self._failed(f"{name} at c={concurrency}", why)
+        """A group whose engines do not answer is out at that concurrency; the others go on."""
+        groups = [group for group in groups if group.ways]
+        for group in groups:
+            for way in (group.direct, group.direct, *group.ways):
+                self._warm_up(way)
+        for concurrency, count in rounds.items():
+            left = list(groups)
+            for number in range(count):
+                for group in in_turn(left, number):
+                    try:
+                        self._take_turns(group, concurrency, number, into)
+                    except FAILURES as error:
+                        self._failed(f"{group.engines} at c={concurrency}", error)
+                        left.remove(group)
+
+    def _take_turns(self, group: Group, concurrency: int, number: int, into: list[Sample]) -> None:
+        samples, failures = take_turns(group, concurrency, number, self._play)
+        into.extend(samples)
+        for each in samples:
+            self._say(f"  c={concurrency} {each.brief()}")
+        for name, why in failures.items():
+            self._failed(f"{name} at c={concurrency}", why)
 
     def _warm_up(self, way: Way) -> None:
         with contextlib.suppress(BenchmarkError):

@@ -1,7 +1,9 @@
 """Ways to the same engines, taken in turn: direct, one way, direct, the next, direct, …
 
 Each way stands between two direct cells, and its ratio is to their mean: a machine that slows down
-or recovers is in both sides of it. The order of the ways is turned round from round to round.
+or recovers is in both sides of it. A round goes through every group of ways, each to engines of its
+own, so that groups that are compared have seen the same minutes. The order of the groups, and of
+the ways in them, is turned round from round to round.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
+from typing import TypeVar
 
 from benchmarks.client import BenchmarkError, Load, Measured, Target, run_apart
 from benchmarks.comparison import contrast, direct_first
@@ -19,6 +22,7 @@ DIRECT = "direct"
 SECOND_TRY = 4.0  # times the window; seconds to settle
 
 Play = Callable[["Way", int], Measured]  # of a concurrency
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,15 @@ class Way:
     name: str
     targets: tuple[Target, ...]  # asked round robin
     pids: Callable[[], Mapping[str, int]] = dict
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``ways`` stand before the engines that ``direct`` asks. ``engines`` names these."""
+
+    engines: str
+    direct: Way
+    ways: Sequence[Way]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +56,18 @@ class Sample:
         return beside, getattr(self.through, figure)
 
     @property
+    def chunk_share(self) -> float:
+        """Of what the engines gave directly at the time."""
+        beside, through = self.pair("chunks_s")
+        return through / beside
+
+    @property
     def cpu_us_per_chunk(self) -> float:
         return sum(self.through.cpu_s.values()) * 1e6 / self.through.chunks
 
     def brief(self) -> str:
-        beside, chunks_s = self.pair("chunks_s")
         return (
-            f"{self.way}: {chunks_s:.0f} chunks/s, {chunks_s / beside:.2f} of direct, "
+            f"{self.way}: {self.through.chunks_s:.0f} chunks/s, {self.chunk_share:.2f} of direct, "
             f"{self.cpu_us_per_chunk:.1f} us CPU per chunk"
         )
 
@@ -93,20 +111,26 @@ def player(window_s: float) -> Play:
     return play
 
 
+def in_turn(several: Sequence[T], number: int) -> list[T]:
+    """In the order of this round."""
+    return list(several if direct_first(number) else reversed(several))
+
+
 def take_turns(
-    direct: Way, ways: Sequence[Way], concurrency: int, number: int, play: Play
+    group: Group, concurrency: int, number: int, play: Play
 ) -> tuple[list[Sample], dict[str, str]]:
-    """One round, and why a way has no sample in it. Raises BenchmarkError if direct has none."""
+    """Its part of a round, and why a way has no sample in it. Raises BenchmarkError if direct has
+    none."""
     samples: list[Sample] = []
     failures: dict[str, str] = {}
-    before = play(direct, concurrency)
-    for way in ways if direct_first(number) else reversed(ways):
+    before = play(group.direct, concurrency)
+    for way in in_turn(group.ways, number):
         try:
             through = play(way, concurrency)
         except BenchmarkError as error:
             failures[way.name] = str(error)
             continue
-        after = play(direct, concurrency)
+        after = play(group.direct, concurrency)
         samples.append(Sample(way.name, before, through, after))
         before = after
     return samples, failures

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from benchmarks.peers.interval import IN_BRACKETS, with_bounds
 from benchmarks.peers.overload import BUDGET_MS, Outcome
 from benchmarks.peers.side_by_side import ANSWER_TOKENS, Row
 from benchmarks.peers.verdicts import Verdict
@@ -65,13 +66,14 @@ def overload_table(outcomes: Sequence[Outcome], titles: Mapping[str, str]) -> Ta
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table:
-    table = Table(title="What Baseload claims")
+    bounded = any(each.low is not None for each in verdicts)
+    table = Table(title="What Baseload claims", caption=IN_BRACKETS if bounded else None)
     for name in ("claim", "measured", "at least", "holds"):
         table.add_column(name, justify="left" if name == "claim" else "right")
     for each in verdicts:
         table.add_row(
             each.claim,
-            "not measured" if each.value is None else f"{each.value:.2f}",
+            "not measured" if each.value is None else with_bounds(each.value, each.low, each.high),
             f"{each.least:.1f}",
             {None: "", True: "yes", False: "no"}[each.holds],
         )

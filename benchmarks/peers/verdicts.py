@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from benchmarks.peers.baseload_alone import BASELOAD
+from benchmarks.peers.interval import ratio_bounds
 from benchmarks.peers.litellm import LITELLM
 from benchmarks.peers.overload import Outcome
-from benchmarks.peers.side_by_side import Row
+from benchmarks.peers.side_by_side import Sample
 from benchmarks.peers.vllm_router import VLLM_ROUTER
 
 CONCURRENCY = 32
@@ -20,35 +22,53 @@ SCRIPTED = "scripted upstream"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``holds`` is None where it was not measured."""
+    """``value`` and ``holds`` are None where it was not measured. ``low`` and ``high`` say how sure
+    a ratio of throughputs is, with a confidence of 95 %; None where there are too few samples.
+    """
 
     claim: str
     value: float | None
+    low: float | None
+    high: float | None
     least: float
     holds: bool | None
 
 
 def judge(
-    through: Sequence[Row], scripted: Sequence[Row], outcomes: Sequence[Outcome]
+    through: Sequence[Sample], scripted: Sequence[Sample], outcomes: Sequence[Outcome]
 ) -> list[Verdict]:
     verdicts = []
-    for place, rows in ((ENGINES, through), (SCRIPTED, scripted)):
+    for place, samples in ((ENGINES, through), (SCRIPTED, scripted)):
         for peer, least in ((LITELLM, FASTER_THAN_LITELLM), (VLLM_ROUTER, AS_FAST_AS_VLLM_ROUTER)):
             claim = f"chunks/s at c={CONCURRENCY}, of {peer.title}'s, {place}"
-            verdicts.append(_at_least(claim, _chunk_ratio(rows, peer.name), least))
+            ours, theirs = _chunk_shares(samples, BASELOAD), _chunk_shares(samples, peer.name)
+            verdicts.append(_of_medians(claim, ours, theirs, least))
     return [*verdicts, *_of_overload(outcomes)]
 
 
-def _at_least(claim: str, value: float | None, least: float) -> Verdict:
-    return Verdict(claim, value, least, None if value is None else value >= least)
+def _chunk_shares(samples: Sequence[Sample], way: str) -> list[float]:
+    return [
+        each.chunk_share
+        for each in samples
+        if each.way == way and each.through.concurrency == CONCURRENCY
+    ]
 
 
-def _chunk_ratio(rows: Sequence[Row], peer: str) -> float | None:
-    """Both as shares of what the engines give directly at the time."""
-    share = {
-        row.way: row.figures["chunks_s"].ratio for row in rows if row.concurrency == CONCURRENCY
-    }
-    return share[BASELOAD] / share[peer] if {BASELOAD, peer} <= share.keys() else None
+def _of_medians(
+    claim: str, ours: Sequence[float], theirs: Sequence[float], least: float
+) -> Verdict:
+    value = median(ours) / median(theirs) if ours and theirs else None
+    return _at_least(claim, value, least, *(ratio_bounds(ours, theirs) or (None, None)))
+
+
+def _at_least(
+    claim: str,
+    value: float | None,
+    least: float,
+    low: float | None = None,
+    high: float | None = None,
+) -> Verdict:
+    return Verdict(claim, value, low, high, least, None if value is None else value >= least)
 
 
 def _of_overload(outcomes: Sequence[Outcome]) -> list[Verdict]:

@@ -47,8 +47,9 @@ def peers() -> dict[str, Any]:
     ]
     return {
         "verdicts": [
-            asdict(Verdict("as fast", 0.95, 0.9, True)),
-            asdict(Verdict("more", None, 1, None)),
+            asdict(Verdict("as fast", 0.95, 0.914, 1.006, 0.9, True)),
+            asdict(Verdict("all answered", 1.0, None, None, 1, True)),
+            asdict(Verdict("more", None, None, None, 1, None)),
         ],
         "skipped": {"smg": "no wheel"},
         "failures": [],

@@ -137,7 +137,8 @@ def test_peers_stand_beside_baseload(tmp_path: Path) -> None:
     (section,) = numbers.sections(tmp_path)
     text = section.text()
     for line in (
-        "| as fast | 0.95 | 0.9 | yes |\n| more | – | 1 | not measured |",
+        "| as fast | 0.95 (0.91 to 1.01) | 0.9 | yes |\n| all answered | 1.00 | 1 | yes |",
+        "| more | – | 1 | not measured |\n\nIn brackets: where the ratio lies with a confidence of",
         "- Left out: smg: no wheel",
         "| 32 | LiteLLM proxy 1.2 | 90.0 | 90 | 0.90 (0.80–1.00) | 90 | 90 | 21 | 0 |",
         "| nothing | 200 | 25.0% | 0 | 0 | 150 | 10 | – | 5 | 2.0000 | 17 |",
@@ -155,6 +156,16 @@ def test_a_claim_that_the_engines_leave_room_for_needs_no_excuse(tmp_path: Path)
     document["engines"][1]["figures"]["chunks_s"]["ratio"] = 0.1
     keep(tmp_path, "peers.json", document)
     assert "out of reach" not in numbers.sections(tmp_path)[0].body
+
+
+def test_verdicts_without_bounds_stand_alone(tmp_path: Path) -> None:
+    document = peers()
+    for each in document["verdicts"]:
+        del each["low"], each["high"]
+    keep(tmp_path, "peers.json", document)
+    body = numbers.sections(tmp_path)[0].body
+    assert "| as fast | 0.95 | 0.9 | yes |" in body
+    assert "In brackets" not in body
 
 
 def test_peers_that_were_only_tried_in_part(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from benchmarks.peers.roster import PEERS
 from benchmarks.peers.run import Comparison
 from benchmarks.peers.site import profile
 from benchmarks.peers.tables import overload_table, rows_table, verdict_table
-from benchmarks.peers.verdicts import judge
+from benchmarks.peers.verdicts import Verdict, judge
 from tests.benchmarks.peers.test_overload import answer, outcome
 from tests.benchmarks.peers.test_side_by_side import sample
 
@@ -43,12 +43,24 @@ def test_tables_show_everything() -> None:
     rows = run.rows(run.through)
     page.print(rows_table("Through", rows, TITLES))
     page.print(overload_table(run.outcomes, TITLES))
-    page.print(verdict_table(judge(rows, [], run.outcomes)))
+    page.print(verdict_table(judge(run.through, [], run.outcomes)))
     assert isinstance(page.file, io.StringIO)
     text = page.file.getvalue()
     assert "0.50–0.60" in text
     assert "50.0%" in text
     assert text.count("not measured") == 6
+    assert "in brackets" not in text
+
+
+def test_a_verdict_says_how_sure_it_is() -> None:
+    page = Console(file=io.StringIO(), width=160)
+    sure = Verdict("as fast", 0.92, 0.874, 0.966, 0.9, True)
+    page.print(verdict_table([sure, Verdict("answered", 1.0, None, None, 1.0, True)]))
+    assert isinstance(page.file, io.StringIO)
+    text = page.file.getvalue()
+    assert "0.92 (0.87 to 0.97)" in text
+    assert " 1.00 " in text
+    assert "with a confidence of 95 %" in " ".join(text.split())
 
 
 def test_profile_has_the_size_and_the_provider(tmp_path: Path) -> None:

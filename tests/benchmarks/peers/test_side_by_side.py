@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.client import BenchmarkError, Measured, Target
-from benchmarks.peers.side_by_side import DIRECT, FIGURES, Sample, Way, row_of, take_turns
+from benchmarks.peers.side_by_side import (
+    DIRECT,
+    FIGURES,
+    Group,
+    Sample,
+    Way,
+    in_turn,
+    row_of,
+    take_turns,
+)
 from tests.benchmarks.test_comparison import CELL
 
 TARGET = Target("http://127.0.0.1:1/v1", "unused")
@@ -13,6 +22,10 @@ TARGET = Target("http://127.0.0.1:1/v1", "unused")
 
 def way(name: str) -> Way:
     return Way(name, (TARGET,))
+
+
+def group(*names: str) -> Group:
+    return Group("engines", way(DIRECT), [way(name) for name in names])
 
 
 class Machine:
@@ -34,31 +47,32 @@ class Machine:
 
 def test_every_way_stands_between_two_direct_cells() -> None:
     machine = Machine()
-    ways = [way("a"), way("b")]
-    samples, failures = take_turns(way(DIRECT), ways, 8, 0, machine.play)
+    samples, failures = take_turns(group("a", "b"), 8, 0, machine.play)
     assert machine.played == [DIRECT, "a", DIRECT, "b", DIRECT]
     assert [each.way for each in samples] == ["a", "b"]
     assert failures == {}
     for each in samples:  # linear drift is in both sides
         beside, through = each.pair("chunks_s")
         assert through / beside == pytest.approx(0.5)
+        assert each.chunk_share == through / beside
 
 
 def test_order_is_turned_round() -> None:
-    samples, _ = take_turns(way(DIRECT), [way("a"), way("b")], 8, 1, Machine().play)
+    samples, _ = take_turns(group("a", "b"), 8, 1, Machine().play)
     assert [each.way for each in samples] == ["b", "a"]
+    assert [in_turn("abc", number) for number in range(3)] == [[*"abc"], [*"cba"], [*"abc"]]
 
 
 def test_a_way_that_fails_is_named_and_leaves_the_others() -> None:
     machine = Machine(frozenset({"a"}))
-    samples, failures = take_turns(way(DIRECT), [way("a"), way("b")], 8, 0, machine.play)
+    samples, failures = take_turns(group("a", "b"), 8, 0, machine.play)
     assert failures == {"a": "no whole answer"}
     assert [each.way for each in samples] == ["b"]
 
 
 def test_without_direct_there_is_no_round() -> None:
     with pytest.raises(BenchmarkError):
-        take_turns(way(DIRECT), [way("a")], 8, 0, Machine(frozenset({DIRECT})).play)
+        take_turns(group("a"), 8, 0, Machine(frozenset({DIRECT})).play)
 
 
 def sample(direct: float, through: float, cpu_s: float = 0.02, errors: int = 0) -> Sample:
