@@ -46,8 +46,13 @@ STAND_IN = serve.deployment(name="StandIn", **HEALTH)(StandIn)
 # A new Scheduler stands before the old one goes: it needs no card, and without one no request is
 # taken. The Directory must stay alone, or renewals would be spread over two.
 # The late-binding queue bounds what may wait, so Serve's own bound is out of the way.
+# Below warnings, Serve makes a log record of every request even where nobody keeps it.
 SCHEDULER = serve.deployment(
-    name="Scheduler", max_ongoing_requests=100_000, max_surge_percent=100, **HEALTH
+    name="Scheduler",
+    max_ongoing_requests=100_000,
+    max_surge_percent=100,
+    logging_config={"log_level": "WARNING", "enable_access_log": False},
+    **HEALTH,
 )(serve.ingress(build_edge)(Scheduler))
 
 

@@ -32,7 +32,8 @@ METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from the fir
 METRICS_RETRY_S = 5.0  # the one that had a lower port may go, as in every upgrade
 
 EDGE = Edge()
-log = logging.getLogger("ray.serve")
+log = logging.getLogger("ray.serve.scheduler")  # by Serve's handlers, and not at Serve's level
+log.setLevel(logging.INFO)
 
 
 def build_edge() -> ASGIApp:

@@ -15,8 +15,6 @@ from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-import aiohttp
-
 from models.money import NanoUsd
 from models.prices import Price, PriceBook
 from runtime.config import GatewayConfig
@@ -31,6 +29,7 @@ from runtime.errors import (
     SpillCapped,
 )
 from runtime.estimate import Estimator
+from runtime.http.connector import Connector
 from runtime.http.tags import Sensitivity
 from runtime.job import Job
 from runtime.ledger.store import Ledger
@@ -38,7 +37,6 @@ from runtime.membership import Endpoint, LocalTarget, Membership
 from runtime.pools import Pool
 from runtime.providers import Account, open_accounts
 from runtime.telemetry import Telemetry
-from runtime.upstream import new_session
 from runtime.watchdog import Stream, Watchdog
 from scheduler.arrival import Arrival
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reason, Reject
@@ -78,14 +76,14 @@ class Gateway:
         self._decisions: dict[str, asyncio.Future[Dispatch | Buy | Reject]] = {}
         self._watchdog = Watchdog()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self._connector: Connector | None = None
         self._underway = 0
         self._membership = Membership(self.pools, self._scheduler, self._apply)
 
     # -- life ---------------------------------------------------------------------------
 
     async def start(self) -> None:
-        self._session = new_session()
+        self._connector = Connector()
         # What start-up made lives for ever: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
@@ -98,7 +96,7 @@ class Gateway:
 
     def reconfigure(self, config: GatewayConfig) -> None:
         """Atomic: offers and settings change, books and waiting requests stay."""
-        accounts = open_accounts(config, self._prices, self.session, _today())
+        accounts = open_accounts(config, self._prices, self.connector, _today())
         self.config, self.accounts = config, accounts
         self._buyable = {
             each: frozenset(name for name, account in accounts.items() if account.may_have(each))
@@ -120,7 +118,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await self._membership.close()
-        await self.session.close()
+        await self.connector.close()
         self.ledger.close()
 
     async def _idle(self, wait_s_max: float) -> None:
@@ -138,10 +136,10 @@ class Gateway:
             self._underway -= 1
 
     @property
-    def session(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def connector(self) -> Connector:
+        if self._connector is None:
             raise RuntimeError("the gateway was not started")
-        return self._session
+        return self._connector
 
     def ready(self) -> bool:
         """Would a request be served? True once every pool has been up, while it can serve."""
@@ -166,7 +164,7 @@ class Gateway:
 
     def set_replicas(self, endpoints: Iterable[Endpoint]) -> None:
         """The directory's latest list."""
-        self._membership.set(endpoints, self.session)
+        self._membership.set(endpoints, self.connector)
 
     # -- decisions ----------------------------------------------------------------------
 

@@ -14,8 +14,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any
 
-import aiohttp
-
 from models.money import format_usd
 from runtime.attempt import Attempt, Bill
 from runtime.errors import (
@@ -30,11 +28,11 @@ from runtime.errors import (
 )
 from runtime.gateway import Gateway
 from runtime.http.body_writer import BodyWriter
+from runtime.http.response import Broken, Response
 from runtime.http.sse import FrameScanner
 from runtime.http.usage import CUT_OFF_REASONS, Usage, finish_reasons, read_usage
 from runtime.http.wire import to_upstream
 from runtime.job import Job
-from runtime.tap import Tap
 from runtime.upstream import read_answer
 from scheduler.decision import Outcome
 
@@ -66,7 +64,7 @@ class _Passage:
         self._job = job
         self._writer = writer
         self._attempt: Attempt | None = None
-        self._response: aiohttp.ClientResponse | None = None
+        self._response: Response | None = None
         self._dispatched = False  # a target may have begun to work
         self._patience: asyncio.Timeout | None = None
         self._scanner = FrameScanner(
@@ -124,7 +122,7 @@ class _Passage:
             tokens = self._scanner.frames // self._job.request.choices
             self._gateway.estimator.learn_answer(self._job.kind, tokens, is_complete=False)
 
-    async def _open(self) -> tuple[Attempt, aiohttp.ClientResponse, bytes]:
+    async def _open(self) -> tuple[Attempt, Response, bytes]:
         """An attempt whose target has begun to answer, with the first bytes of it."""
         failed_target: str | None = None
         failed: BaseloadError | None = None
@@ -152,7 +150,7 @@ class _Passage:
                 failed = error
         raise UpstreamFailed("The model server failed twice before its first token.") from failed
 
-    async def _dispatch(self, attempt: Attempt) -> tuple[aiohttp.ClientResponse, bytes]:
+    async def _dispatch(self, attempt: Attempt) -> tuple[Response, bytes]:
         body = to_upstream(self._job.request, model=attempt.model_there, openai_only=attempt.bought)
         limits = self._gateway.config.stream
         try:
@@ -162,8 +160,8 @@ class _Passage:
                 self._response = response
                 if not self._job.streaming:
                     return response, await read_answer(response)
-                first = await response.content.readany()
-        except (aiohttp.ClientError, TimeoutError, StreamBroken) as error:
+                first = await response.read()
+        except (Broken, TimeoutError, StreamBroken) as error:
             if self._response is not None:
                 self._response.close()
             raise UpstreamFailed("the target broke off before its first token") from error
@@ -171,11 +169,9 @@ class _Passage:
             raise UpstreamFailed("the target closed the stream before its first token")
         return response, first
 
-    async def _stream(
-        self, attempt: Attempt, response: aiohttp.ClientResponse, chunk: bytes, send: Send
-    ) -> None:
+    async def _stream(self, attempt: Attempt, response: Response, chunk: bytes, send: Send) -> None:
         scanner = self._scanner
-        tap = Tap(response.content, self._pass_on)
+        response.take = self._pass_on
         failure: BaseloadError | None = None
         sending = True
         try:
@@ -185,17 +181,17 @@ class _Passage:
                     if passed := scanner.feed(chunk):
                         await send(_part(passed, more=True))
                 sending = False
-                while not scanner.over and (chunk := await tap.read()):
+                while not scanner.over and (chunk := await response.read()):
                     sending = True
                     if passed := scanner.feed(chunk):
                         await send(_part(passed, more=True))
                     sending = False
-        except (aiohttp.ClientError, TimeoutError):
+        except (Broken, TimeoutError):
             failure = self._broken()
         else:
             failure = self._broken() if _incomplete(scanner) else None
         finally:
-            tap.close()
+            response.take = None
         if sending:  # the client has stopped reading: nothing more can be told to it
             response.close()
             attempt.abandon(scanner.frames, started=True)
@@ -291,9 +287,3 @@ def _start(status: int, content_type: bytes, attempt: Attempt) -> dict[str, Any]
 
 def _part(body: bytes, *, more: bool) -> dict[str, Any]:
     return {"type": "http.response.body", "body": body, "more_body": more}
-
-
-async def until_disconnect(receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> None:
-    """Returns when the client has left."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

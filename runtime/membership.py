@@ -11,9 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-import aiohttp
-from aiohttp.http_exceptions import LineTooLong
-
+from runtime.http.connector import Connector
 from runtime.load_report import read_report
 from runtime.metering import ShareClock
 from runtime.pools import Pool
@@ -63,7 +61,7 @@ class Membership:
         self._apply = apply
         self._followers: dict[str, asyncio.Task[None]] = {}
 
-    def set(self, endpoints: Iterable[Endpoint], session: aiohttp.ClientSession) -> None:
+    def set(self, endpoints: Iterable[Endpoint], connector: Connector) -> None:
         """The latest list: follows the new, drops the gone."""
         listed = {endpoint.replica.replica_id: endpoint for endpoint in endpoints}
         for replica_id in self._followers.keys() - listed.keys():
@@ -72,7 +70,7 @@ class Membership:
             endpoint = listed[replica_id]
             if endpoint.replica.model in self._pools:
                 self._followers[replica_id] = asyncio.get_running_loop().create_task(
-                    self._follow(endpoint, session), name=f"follow {replica_id}"
+                    self._follow(endpoint, connector), name=f"follow {replica_id}"
                 )
                 self._followers[replica_id].add_done_callback(_ended)
 
@@ -82,17 +80,17 @@ class Membership:
             follower.cancel()
         await asyncio.gather(*followers, return_exceptions=True)
 
-    async def _follow(self, endpoint: Endpoint, session: aiohttp.ClientSession) -> None:
+    async def _follow(self, endpoint: Endpoint, connector: Connector) -> None:
         replica = endpoint.replica
-        upstream = Upstream(session, endpoint.base_url, endpoint.token)
+        upstream = Upstream(connector, endpoint.base_url, endpoint.token)
         while True:
             try:
-                async with await upstream.subscribe("/load", REPORT_SILENCE_S_MAX) as response:
+                async with upstream.subscribe("/load", REPORT_SILENCE_S_MAX) as lines:
                     self._join(replica, upstream)
-                    async for line in response.content:
+                    async for line in lines:
                         if report := read_report(replica, line):
                             self._apply(self._scheduler.on_load_report(report, time.monotonic()))
-            except (aiohttp.ClientError, TimeoutError, LineTooLong) as error:
+            except OSError as error:
                 log.warning("replica %s: load stream lost (%s)", replica.replica_id, error)
             finally:
                 self._leave(replica.replica_id)

@@ -7,10 +7,9 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 
-import aiohttp
-
 from models.prices import PriceBook
 from runtime.config import GatewayConfig
+from runtime.http.connector import Connector
 from runtime.http.tags import Sensitivity
 from runtime.upstream import Upstream
 from scheduler.offer import Offer
@@ -32,16 +31,20 @@ class Account:
 
 
 def open_accounts(
-    config: GatewayConfig, prices: PriceBook, session: aiohttp.ClientSession, now: datetime
+    config: GatewayConfig, prices: PriceBook, connector: Connector, now: datetime
 ) -> dict[str, Account]:
     """Accounts by offer id. A provider whose key is not in the environment is left out."""
     accounts: dict[str, Account] = {}
     for provider, settings in config.providers.items():
-        key = os.environ.get(settings.key_env, "")
+        key = os.environ.get(settings.key_env, "").strip()  # a file's last line end comes along
         if not key:
             log.warning("provider %s is off: set %s to use it", provider, settings.key_env)
             continue
-        upstream = Upstream(session, settings.base_url.rstrip("/"), key)
+        try:
+            upstream = Upstream(connector, settings.base_url.rstrip("/"), key)
+        except ValueError as error:
+            log.warning("provider %s is off: %s (%s)", provider, error, settings.key_env)
+            continue
         for model in settings.offers:
             terms = settings.offer(model)
             price = prices.price_at(provider, terms.name, now.date())

@@ -1,21 +1,25 @@
 """An OpenAI-compatible HTTP target: a local replica, or a provider's account.
 
-One shared session, four timeout phases (connect, first byte, between bytes, whole answer),
-bodies passed as bytes. A failure says whether the target can have started any work.
+Four timeout phases (connect, first byte, between bytes, whole answer), bodies passed as bytes.
+A failure says whether the target can have started any work.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-
-import aiohttp
+from urllib.parse import urlsplit
 
 from runtime.config import StreamConfig
 from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFailed, UpstreamRejected
+from runtime.http.connector import Connector, Origin
+from runtime.http.limits import LIMITS, refusals
+from runtime.http.response import Broken, Response
 
-CONNECTIONS_MAX = 4096
-READ_BUFFER_BYTES = 256 * 1024  # per stream, before back pressure reaches the target
+CONNECT_S_MAX = 2.0  # of a subscription
 ANSWER_BYTES_MAX = 64 * 1024 * 1024  # of an answer that is not streamed
 ERROR_BYTES_MAX = 64 * 1024
 MESSAGE_CHARS_MAX = 500
@@ -25,88 +29,130 @@ BUSY_STATUSES = frozenset({408, 409, 425, 429})  # 4xx that are the target's sta
 OUR_FAULTS = frozenset({401, 402, 403, 404, 405})
 
 
-def new_session() -> aiohttp.ClientSession:
-    """The one session of a process."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX, limit_per_host=0),
-        read_bufsize=READ_BUFFER_BYTES,
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"accept-encoding": "identity", "user-agent": "baseload"},
-        timeout=aiohttp.ClientTimeout(total=None),
-    )
-
-
 @dataclass(slots=True)
 class Upstream:
-    """``base_url`` ends before ``/chat/completions``; ``key`` is sent as a bearer token."""
+    """``base_url`` ends before ``/chat/completions``; ``key`` is sent as a bearer token.
 
-    session: aiohttp.ClientSession
+    Raises ValueError for a URL or a key that no request can carry.
+    """
+
+    connector: Connector
     base_url: str
     key: str = field(repr=False)
+    origin: Origin = field(init=False)
+    _heads: dict[tuple[str, str], bytes] = field(init=False, repr=False, default_factory=dict)
 
-    async def post(self, path: str, body: bytes, limits: StreamConfig) -> aiohttp.ClientResponse:
+    def __post_init__(self) -> None:
+        self.origin = Origin.of(self.base_url)
+        if not (self.key.isascii() and self.key.isprintable()):
+            raise ValueError("a key has characters that no header may hold")
+
+    async def post(self, path: str, body: bytes, limits: StreamConfig) -> Response:
         """Sends one request; returns a 200 whose body has not been read.
 
         The phases between bytes are the gateway's watchdog's: a timer here would be set anew for
         every chunk. Raises NotStarted (no work was done), UpstreamFailed (it may have been) or
         UpstreamRejected (the request's own fault, with the target's status).
         """
-        timeout = aiohttp.ClientTimeout(
-            total=limits.answer_ms_max / 1000,
-            sock_connect=limits.connect_ms_max / 1000,
-        )
-        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
         try:
-            response = await self.session.post(
-                self.base_url + path,
-                data=body,
-                headers=headers,
-                timeout=timeout,
-                allow_redirects=False,
-            )
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            connection = await self.connector.connect(self.origin, limits.connect_ms_max / 1000)
+        except (OSError, UnicodeError) as error:
             raise NotStarted("the target did not accept the connection") from error
-        except (aiohttp.ClientError, TimeoutError) as error:
+        head = self._head("POST", self.base_url + path)
+        response = connection.send(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+        response.expire_after(limits.answer_ms_max / 1000)
+        try:
+            status = await response.head()
+        except (Broken, TimeoutError) as error:
             raise UpstreamFailed("the target did not answer") from error
-        if response.status == 200:
+        except asyncio.CancelledError:
+            response.close()
+            raise
+        if status == 200:
             return response
         raise await _failure(response)
 
-    async def subscribe(self, path: str, silence_s_max: float) -> aiohttp.ClientResponse:
-        """An endless stream of lines, such as a replica's load reports."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=2.0, sock_read=silence_s_max)
-        return await self.session.get(
-            self.base_url.removesuffix("/v1") + path,
-            headers={"authorization": f"Bearer {self.key}"},
-            timeout=timeout,
-            raise_for_status=True,
-        )
+    @asynccontextmanager
+    async def subscribe(
+        self, path: str, silence_s_max: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """An endless stream of lines, such as a replica's load reports: once it has begun, and to
+        its end. Raises OSError, here and from the lines (TimeoutError among it: silence)."""
+        connection = await self.connector.connect(self.origin, CONNECT_S_MAX)
+        head = self._head("GET", self.base_url.removesuffix("/v1") + path)
+        response = connection.send(head + b"\r\n")
+        try:
+            async with asyncio.timeout(silence_s_max):
+                status = await response.head()
+            if status != 200:
+                raise Broken(f"the target answered {status}")
+            yield _lines(response, silence_s_max)
+        finally:
+            response.close()
+
+    def _head(self, method: str, url: str) -> bytes:
+        """Of every such request, up to its length."""
+        if (kept := self._heads.get((method, url))) is None:
+            parts = urlsplit(url)
+            lines = (
+                f"{method} {parts.path} HTTP/1.1",
+                f"host: {parts.netloc}",
+                f"authorization: Bearer {self.key}",
+                "content-type: application/json",
+                "accept: */*",
+                "accept-encoding: identity",
+                "user-agent: baseload",
+            )
+            kept = self._heads[method, url] = "".join(f"{line}\r\n" for line in lines).encode()
+        return kept
 
 
-async def read_answer(response: aiohttp.ClientResponse) -> bytes:
+async def read_answer(response: Response) -> bytes:
     """The whole body of an answer that is not streamed, bounded."""
+    try:
+        body, is_whole = await _read(response, ANSWER_BYTES_MAX)
+    except (Broken, TimeoutError) as error:
+        raise StreamBroken("the target broke off its answer") from error
+    if not is_whole:
+        raise StreamBroken("the target's answer is too large")
+    return body
+
+
+async def _read(response: Response, bytes_max: int) -> tuple[bytes, bool]:
+    """Up to so much of a body, and whether that is all of it."""
     parts: list[bytes] = []
     size = 0
-    try:
-        async for part in response.content.iter_any():
-            size += len(part)
-            if size > ANSWER_BYTES_MAX:
-                raise StreamBroken("the target's answer is too large")
-            parts.append(part)
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise StreamBroken("the target broke off its answer") from error
-    return b"".join(parts)
+    while part := await response.read():
+        size += len(part)
+        parts.append(part)
+        if size > bytes_max:
+            return b"".join(parts)[:bytes_max], False
+    return b"".join(parts), True
 
 
-async def _failure(response: aiohttp.ClientResponse) -> BaseloadError:
+async def _lines(response: Response, silence_s_max: float) -> AsyncIterator[bytes]:
+    rest = b""
+    while True:
+        async with asyncio.timeout(silence_s_max):
+            part = await response.read()
+        if not part:
+            raise Broken("the target ended its stream")
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            yield line
+        if len(rest) > LIMITS.load_line_bytes_max:
+            refusals["load_line_bytes_max"] += 1
+            raise Broken("a line without an end")
+
+
+async def _failure(response: Response) -> BaseloadError:
     status = response.status
     try:
-        text = (await response.content.read(ERROR_BYTES_MAX)).decode("utf-8", "replace")
-    except (aiohttp.ClientError, TimeoutError):
+        text = (await _read(response, ERROR_BYTES_MAX))[0].decode("utf-8", "replace")
+    except (Broken, TimeoutError):
         text = ""
     finally:
-        response.release()
+        response.close()
     if status in BUSY_STATUSES or status == 503:
         return NotStarted(f"the target is busy ({status})")
     if status in OUR_FAULTS or not 400 <= status < 500:

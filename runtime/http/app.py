@@ -36,10 +36,11 @@ from runtime.http.auth import KeyRing
 from runtime.http.body_writer import SERVER_SEND, body_writer
 from runtime.http.limits import LIMITS, refusals
 from runtime.http.openapi import KEYED, DocumentedApp, documented
+from runtime.http.presence import ClientLeft, while_present
 from runtime.http.tags import parse_tags
 from runtime.http.wire import ChatRequest, CompletionRequest, parse_chat, parse_completion
 from runtime.job import Job, exactly_counted, needs_exact_count, new_job
-from runtime.lifecycle import answer, until_disconnect
+from runtime.lifecycle import answer
 
 log = logging.getLogger("baseload.http")
 
@@ -150,19 +151,10 @@ class Answer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         writer = body_writer(scope.get(SERVER_SEND, scope["baseload.send"].inner))
-        work = asyncio.ensure_future(
-            answer(self._gateway, self._job, scope["baseload.send"], writer)
-        )
-        leave = asyncio.ensure_future(until_disconnect(receive))
         try:
-            await asyncio.wait({work, leave}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leave.cancel()
-            if not work.done():
-                work.cancel()
-        try:
-            await work
-        except asyncio.CancelledError:
+            async with while_present(receive):
+                await answer(self._gateway, self._job, scope["baseload.send"], writer)
+        except ClientLeft:
             log.info("%s: the client left", self._job.request_id)
 
 

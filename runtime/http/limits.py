@@ -60,6 +60,9 @@ class Limits:
     # what is said back, and what is read from a target
     shown_chars_max: int = 64
     frame_bytes_max: int = 1024 * 1024
+    target_head_bytes_max: int = 64 * 1024  # of an answer's head that comes in several pieces
+    load_line_bytes_max: int = 64 * 1024
+    connections_max: int = 4096  # of a process, to targets; the scheduler's own bounds are lower
 
 
 LIMITS = Limits()

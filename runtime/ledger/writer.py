@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.append import Answer, append
+from runtime.ledger.append import Answer, Appender
 from runtime.ledger.rows import Reserve, Row
 from runtime.ledger.sqlite import cause
 
@@ -61,6 +61,7 @@ class Writer:
         self.counts = Counts()
         self.failure: str | None = None  # for the operator, one line
         self._connection = connection
+        self._appender = Appender(connection)
         self._path = path
         self._waiting: deque[Ticket] = deque()
         self._wake = threading.Condition()
@@ -129,7 +130,7 @@ class Writer:
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_ROWS_MAX))]
 
     def _commit(self, batch: Sequence[Ticket]) -> None:
-        answers = append(self._connection, [ticket.row for ticket in batch])
+        answers = self._appender.append([ticket.row for ticket in batch])
         self.counts.commits += 1
         for answer in answers:
             if answer is True:

@@ -77,9 +77,13 @@ def joins_after(delay_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Load streams open so late."""
     subscribe = Upstream.subscribe
 
-    async def late(upstream: Upstream, path: str, silence_s_max: float) -> aiohttp.ClientResponse:
+    @asynccontextmanager
+    async def late(
+        upstream: Upstream, path: str, silence_s_max: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         await asyncio.sleep(delay_s)
-        return await subscribe(upstream, path, silence_s_max)
+        async with subscribe(upstream, path, silence_s_max) as lines:
+            yield lines
 
     monkeypatch.setattr(Upstream, "subscribe", late)
 

@@ -74,13 +74,15 @@ async def test_bad_load_reports_slow_a_replica_down_but_do_not_lose_it(
         assert "r1" in s.gateway.locals
 
 
-async def test_a_load_stream_that_breaks_is_opened_again(tmp_path: Path) -> None:
+async def test_a_load_stream_that_breaks_is_opened_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with stack(tmp_path) as s:
         engine = s.replicas[0].engine
         async with serving("odd", script=Script(reports=Reports.ENDLESS)) as odd:
             s.gateway.set_replicas([s.replicas[0].endpoint, odd.endpoint])
-            await until(lambda: "odd" in s.gateway.locals)
-            await until(lambda: "odd" not in s.gateway.locals)
+            await until(lambda: "odd: load stream lost (a line without an end)" in caplog.text)
+            assert "odd" not in s.gateway.locals
             odd.engine.script = engine.script
             await until(lambda: "odd" in s.gateway.locals)
             assert (await s.post(chat())).status == 200

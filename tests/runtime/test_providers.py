@@ -5,20 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import aiohttp
 import pytest
 
 from models.prices import load_price_book
 from runtime.config import load_config
+from runtime.http.connector import Connector
 from runtime.http.tags import Sensitivity
 from runtime.providers import Account, open_accounts
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-SESSION = cast(aiohttp.ClientSession, None)  # nothing is sent here
+CONNECTOR = cast(Connector, None)  # nothing is sent here
 
 
 def _accounts(**providers: Any) -> dict[str, Account]:
-    return open_accounts(load_config({"providers": providers}), load_price_book(), SESSION, NOW)
+    return open_accounts(load_config({"providers": providers}), load_price_book(), CONNECTOR, NOW)
 
 
 def _provider(key_env: str, **offers: Any) -> dict[str, Any]:
@@ -93,3 +93,18 @@ def test_a_price_that_was_withdrawn_does_not_stand(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("VENDOR_KEY", "k")
     found = _accounts(deepseek=_provider("VENDOR_KEY", **{"DeepSeek-V3.2": "deepseek-chat"}))
     assert found["deepseek/deepseek-chat"].offer.price is None  # ended in April
+
+
+def test_a_keys_last_line_end_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VENDOR_KEY", "sk-secret\n")
+    found = _accounts(**{"stand-in": _provider("VENDOR_KEY", tiny="tiny-moe")})
+    assert found["stand-in/tiny-moe"].upstream.key == "sk-secret"
+
+
+def test_a_provider_whose_key_cannot_be_sent_is_off(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("VENDOR_KEY", "sk-se\ncret")
+    assert _accounts(**{"stand-in": _provider("VENDOR_KEY", tiny="tiny-moe")}) == {}
+    assert "stand-in is off" in caplog.text
+    assert "cret" not in caplog.text

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-import aiohttp
 import pytest
 
 from runtime.config import StreamConfig
 from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFailed, UpstreamRejected
-from runtime.upstream import ANSWER_BYTES_MAX, MESSAGE_CHARS_MAX, Upstream, new_session, read_answer
+from runtime.http.connector import Connector
+from runtime.http.response import Broken
+from runtime.upstream import ANSWER_BYTES_MAX, MESSAGE_CHARS_MAX, Upstream, read_answer
 
 SILENCE = (b"",)
 LIMITS = StreamConfig(connect_ms_max=500, answer_ms_max=500)
@@ -33,11 +34,11 @@ async def _target(*answers: bytes) -> AsyncIterator[tuple[Upstream, list[bytes]]
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    session = new_session()
+    connector = Connector()
     try:
-        yield Upstream(session, f"http://127.0.0.1:{port}/v1", "secret"), heard
+        yield Upstream(connector, f"http://127.0.0.1:{port}/v1", "secret"), heard
     finally:
-        await session.close()
+        await connector.close()
         server.close()
         for writer in writers:
             writer.close()
@@ -71,6 +72,12 @@ async def test_a_good_answer() -> None:
 def test_the_key_stays_out_of_a_repr() -> None:
     upstream = Upstream(None, "http://x", "secret")  # type: ignore[arg-type]
     assert "secret" not in repr(upstream)
+
+
+@pytest.mark.parametrize("key", ["a\r\nx: y", "a\n", "ü", "a\0"])
+def test_a_key_that_no_header_may_hold(key: str) -> None:
+    with pytest.raises(ValueError, match="key"):
+        Upstream(None, "http://x", key)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 503])
@@ -112,10 +119,10 @@ async def test_a_redirect_is_not_followed() -> None:
 async def test_nobody_listens() -> None:
     async with _target() as (upstream, _):
         pass
-    session = new_session()
+    connector = Connector()
     with pytest.raises(NotStarted):
-        await Upstream(session, upstream.base_url, "k").post("/x", b"{}", LIMITS)
-    await session.close()
+        await Upstream(connector, upstream.base_url, "k").post("/x", b"{}", LIMITS)
+    await connector.close()
 
 
 @pytest.mark.parametrize("answer", [b"\r\n", b"HTTP/1.1 200 OK\r\ncont", b"nonsense\r\n\r\n"])
@@ -150,12 +157,13 @@ async def test_an_answer_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_subscription_is_beside_the_api_and_notices_silence() -> None:
     head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\n{}\n{}\n\r\n"
     async with _target(head) as (upstream, heard):
-        async with await upstream.subscribe("/load", 0.5) as response:
-            assert await response.content.readline() == b"{}\n"
-            assert await response.content.readline() == b"{}\n"
-            with pytest.raises(aiohttp.ClientError):
-                await response.content.readline()
+        async with upstream.subscribe("/load", 0.5) as lines:
+            assert await anext(lines) == b"{}"
+            assert await anext(lines) == b"{}"
+            with pytest.raises(Broken):
+                await anext(lines)
         assert heard[0].startswith(b"GET /load HTTP/1.1")
     async with _target(_http(401)) as (upstream, _):
-        with pytest.raises(aiohttp.ClientResponseError):
-            await upstream.subscribe("/load", 0.5)
+        with pytest.raises(Broken, match="401"):
+            async with upstream.subscribe("/load", 0.5):
+                pass

@@ -1,0 +1,185 @@
+"""Which connections are opened, kept and given up."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import ssl
+import weakref
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runtime.http.connector import Connector, NoConnection, Origin
+from runtime.http.limits import LIMITS, refusals
+from tests.runtime.http.targets import HOST, PATIENCE_S, Visit, site, sized, whole
+
+CERTIFICATE = Path(__file__).parent / "tls" / "localhost.pem"  # its own issuer; with its key
+
+
+async def _polite(visit: Visit) -> None:
+    while await visit.asked():
+        await visit.say(sized(b"a"))
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("http://h:81/v1", Origin("h", 81, tls=False)),
+        ("http://h", Origin("h", 80, tls=False)),
+        ("https://h/v1", Origin("h", 443, tls=True)),
+        ("http://[::1]:8000/v1", Origin("::1", 8000, tls=False)),
+    ],
+)
+def test_an_origin(url: str, origin: Origin) -> None:
+    assert Origin.of(url) == origin
+
+
+@pytest.mark.parametrize("url", ["", "h:80", "ftp://h", "http://", "http://h/ü", "http://h/a b"])
+def test_no_origin(url: str) -> None:
+    with pytest.raises(ValueError, match="no http"):
+        Origin.of(url)
+
+
+async def test_the_connection_used_last_is_used_next() -> None:
+    async with site(_polite) as s:
+        both = [await s.ask(), await s.ask()]
+        for response in both:
+            await whole(response)
+        for _ in range(3):
+            await whole(await s.ask())
+        assert len(s.visits) == 2
+
+
+async def test_an_idle_connection_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.http.connector.IDLE_S_MAX", 0.05)
+    async with site(_polite) as s:
+        await whole(await s.ask())
+        await asyncio.sleep(0.02)
+        await whole(await s.ask())
+        while s.connector._live:
+            await asyncio.sleep(0.01)
+        await whole(await s.ask())
+        assert len(s.visits) == 2
+
+
+async def test_there_is_a_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.http.connector.LIMITS", replace(LIMITS, connections_max=2))
+    before = refusals["connections_max"]
+    go = asyncio.Event()
+
+    async def slow(visit: Visit) -> None:
+        await go.wait()
+        await _polite(visit)
+
+    async with site(slow) as s:
+        responses = [await s.ask(), await s.ask()]
+        with pytest.raises(NoConnection):
+            await s.ask()
+        assert refusals["connections_max"] == before + 1
+        go.set()
+        for response in responses:
+            await whole(response)
+        await whole(await s.ask())
+
+
+async def test_every_address_of_a_name_is_tried() -> None:
+    async with site(_polite, host="localhost") as s:  # ::1 too, where nobody listens
+        assert await whole(await s.ask()) == b"a"
+
+
+async def test_nobody_listens() -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        origin = Origin(HOST, taken.getsockname()[1], tls=False)
+        connector = Connector()
+        with pytest.raises(ConnectionRefusedError):
+            await connector.connect(origin, PATIENCE_S)
+        await connector.close()
+
+
+async def test_a_name_that_cannot_be_one() -> None:
+    connector = Connector()
+    with pytest.raises(UnicodeError):
+        await connector.connect(Origin("a" * 70 + ".x", 80, tls=False), PATIENCE_S)
+    await connector.close()
+
+
+async def test_a_connection_that_does_not_come_about_has_its_time() -> None:
+    with socket.socket() as full:
+        full.bind((HOST, 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex((HOST, port))  # the queue is full: the next gets no answer
+        connector = Connector()
+        with pytest.raises(TimeoutError):
+            await connector.connect(Origin(HOST, port, tls=False), 0.05)
+        assert connector._opening == 0
+        await connector.close()
+        for each in waiting:
+            each.close()
+
+
+async def test_tls_to_a_target_that_is_trusted() -> None:
+    trusting = ssl.create_default_context(cafile=CERTIFICATE)
+    async with site(_polite, host="localhost", certificate=CERTIFICATE, trusts=trusting) as s:
+        for _ in range(2):
+            assert await whole(await s.ask()) == b"a"
+        assert len(s.visits) == 1
+
+
+async def test_no_tls_to_a_target_that_is_not() -> None:
+    async with site(_polite, host="localhost", certificate=CERTIFICATE) as s:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await s.ask()
+        assert not s.connector._live
+
+
+async def test_no_tls_to_another_than_was_asked_for() -> None:
+    trusting = ssl.create_default_context(cafile=CERTIFICATE)
+    async with site(_polite, host="127.0.0.2", certificate=CERTIFICATE, trusts=trusting) as s:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await s.ask()
+
+
+async def test_a_target_that_speaks_no_tls() -> None:
+    async def rude(visit: Visit) -> None:
+        await visit.say(b"220 something else\r\n")
+        await visit.reader.read()
+
+    async with site(rude) as s:
+        with pytest.raises(ssl.SSLError):
+            await s.connector.connect(replace(s.origin, tls=True), PATIENCE_S)
+
+
+async def test_closing_cuts_off_what_is_under_way() -> None:
+    async with site(lambda visit: asyncio.sleep(PATIENCE_S)) as s:
+        response = await s.ask()
+        asking = asyncio.create_task(response.head())
+        await asyncio.sleep(0)
+        await s.connector.close()
+        with pytest.raises(ConnectionError):
+            await asking
+        assert not s.connector._live
+
+
+async def test_a_connection_that_is_gone_holds_nothing() -> None:
+    async with site(_polite) as s:
+        connection = await s.connector.connect(s.origin, PATIENCE_S)
+        await whole(connection.send(b"GET / HTTP/1.1\r\n\r\n"))
+        s.connector._idle.clear()
+        kept = weakref.ref(connection)
+        connection.abort()
+        await connection.lost
+        gc.disable()
+        try:
+            del connection
+            await asyncio.sleep(0)
+            assert kept() is None
+        finally:
+            gc.enable()
