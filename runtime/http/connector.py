@@ -26,7 +26,7 @@ PORTS = {"http": 80, "https": 443}
 
 
 class NoConnection(OSError):
-    """As many are open as may be."""
+    """None can be had: as many are open as may be, or the target closes them at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +59,20 @@ class Connector:
     async def connect(self, origin: Origin, connect_s_max: float) -> Connection:
         """An idle connection, else a new one. Raises OSError (TimeoutError among it) and
         UnicodeError (a name that cannot be one); then nothing has been sent."""
-        idle = self._idle.get(origin, [])
-        while idle:
-            _, connection = idle.pop()
-            if connection.is_open:
-                return connection
+        if (connection := self._take(origin)) is not None:
+            return connection
         if len(self._live) + self._opening >= LIMITS.connections_max:
             refusals["connections_max"] += 1
             raise NoConnection(f"{LIMITS.connections_max} connections are open")
         self._opening += 1
         try:
             async with asyncio.timeout(connect_s_max):
-                return await self._open(origin)
+                await self._open(origin)
         finally:
             self._opening -= 1
+        if (connection := self._take(origin)) is None:
+            raise NoConnection("the target closed the connection at once")
+        return connection
 
     async def close(self) -> None:
         """Cuts off whatever is under way."""
@@ -84,7 +84,17 @@ class Connector:
         if live:
             await asyncio.wait([each.lost for each in live], timeout=CLOSE_S_MAX)
 
-    async def _open(self, origin: Origin) -> Connection:
+    def _take(self, origin: Origin) -> Connection | None:
+        """The one that was idle last."""
+        idle = self._idle.get(origin, [])
+        while idle:
+            _, connection = idle.pop()
+            if connection.is_open:
+                return connection
+        return None
+
+    async def _open(self, origin: Origin) -> None:
+        """A new one is idle at first: nobody's time-out or cancellation can lose it."""
         loop = asyncio.get_running_loop()
         addresses = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
         connected = await start_connection(
@@ -101,7 +111,7 @@ class Connector:
             connected.close()
             raise
         self._live.add(connection)
-        return connection
+        self._keep(origin, connection)
 
     def _keep(self, origin: Origin, connection: Connection) -> None:
         loop = asyncio.get_running_loop()

@@ -7,10 +7,12 @@ import gc
 import socket
 import ssl
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from runtime.http.connector import Connector, NoConnection, Origin
 from runtime.http.limits import LIMITS, refusals
@@ -85,6 +87,32 @@ async def test_there_is_a_most(monkeypatch: pytest.MonkeyPatch) -> None:
         await whole(await s.ask())
 
 
+async def test_a_caller_that_gives_up_as_a_connection_opens_leaves_it_to_the_next() -> None:
+    async with site(_polite) as s:
+        for turns in range(12):
+            asking = asyncio.create_task(s.connector.connect(s.origin, PATIENCE_S))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+            idle = {connection for _, connection in s.connector._idle.get(s.origin, [])}
+            given = set() if asking.cancelled() else {asking.result()}
+            assert s.connector._live == idle | given
+            for connection in list(s.connector._live):
+                connection.abort()
+                await connection.lost
+        assert s.connector._opening == 0
+
+
+async def test_a_target_that_closes_at_once() -> None:
+    async def rude(visit: Visit) -> None:
+        visit.writer.close()
+
+    async with site(rude) as s:
+        with pytest.raises(ConnectionError):
+            await whole(await s.ask())
+
+
 async def test_every_address_of_a_name_is_tried() -> None:
     async with site(_polite, host="localhost") as s:  # ::1 too, where nobody listens
         assert await whole(await s.ask()) == b"a"
@@ -125,7 +153,13 @@ async def test_a_connection_that_does_not_come_about_has_its_time() -> None:
             each.close()
 
 
-async def test_tls_to_a_target_that_is_trusted() -> None:
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_tls_to_a_target_that_is_trusted(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(_served_twice_by_tls())
+
+
+async def _served_twice_by_tls() -> None:
     trusting = ssl.create_default_context(cafile=CERTIFICATE)
     async with site(_polite, host="localhost", certificate=CERTIFICATE, trusts=trusting) as s:
         for _ in range(2):
