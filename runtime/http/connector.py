@@ -110,8 +110,9 @@ class Connector:
         except BaseException:
             connected.close()
             raise
-        self._live.add(connection)
-        self._keep(origin, connection)
+        if not connection.lost.done():  # else nobody would forget it
+            self._live.add(connection)
+            self._keep(origin, connection)
 
     def _keep(self, origin: Origin, connection: Connection) -> None:
         loop = asyncio.get_running_loop()

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -111,6 +112,25 @@ async def test_a_target_that_closes_at_once() -> None:
     async with site(rude) as s:
         with pytest.raises(ConnectionError):
             await whole(await s.ask())
+
+
+async def test_a_connection_lost_before_it_is_had_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    create = loop.create_connection
+
+    async def lost_at_once(*args: Any, **kwargs: Any) -> Any:
+        transport, connection = await create(*args, **kwargs)
+        transport.abort()
+        await connection.lost
+        return transport, connection
+
+    monkeypatch.setattr(loop, "create_connection", lost_at_once)
+    async with site(_polite) as s:
+        with pytest.raises(NoConnection, match="at once"):
+            await s.ask()
+        assert not s.connector._live
 
 
 async def test_every_address_of_a_name_is_tried() -> None:
