@@ -99,13 +99,12 @@ def _titles(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _verdicts(verdicts: Rows) -> str:
-    """A file may hold no bounds, and a verdict none."""
     rows = [
         [
             plain(each["claim"]),
             NONE
             if each["value"] is None
-            else with_bounds(each["value"], each.get("low"), each.get("high")),
+            else with_bounds(each["value"], each["low"], each["high"]),
             f"{each['least']:g}",
             "not measured" if each["holds"] is None else "yes" if each["holds"] else "no",
         ]
@@ -115,9 +114,7 @@ def _verdicts(verdicts: Rows) -> str:
         return ""
     return paragraphs(
         table(("claim", "measured", "at least", "holds"), rows, "lrrl"),
-        f"{IN_BRACKETS.capitalize()}."
-        if any(each.get("low") is not None for each in verdicts)
-        else "",
+        f"{IN_BRACKETS.capitalize()}." if any(each["low"] is not None for each in verdicts) else "",
     )
 
 

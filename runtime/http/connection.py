@@ -1,8 +1,8 @@
 """One connection to a target: HTTP/1.1 (RFC 9112), one request at a time, as a client.
 
-The parser is httptools', which is llhttp. aiohttp's client stood here: a request of 64 chunks
-through a gateway took 1,140 us of processor time with it and takes 900 us without (2 cores,
-scripted upstream, 2026-11-22), and tokens can go on without waking a task.
+The parser is httptools', which is llhttp. A request of 64 chunks through a gateway takes 900 us of
+processor time, and 1,140 by way of aiohttp's client (2 cores, scripted upstream, 2026-11-22);
+here, tokens go on without waking a task.
 """
 
 from __future__ import annotations

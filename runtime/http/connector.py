@@ -59,20 +59,20 @@ class Connector:
     async def connect(self, origin: Origin, connect_s_max: float) -> Connection:
         """An idle connection, else a new one. Raises OSError (TimeoutError among it) and
         UnicodeError (a name that cannot be one); then nothing has been sent."""
-        if (connection := self._take(origin)) is not None:
-            return connection
+        idle = self._idle.get(origin, [])
+        while idle:
+            _, connection = idle.pop()  # the one that was used last
+            if connection.is_open:
+                return connection
         if len(self._live) + self._opening >= LIMITS.connections_max:
             refusals["connections_max"] += 1
             raise NoConnection(f"{LIMITS.connections_max} connections are open")
         self._opening += 1
         try:
             async with asyncio.timeout(connect_s_max):
-                await self._open(origin)
+                return await self._open(origin)
         finally:
             self._opening -= 1
-        if (connection := self._take(origin)) is None:
-            raise NoConnection("the target closed the connection at once")
-        return connection
 
     async def close(self) -> None:
         """Cuts off whatever is under way."""
@@ -84,35 +84,22 @@ class Connector:
         if live:
             await asyncio.wait([each.lost for each in live], timeout=CLOSE_S_MAX)
 
-    def _take(self, origin: Origin) -> Connection | None:
-        """The one that was idle last."""
-        idle = self._idle.get(origin, [])
-        while idle:
-            _, connection = idle.pop()
-            if connection.is_open:
-                return connection
-        return None
-
-    async def _open(self, origin: Origin) -> None:
-        """A new one is idle at first: nobody's time-out or cancellation can lose it."""
+    async def _open(self, origin: Origin) -> Connection:
         loop = asyncio.get_running_loop()
         addresses = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
         connected = await start_connection(
             addresses, happy_eyeballs_delay=NEXT_ADDRESS_S, interleave=1
         )
-        try:
-            _, connection = await loop.create_connection(
-                lambda: Connection(partial(self._keep, origin), self._live.discard),
-                sock=connected,
-                ssl=self._tls if origin.tls else None,
-                server_hostname=origin.host if origin.tls else None,
-            )
-        except BaseException:
-            connected.close()
-            raise
-        if not connection.lost.done():  # else nobody would forget it
-            self._live.add(connection)
-            self._keep(origin, connection)
+        _, connection = await loop.create_connection(
+            lambda: Connection(partial(self._keep, origin), self._live.discard),
+            sock=connected,  # from here on the transport's, which closes it
+            ssl=self._tls if origin.tls else None,
+            server_hostname=origin.host if origin.tls else None,
+        )
+        if not connection.is_open:  # it may have told so already: nobody would forget it
+            raise NoConnection("the target closed the connection at once")
+        self._live.add(connection)
+        return connection
 
     def _keep(self, origin: Origin, connection: Connection) -> None:
         loop = asyncio.get_running_loop()

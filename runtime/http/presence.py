@@ -21,21 +21,22 @@ async def while_present(receive: Receive) -> AsyncIterator[None]:
     every request more than its key check.
     """
     worker = asyncio.current_task()
+    if worker is None:
+        raise RuntimeError("there is no task to cancel")
     watch = asyncio.ensure_future(_until_it_leaves(receive))
     left = is_over = False
 
     def leave(watch: asyncio.Task[None]) -> None:
         nonlocal left
-        if watch.cancelled() or is_over or worker is None:
-            return
-        left = True
-        worker.cancel()
+        if not (watch.cancelled() or is_over):
+            left = True
+            worker.cancel()
 
     watch.add_done_callback(leave)
     try:
         yield
     except asyncio.CancelledError:
-        if left and worker is not None and not worker.uncancel():
+        if left and not worker.uncancel():
             raise ClientLeft from None
         raise  # somebody else has cancelled it, too
     finally:
