@@ -17,8 +17,9 @@ from cluster.state import drain_s_max
 from models.prices import load_price_book
 from runtime.config import GatewayConfig, load_config
 from runtime.gateway import Gateway
-from runtime.http.app import Edge, create_app
+from runtime.http.app import create_app
 from runtime.http.auth import KeyRing
+from runtime.http.edge import Edge
 from runtime.ledger.store import Ledger
 from runtime.membership import Endpoint
 from runtime.pools import Pool

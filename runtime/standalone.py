@@ -22,8 +22,9 @@ from runtime.config import GatewayConfig, load_config
 from runtime.engine.private_server import PrivateServer
 from runtime.errors import BaseloadError, ConfigError
 from runtime.gateway import Gateway
-from runtime.http.app import Edge, create_app
+from runtime.http.app import create_app
 from runtime.http.auth import KeyRing
+from runtime.http.edge import Edge
 from runtime.ledger.store import Ledger
 from runtime.telemetry import Telemetry
 

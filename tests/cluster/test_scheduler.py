@@ -19,8 +19,8 @@ from cluster.engine import registrations
 from cluster.leases import Registration
 from cluster.state import DRAIN_ENV
 from runtime.engine.private_server import PrivateServer
-from runtime.http.app import Edge
 from runtime.http.auth import hash_key
+from runtime.http.edge import Edge
 from runtime.upstream import Upstream
 from tests.runtime.parts import HOST, KEY, PATIENCE_S, POOL, TOKEN, Served, chat, serving
 

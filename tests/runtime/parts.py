@@ -20,8 +20,9 @@ from runtime.engine.script import Script
 from runtime.engine.scripted import ScriptedEngine
 from runtime.engine.settings import EngineFacts
 from runtime.gateway import Gateway
-from runtime.http.app import Edge, create_app
+from runtime.http.app import create_app
 from runtime.http.auth import KeyRing, hash_key
+from runtime.http.edge import Edge
 from runtime.ledger.audit import audit
 from runtime.ledger.report import RequestCost, report, requests
 from runtime.ledger.store import Ledger

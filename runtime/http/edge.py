@@ -1,0 +1,31 @@
+"""What the routes of one process share: its gateway and its keys."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from runtime.errors import InternalError
+from runtime.gateway import Gateway
+from runtime.http.auth import KeyRing
+
+
+class Edge:
+    """What the routes need; filled in when the process has started."""
+
+    def __init__(self) -> None:
+        self._gateway: Gateway | None = None
+        self._keys: KeyRing | None = None
+
+    def open(self, gateway: Gateway, keys: KeyRing) -> None:
+        self._gateway, self._keys = gateway, keys
+
+    @property
+    def gateway(self) -> Gateway:
+        if self._gateway is None:
+            raise InternalError("a request came before the gateway was open")
+        return self._gateway
+
+    def tenant(self, request: Request) -> str:
+        if self._keys is None:
+            raise InternalError("a request came before the keys were loaded")
+        return self._keys.tenant_of(request.headers.get("authorization"))

@@ -1,0 +1,100 @@
+"""The generation routes: a request is parsed, sized and made a job, and its answer streamed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from runtime.errors import BaseloadError, ModelNotFound
+from runtime.gateway import Gateway
+from runtime.http.body_writer import SERVER_SEND, body_writer
+from runtime.http.edge import Edge
+from runtime.http.presence import ClientLeft, while_present
+from runtime.http.refusal import refusal
+from runtime.http.request_body import read_body
+from runtime.http.tags import parse_tags
+from runtime.http.wire import ChatRequest, CompletionRequest, parse_chat
+from runtime.job import Job, exactly_counted, needs_exact_count, new_job
+from runtime.lifecycle import answer
+
+log = logging.getLogger("baseload.http")
+
+Parse = Callable[[bytes], ChatRequest | CompletionRequest]
+
+CONTEXT_UNKNOWN = 131_072  # of a model that only offers serve: they check it themselves
+
+
+class Generation:
+    """One generation route: request in, a streamed answer out."""
+
+    def __init__(self, edge: Edge, path: str, parse: Parse) -> None:
+        self._edge = edge
+        self._path = path
+        self._parse = parse
+        self.kind = ChatRequest if parse is parse_chat else CompletionRequest
+
+    async def respond(self, request: Request) -> Response:
+        tenant = self._edge.tenant(request)
+        parsed = self._parse(await read_body(request))
+        gateway = self._edge.gateway
+        return Answer(gateway, await _job(gateway, request, tenant, self._path, parsed))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The same, as an ASGI app of its own."""
+        try:
+            response = await self.respond(Request(scope, receive))
+            await response(scope, receive, send)
+        except BaseloadError as error:
+            await refusal(error, scope["baseload.request_id"])(scope, receive, send)
+
+
+class Answer(Response):
+    """Streams a job; ends it within the same moment if the client leaves."""
+
+    def __init__(self, gateway: Gateway, job: Job) -> None:
+        self.background = None
+        self._gateway = gateway
+        self._job = job
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        writer = body_writer(scope.get(SERVER_SEND, scope["baseload.send"].inner))
+        try:
+            async with while_present(receive):
+                await answer(self._gateway, self._job, scope["baseload.send"], writer)
+        except ClientLeft:
+            log.info("%s: the client left", self._job.request_id)
+
+
+async def _job(
+    gateway: Gateway,
+    request: Request,
+    tenant: str,
+    path: str,
+    parsed: ChatRequest | CompletionRequest,
+) -> Job:
+    tags = parse_tags(request.headers.items())
+    if parsed.model not in gateway.models():
+        served = ", ".join(gateway.models())
+        raise ModelNotFound(f"There is no such model here. Served: {served}.", param="model")
+    pool = gateway.pools.get(parsed.model)
+    context_tokens_max = pool.context_tokens_max if pool else CONTEXT_UNKNOWN
+    job = new_job(
+        request_id=request.scope["baseload.request_id"],
+        tenant=tenant,
+        tags=tags,
+        path=path,
+        request=parsed,
+        estimator=gateway.estimator,
+        context_tokens_max=context_tokens_max,
+        ttft_budget_ms=gateway.config.ttft_budget_ms,
+        offers=gateway.offers_for(tenant, tags.sensitivity),
+    )
+    if needs_exact_count(job, context_tokens_max):
+        tokenizer = pool.tokenizer if pool else None
+        return await asyncio.to_thread(exactly_counted, job, context_tokens_max, tokenizer)
+    return job
