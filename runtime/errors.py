@@ -159,7 +159,7 @@ class UpstreamRejected(RequestError):
     """A target's 4xx that is the request's own fault.
 
     A target's 401, 402 or 403 is about our account there, not the caller's request: raise
-    UpstreamFailed for those, or the caller would look for a fault in their own key.
+    NotStarted for those, or the caller would look for a fault in their own key.
     """
 
     code = "upstream_rejected"

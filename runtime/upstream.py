@@ -28,6 +28,19 @@ BUSY_STATUSES = frozenset({408, 409, 425, 429})  # 4xx that are the target's sta
 # Our key, our account, the name or address that we have for the model: never the caller's fault.
 OUR_FAULTS = frozenset({401, 402, 403, 404, 405})
 
+# 5xx that are said before a model is asked: not implemented, no room, overloaded (529), and what
+# Cloudflare says of a server that it could not reach (521 to 523, 525, 526, 530).
+NOT_STARTED_5XX = frozenset({501, 503, 505, 521, 522, 523, 525, 526, 529, 530})
+
+
+def may_have_started(status: int) -> bool:
+    """Whether a target that answered with this status can have worked, and so can bill for it.
+
+    Redirects and 4xx are said before any work. Of the rest, what is not known to be said before
+    it may have been said after it.
+    """
+    return not 300 <= status < 500 and status not in NOT_STARTED_5XX
+
 
 @dataclass(slots=True)
 class Upstream:
@@ -153,10 +166,10 @@ async def _failure(response: Response) -> BaseloadError:
         text = ""
     finally:
         response.close()
-    if status in BUSY_STATUSES or status == 503:
-        return NotStarted(f"the target is busy ({status})")
-    if status in OUR_FAULTS or not 400 <= status < 500:
+    if may_have_started(status):
         return UpstreamFailed(f"the target answered {status}")
+    if status in BUSY_STATUSES or status in OUR_FAULTS or not 400 <= status < 500:
+        return NotStarted(f"the target answered {status}")
     message, param = _safe_message(text)
     return UpstreamRejected(message, status=status, param=param)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +18,20 @@ from runtime.ledger.report import report
 from tests.runtime.parts import MODEL, Stack, chat, stack, until
 
 HANGS = Script(fault=Fault.HANG)
+
+
+@asynccontextmanager
+async def refusing(status: int) -> AsyncIterator[str]:
+    """The address of a vendor that answers every request with this status."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %d No\r\nconnection: close\r\ncontent-length: 0\r\n\r\n" % status)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
 
 
 async def _fill(s: Stack, requests: int = 1) -> list[asyncio.Task[aiohttp.ClientResponse]]:
@@ -69,6 +85,35 @@ async def test_no_replica_at_all_is_bought(tmp_path: Path) -> None:
         answer = await s.post(chat())
         assert answer.headers["x-baseload-target"] == "offer:stand-in/tiny-moe"
         assert answer.headers["x-baseload-reason"] == "spill_no_replica"
+
+
+@pytest.mark.parametrize(
+    ("status", "ending"),
+    [
+        *((status, "void") for status in (307, 401, 402, 403, 404, 429, 503, 529)),
+        *((status, "settle") for status in (500, 502, 504, 520)),
+    ],
+)
+async def test_a_prompt_is_billed_only_where_the_vendor_may_have_read_it(
+    tmp_path: Path, status: int, ending: str
+) -> None:
+    async with refusing(status) as url:
+        terms = {"base_url": url}
+        async with stack(tmp_path, scripts=[], sells=True, terms=terms) as s:
+            assert (await s.post(chat(stream=True))).status >= 500
+            await s.idle()
+            row = s.row()
+    assert row.ending == ending
+    assert (row.cost_nano_usd > 0) == (ending == "settle")
+
+
+async def test_a_vendor_that_cannot_be_reached_bills_nothing(tmp_path: Path) -> None:
+    async with refusing(500) as url:
+        pass  # its port is closed now
+    async with stack(tmp_path, scripts=[], sells=True, terms={"base_url": url}) as s:
+        assert (await s.post(chat())).status >= 500
+        await s.idle()
+        assert (s.row().ending, s.row().cost_nano_usd) == ("void", 0)
 
 
 async def test_nothing_to_serve_it_is_a_503_at_once(tmp_path: Path) -> None:

@@ -12,7 +12,13 @@ from runtime.config import StreamConfig
 from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFailed, UpstreamRejected
 from runtime.http.connector import Connector
 from runtime.http.response import Broken
-from runtime.upstream import ANSWER_BYTES_MAX, MESSAGE_CHARS_MAX, Upstream, read_answer
+from runtime.upstream import (
+    ANSWER_BYTES_MAX,
+    MESSAGE_CHARS_MAX,
+    Upstream,
+    may_have_started,
+    read_answer,
+)
 
 SILENCE = (b"",)
 LIMITS = StreamConfig(connect_ms_max=500, answer_ms_max=500)
@@ -80,15 +86,24 @@ def test_a_key_that_no_header_may_hold(key: str) -> None:
         Upstream(None, "http://x", key)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("status", [408, 409, 425, 429, 503])
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 503, 529])
 async def test_busy_has_not_started(status: int) -> None:
     assert type(await _failed(_http(status, b"busy"))) is NotStarted
 
 
-@pytest.mark.parametrize("status", [201, 301, 401, 402, 403, 404, 405, 500, 502, 504])
-async def test_what_is_not_the_callers_fault(status: int) -> None:
+@pytest.mark.parametrize("status", [301, 307, 401, 402, 403, 404, 405, 501, 521, 522, 523, 526])
+async def test_what_never_reached_a_model_has_not_started_and_is_not_the_callers_fault(
+    status: int,
+) -> None:
+    error = await _failed(_http(status, b'{"error": {"message": "your key is secret"}}'))
+    assert type(error) is NotStarted
+
+
+@pytest.mark.parametrize("status", [201, 500, 502, 504, 520, 524, 599])
+async def test_what_may_have_reached_a_model_may_have_started(status: int) -> None:
     error = await _failed(_http(status, b'{"error": {"message": "your key is secret"}}'))
     assert type(error) is UpstreamFailed
+    assert may_have_started(status)
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
@@ -111,7 +126,7 @@ async def test_a_refusal_that_says_nothing_readable(body: bytes) -> None:
 
 async def test_a_redirect_is_not_followed() -> None:
     async with _target(_http(307, headers=b"location: /elsewhere\r\n")) as (upstream, heard):
-        with pytest.raises(UpstreamFailed):
+        with pytest.raises(NotStarted):
             await upstream.post("/x", b"{}", LIMITS)
         assert len(heard) == 1
 
