@@ -248,6 +248,12 @@ def envelope(error: BaseloadError, request_id: str) -> dict[str, Any]:
     return {"error": _facts(error, message)}
 
 
+def anthropic_envelope(error: BaseloadError, request_id: str) -> dict[str, Any]:
+    """The body of the refusal of a route that only Anthropic's clients ask for."""
+    told = {"type": "not_found_error", "message": error.message}
+    return {"type": "error", "error": told, "request_id": request_id}
+
+
 def headers(error: BaseloadError) -> dict[str, str]:
     """The headers that tell a client what to do about the error, all names in lower case."""
     told: dict[str, str] = {}

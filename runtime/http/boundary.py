@@ -53,7 +53,10 @@ class Boundary:
         track = scope["baseload.send"] = _Track(send)
         shortcut = self._shortcuts.get(scope["path"]) if scope["method"] == "POST" else None
         try:
-            await (shortcut or self.documented)(scope, receive, track)
+            if shortcut is None:
+                await self._other(scope, receive, track)
+            else:
+                await shortcut(scope, receive, track)
         except ClientDisconnect:
             log.info("%s: the client left before its request was complete", request_id)
         except Exception:  # the boundary: logged, counted, opaque to the client
@@ -62,3 +65,10 @@ class Boundary:
             if track.started:
                 raise
             await refusal(InternalError(), request_id)(scope, receive, send)
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A trailing slash is no other route, and HEAD is GET of which the server sends no body."""
+        path = scope["path"].rstrip("/") or "/"
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        app = self._shortcuts.get(path, self.documented) if method == "POST" else self.documented
+        await app({**scope, "path": path, "method": method}, receive, send)

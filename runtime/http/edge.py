@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from starlette.requests import Request
 
 from runtime.errors import InternalError
@@ -13,6 +15,7 @@ class Edge:
     """What the routes need; filled in when the process has started."""
 
     def __init__(self) -> None:
+        self.opened_s = int(time.time())  # unix time
         self._gateway: Gateway | None = None
         self._keys: KeyRing | None = None
 
@@ -24,6 +27,10 @@ class Edge:
         if self._gateway is None:
             raise InternalError("a request came before the gateway was open")
         return self._gateway
+
+    def served(self) -> list[str]:
+        """The models' names; none while the process starts."""
+        return self._gateway.models() if self._gateway is not None else []
 
     def tenant(self, request: Request) -> str:
         if self._keys is None:

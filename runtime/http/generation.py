@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from runtime.errors import BaseloadError, ModelNotFound
+from runtime.errors import BaseloadError
 from runtime.gateway import Gateway
 from runtime.http.body_writer import SERVER_SEND, body_writer
 from runtime.http.edge import Edge
+from runtime.http.models import context_tokens_max, model_not_found
 from runtime.http.presence import ClientLeft, while_present
 from runtime.http.refusal import refusal
 from runtime.http.request_body import read_body
@@ -25,8 +26,6 @@ from runtime.lifecycle import answer
 log = logging.getLogger("baseload.http")
 
 Parse = Callable[[bytes], ChatRequest | CompletionRequest]
-
-CONTEXT_UNKNOWN = 131_072  # of a model that only offers serve: they check it themselves
 
 
 class Generation:
@@ -79,10 +78,9 @@ async def _job(
 ) -> Job:
     tags = parse_tags(request.headers.items())
     if parsed.model not in gateway.models():
-        served = ", ".join(gateway.models())
-        raise ModelNotFound(f"There is no such model here. Served: {served}.", param="model")
+        raise model_not_found(gateway)
     pool = gateway.pools.get(parsed.model)
-    context_tokens_max = pool.context_tokens_max if pool else CONTEXT_UNKNOWN
+    tokens_max = context_tokens_max(gateway, parsed.model)
     job = new_job(
         request_id=request.scope["baseload.request_id"],
         tenant=tenant,
@@ -90,11 +88,11 @@ async def _job(
         path=path,
         request=parsed,
         estimator=gateway.estimator,
-        context_tokens_max=context_tokens_max,
+        context_tokens_max=tokens_max,
         ttft_budget_ms=gateway.config.ttft_budget_ms,
         offers=gateway.offers_for(tenant, tags.sensitivity),
     )
-    if needs_exact_count(job, context_tokens_max):
+    if needs_exact_count(job, tokens_max):
         tokenizer = pool.tokenizer if pool else None
-        return await asyncio.to_thread(exactly_counted, job, context_tokens_max, tokenizer)
+        return await asyncio.to_thread(exactly_counted, job, tokens_max, tokenizer)
     return job

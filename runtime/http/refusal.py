@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import JSONResponse, Response
 
-from runtime.errors import BaseloadError, envelope, headers
+from runtime.errors import BaseloadError, anthropic_envelope, envelope, headers
 
 
 def refusal(error: BaseloadError, request_id: str) -> Response:
@@ -12,4 +12,13 @@ def refusal(error: BaseloadError, request_id: str) -> Response:
         envelope(error, request_id),
         status_code=error.status,
         headers={**headers(error), "x-request-id": request_id},
+    )
+
+
+def anthropic_refusal(error: BaseloadError, request_id: str) -> Response:
+    """As Anthropic's clients read it: their envelope, and their name for the id."""
+    return JSONResponse(
+        anthropic_envelope(error, request_id),
+        status_code=error.status,
+        headers={**headers(error), "x-request-id": request_id, "request-id": request_id},
     )

@@ -1,0 +1,56 @@
+"""The routes that only tell: what is served, whether it can be, and what this is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from runtime.http.edge import Edge
+from runtime.http.models import entry, model_not_found
+from runtime.http.openapi import KEYED
+from runtime.http.welcome import welcome
+
+
+def add_information(app: FastAPI, edge: Edge) -> None:
+    @app.get("/", summary="What this is, and how to call it")
+    async def root(request: Request) -> Response:
+        return welcome(request, next(iter(edge.served()), None))
+
+    _add_models(app, edge)
+    _add_probes(app, edge)
+
+
+def _add_models(app: FastAPI, edge: Edge) -> None:
+    @app.get("/v1/models", summary="The models that this endpoint serves", openapi_extra=KEYED)
+    async def models(request: Request) -> dict[str, Any]:
+        edge.tenant(request)
+        gateway = edge.gateway
+        data = [entry(gateway, name, edge.opened_s) for name in gateway.models()]
+        return {"object": "list", "data": data}
+
+    @app.get("/v1/models/{model:path}", summary="One of them", openapi_extra=KEYED)
+    async def one(request: Request, model: str) -> dict[str, Any]:
+        edge.tenant(request)
+        gateway = edge.gateway
+        if model not in gateway.models():
+            raise model_not_found(gateway)
+        return entry(gateway, model, edge.opened_s)
+
+
+def _add_probes(app: FastAPI, edge: Edge) -> None:
+    @app.get("/live", summary="The process answers: restart it where this fails")
+    async def live() -> dict[str, bool]:
+        return {"live": True}
+
+    @app.get("/health", summary="The same as /ready, by the name that vLLM has for it")
+    @app.get("/ready", summary="A request would be served: send traffic where this is 200")
+    async def ready(response: Response) -> dict[str, Any]:
+        gateway = edge.gateway
+        is_ready = gateway.ready()
+        response.status_code = 200 if is_ready else 503
+        replicas = {
+            model: sum(1 for target in gateway.locals.values() if target.pool.model == model)
+            for model in gateway.pools
+        }
+        return {"ready": is_ready, "replicas": replicas, "offers": sorted(gateway.accounts)}
