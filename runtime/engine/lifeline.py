@@ -1,4 +1,5 @@
-"""Ties each engine process to its parent's life: no engine outlives its replica.
+"""What each engine process does first: it ties itself to its parent's life, and takes its
+instruction set.
 
 vLLM starts its engine core and workers as child processes and loads this plugin in each.
 The kernel then kills the child when its parent dies, however it dies, SIGKILL included.
@@ -10,6 +11,8 @@ import ctypes
 import multiprocessing
 import os
 import signal
+
+from runtime.engine import instruction_set
 
 LIFELINE_ENV = "BASELOAD_LIFELINE"  # set by our replicas, so that other users of vLLM keep theirs
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -25,7 +28,10 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def install() -> None:
-    """Entry point of the ``vllm.general_plugins`` group: a no-op outside our child processes."""
+    """Entry point of the ``vllm.general_plugins`` group: a no-op where vLLM is not ours."""
+    if os.environ.get(LIFELINE_ENV) != "1":
+        return
     parent = multiprocessing.parent_process()
-    if os.environ.get(LIFELINE_ENV) == "1" and parent is not None and parent.pid is not None:
+    if parent is not None and parent.pid is not None:
         die_with_parent(parent.pid)
+    instruction_set.apply()

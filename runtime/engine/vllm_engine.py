@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from runtime.engine import instruction_set
 from runtime.engine.load_meter import LoadMeter
 from runtime.engine.private_app import PrivateApp
 from runtime.engine.settings import EngineFacts, EngineSettings
@@ -38,6 +39,8 @@ class VllmEngine:
         started_s = time.monotonic()
         device = settings.device if settings.device != "auto" else _device()
         set_environment(settings, device)
+        if device == "cpu":
+            instruction_set.hand_down(instruction_set.choose())
 
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.entrypoints.launchers.cli_args import make_arg_parser
