@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 
 from models.money import NanoUsd
+from runtime.bill import Bill
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway, price_of
-from runtime.http.usage import Usage
 from runtime.job import Job
 from runtime.ledger.rows import Ending, Reserve, Settle
 from runtime.membership import LocalTarget
@@ -23,24 +22,6 @@ from runtime.upstream import Upstream
 from scheduler.decision import Buy, Dispatch, Outcome
 
 log = logging.getLogger("baseload.attempt")
-
-
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """What the ending says: counts are None where nobody reported them."""
-
-    prompt_tokens: int | None
-    cached_tokens: int | None
-    completion_tokens: int | None
-    source: str  # "target", "frames" or "none"
-
-    @classmethod
-    def of(cls, usage: Usage | None, frames: int = 0) -> Bill:
-        """What the target reported; else the frames that it sent, if any."""
-        if usage is not None:
-            counts = (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
-            return cls(*counts, "target")
-        return cls(None, None, frames, "frames") if frames else cls(None, None, None, "none")
 
 
 class Attempt:
@@ -137,7 +118,7 @@ class Attempt:
             completion_tokens=bill.completion_tokens,
             cost_nano_usd=cost,
             usage_source=bill.source,
-            derivation=derivation,
+            derivation=f"{derivation}, {bill.note}" if bill.note else derivation,
             held_ms=self.held_ms,
             ttft_ms=self.ttft_ms,
             e2e_ms=_ms_since(self.job.arrived_s),

@@ -15,7 +15,8 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any
 
 from models.money import format_usd
-from runtime.attempt import Attempt, Bill
+from runtime.attempt import Attempt
+from runtime.bill import Bill
 from runtime.errors import (
     BaseloadError,
     LedgerUnavailable,
@@ -28,9 +29,10 @@ from runtime.errors import (
 )
 from runtime.gateway import Gateway
 from runtime.http.body_writer import BodyWriter
+from runtime.http.choices import CUT_OFF_REASONS, each_choice, finish_reason
 from runtime.http.response import Broken, Response
 from runtime.http.sse import FrameScanner
-from runtime.http.usage import CUT_OFF_REASONS, Usage, finish_reasons, read_usage
+from runtime.http.usage import Tally, Usage
 from runtime.http.wire import to_upstream
 from runtime.job import Job
 from runtime.upstream import read_answer
@@ -229,15 +231,16 @@ class _Passage:
         return None
 
     async def _whole(self, attempt: Attempt, body: bytes, send: Send) -> None:
+        tally = Tally()
         try:
             told = json.loads(body)
-            usage = read_usage(told)
+            tally.add(told)
         except (ValueError, AttributeError, RecursionError) as error:
             await attempt.settle(Bill.of(None), Outcome.TARGET_FAILED, "bad_answer")
             raise UpstreamFailed("The model server's answer was not understood.") from error
-        await attempt.settle(Bill.of(usage), Outcome.OK)
-        cut_off = not CUT_OFF_REASONS.isdisjoint(finish_reasons(told.get("choices")))
-        self._learn(usage, cut_off=cut_off)
+        await attempt.settle(Bill.of(tally.usage), Outcome.OK)
+        cut_off = any(finish_reason(each) in CUT_OFF_REASONS for each in each_choice(told))
+        self._learn(tally.usage, cut_off=cut_off)
         start = _start(200, b"application/json", attempt)
         cost = format_usd(attempt.cost_nano_usd).encode()
         start["headers"] += [
@@ -254,13 +257,14 @@ class _Passage:
 
     def _learn(self, usage: Usage | None, *, cut_off: bool) -> None:
         """From an answer that has come to its end."""
-        if usage is None:
+        if usage is None or usage.output_tokens is None:
             return
         self._learned = True
         estimator, job = self._gateway.estimator, self._job
-        if job.shape.utf8_bytes:  # else the prompt was token ids: nothing to be read off them
+        # Of token ids nothing is to be read off.
+        if job.shape.utf8_bytes and usage.prompt_tokens is not None:
             estimator.learn_prompt(job.model, job.shape, usage.prompt_tokens)
-        tokens = usage.completion_tokens // job.request.choices
+        tokens = usage.output_tokens // job.request.choices
         estimator.learn_answer(job.kind, tokens, is_complete=not cut_off)
 
 

@@ -13,18 +13,25 @@ import json
 import re
 from typing import Any
 
+from runtime.http.choices import (
+    CUT_OFF_REASONS,
+    FAILURE_REASONS,
+    choice_index,
+    each_choice,
+    finish_reason,
+)
 from runtime.http.limits import LIMITS, refusals
-from runtime.http.usage import CUT_OFF_REASONS, Usage, finish_reasons, read_usage
+from runtime.http.usage import Tally, Usage
 
 _FRAME_END = re.compile(rb"\n\r?\n")
 _LINE_END = re.compile(rb"\r?\n")
 _LINE_ENDS = (b"}\n\n", b"}")
 _NULL = (b":null", b": null")
+_GOES_ON = (*_NULL, b':""', b': ""')  # some send an empty finish reason
 _NEXT = b"\n\n"
 _FINISH = b'"finish_reason"'
 _USAGE = b'"usage"'
 _ERROR = b'"error"'
-_NOT_FINISHED = frozenset({"abort", "error"})  # an engine's words for an answer that it cut off
 
 
 class FrameScanner:
@@ -37,29 +44,33 @@ class FrameScanner:
         "_held",
         "_searched",
         "_tail",
+        "_tally",
         "_wants_usage",
         "cut_off",
         "done",
         "error",
         "frames",
         "over",
-        "usage",
     )
 
     def __init__(self, *, choices: int = 1, wants_usage: bool = False) -> None:
         self.frames = 0  # content frames passed on
-        self.usage: Usage | None = None
         self.done = False  # [DONE] seen
         self.cut_off = False  # a limit or a filter has ended an answer, not the model
         self.error: bytes | None = None  # an error frame, or one that cannot be read
         self._choices = choices
         self._wants_usage = wants_usage
         self._finished: set[int] = set()
+        self._tally = Tally()
         self._held = bytearray()  # the beginning of a frame
         self._searched = 0  # how far _held has been searched for its end
         self._tail = bytearray()
         self._begun = False  # _held or _tail holds something: no chunk may overtake it
         self.over = False  # by [DONE] or an error: nothing more is passed on or held
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._tally.usage
 
     @property
     def finished(self) -> bool:
@@ -138,28 +149,29 @@ class FrameScanner:
         return self._read(frame, told)
 
     def _read(self, frame: bytes, told: dict[str, Any]) -> bytes:
-        self.usage = read_usage(told) or self.usage
-        choices = told.get("choices")
-        if not choices:
+        if b"_tokens" in frame:
+            self._tally.add(told)
+        if not told.get("choices"):
             only_usage = told.get("usage") is not None
             return b"" if only_usage and not self._wants_usage else self._hold_or_pass(frame)
-        reasons = finish_reasons(choices)
-        self._note_finishes(choices)
-        if not CUT_OFF_REASONS.isdisjoint(reasons):
-            self.cut_off = True
-        if not _NOT_FINISHED.isdisjoint(reasons):
+        if not self._note_finishes(told):
             self._fail(frame)
             return b""
         if not self.finished:
             self.frames += 1
         return self._hold_or_pass(frame)
 
-    def _note_finishes(self, choices: Any) -> None:
-        for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict) and choice.get("finish_reason") is not None:
-                index = choice.get("index", 0)
-                if isinstance(index, int) and 0 <= index < self._choices:
-                    self._finished.add(index)
+    def _note_finishes(self, told: dict[str, Any]) -> bool:
+        """False if one of them is a failure."""
+        for choice in each_choice(told):
+            reason = finish_reason(choice)
+            if reason in FAILURE_REASONS:
+                return False
+            index = choice_index(choice) if self._choices > 1 else 0
+            if reason is not None and 0 <= index < self._choices:
+                self._finished.add(index)
+                self.cut_off |= reason in CUT_OFF_REASONS
+        return True
 
     def _hold_or_pass(self, frame: bytes) -> bytes:
         if not self.finished:
@@ -195,7 +207,7 @@ def _is_content(frame: bytes) -> bool:
     finish = frame.rfind(_FINISH)
     return (
         finish >= 0
-        and frame.startswith(_NULL, finish + len(_FINISH))
+        and frame.startswith(_GOES_ON, finish + len(_FINISH))
         and frame.find(_FINISH) == finish
         and frame.rfind(_ERROR) < 0
     )
@@ -203,7 +215,7 @@ def _is_content(frame: bytes) -> bool:
 
 def _last_content_end(chunk: bytes) -> int:
     """Where the last frame that may be content ends; 0 if there is none."""
-    last = max(chunk.rfind(_FINISH + null) for null in _NULL)
+    last = max(chunk.rfind(_FINISH + null) for null in _GOES_ON)
     end = chunk.find(_NEXT, last) if last >= 0 else -1
     return end + len(_NEXT) if end >= 0 else 0
 

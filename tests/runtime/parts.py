@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 from openai import AsyncOpenAI
 
-from models.prices import load_price_book
+from models.prices import PriceBook, load_price_book
 from runtime.config import GatewayConfig, load_config
 from runtime.engine.private_server import PrivateServer
 from runtime.engine.script import Script
@@ -171,6 +171,7 @@ async def stack(
     config: dict[str, Any] | None = None,
     terms: dict[str, Any] | None = None,
     pool: Pool = POOL,
+    prices: PriceBook | None = None,
 ) -> AsyncIterator[Stack]:
     """A replica per script, and a vendor that ``sells`` on ``terms`` (its key must be in the
     environment).
@@ -190,7 +191,7 @@ async def stack(
     await asyncio.gather(*(each.server.start() for each in served))
     ledger = Ledger.open(tmp_path / "ledger.db", owner="test")
     routing = routing_of(served[-1] if sells else None, config or {}, terms or {})
-    gateway = Gateway(routing, [pool], load_price_book(), ledger, Telemetry())
+    gateway = Gateway(routing, [pool], prices or load_price_book(), ledger, Telemetry())
     await gateway.start()
     gateway.set_replicas([each.endpoint for each in served[:-1]])
     edge = Edge()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.http.choices import FAILURE_REASONS
 from runtime.http.limits import LIMITS, refusals
 from runtime.http.sse import FrameScanner
 from runtime.http.usage import Usage
@@ -45,7 +46,7 @@ def test_the_end_is_held_back(wants_usage: bool) -> None:
     assert (scanner.finished, scanner.done) == (True, False)
     assert scanner.feed(USAGE_FRAME) + scanner.feed(DONE) == b""
     assert scanner.tail == last + (USAGE_FRAME if wants_usage else b"") + DONE
-    assert scanner.usage == Usage(9, 0, 3)
+    assert scanner.usage == Usage(9, None, 3, None, 12)
     assert scanner.done
     assert scanner.feed(frame(chunk("late"))) == b""
     assert scanner.tail.endswith(DONE)
@@ -76,13 +77,39 @@ def test_done_without_a_finish_reason_is_not_passed_on() -> None:
     assert (scanner.done, scanner.finished, scanner.tail) == (True, False, b"")
 
 
+@pytest.mark.parametrize("nothing", ["", "null", "None"])
+@pytest.mark.parametrize("tight", [True, False])
+def test_an_empty_finish_reason_is_none(nothing: str, tight: bool) -> None:
+    scanner = FrameScanner()
+    sent = [frame(chunk(text, nothing), tight=tight) for text in "ab"]
+    assert [scanner.feed(each) for each in sent] == sent
+    assert (scanner.frames, scanner.finished) == (2, False)
+    assert scanner.feed(frame(chunk("", "stop"), tight=tight)) == b""
+    assert scanner.finished
+
+
+def test_an_empty_finish_reason_is_no_reason_to_decode_a_frame() -> None:
+    for tight in (True, False):
+        assert FrameScanner().plain_frames(frame(chunk("a", ""), tight=tight)) == 1
+        assert FrameScanner().plain_frames(frame(chunk("a", "stop"), tight=tight)) == 0
+
+
+@pytest.mark.parametrize("index", [None, 1, 7, "0"])
+def test_one_choice_is_the_one_that_was_asked_for(index: object) -> None:
+    scanner = FrameScanner()
+    last = chunk("", "stop")
+    last["choices"][0]["index"] = index
+    assert scanner.feed(frame(last)) == b""
+    assert scanner.finished
+
+
 ERROR_FRAMES = [
     frame({"error": {"message": "boom", "code": 500}}),
     frame({"error": "boom"}, tight=False),
     b'event: error\ndata: {"error":{"message":"boom"}}\n\n',
     frame({"object": "error", "message": "boom"}),
     frame(chunk("a", error={"message": "boom"})),
-    frame(chunk("a", "abort")),
+    *(frame(chunk("a", reason)) for reason in sorted(FAILURE_REASONS)),
     b"data: {not json}\n\n",
     b"data: [1]\n\n",
     b"data: " + b"[" * 5000 + b"\n\n",
@@ -240,7 +267,11 @@ def test_no_split_changes_what_is_passed(
     assert passed == b"".join(body)
     assert scanner.tail == last + (USAGE_FRAME if wants_usage else b"") + done
     assert scanner.frames == sum(f.startswith(b"data") for f in body)
-    assert (scanner.usage, scanner.finished, scanner.done) == (Usage(9, 0, 3), True, True)
+    assert (scanner.usage, scanner.finished, scanner.done) == (
+        Usage(9, None, 3, None, 12),
+        True,
+        True,
+    )
 
 
 @given(st.lists(st.binary(max_size=40) | st.sampled_from([*ERROR_FRAMES, DONE, USAGE_FRAME])))
