@@ -15,6 +15,7 @@ from ray.serve import Application
 
 from cluster.arguments import AppArgs, PoolArgs, StandInArgs
 from cluster.autoscaling import autoscaling_config
+from cluster.configuration import Configuration
 from cluster.directory import Directory
 from cluster.engine import Engine, StandIn
 from cluster.ingress import IMPORT_PATH
@@ -41,6 +42,9 @@ HEALTH: dict[str, Any] = {
     "graceful_shutdown_timeout_s": drain_s_max() + 5,
 }
 DIRECTORY = serve.deployment(name="Directory", max_ongoing_requests=1000)(Directory)
+CONFIGURATION = serve.deployment(
+    name="Configuration", max_constructor_retry_count=1, **(HEALTH | {"health_check_period_s": 1})
+)(Configuration)
 ENGINE = serve.deployment(name="Engine", max_ongoing_requests=1000, **HEALTH)(Engine)
 STAND_IN = serve.deployment(name="StandIn", **HEALTH)(StandIn)
 # A new Scheduler stands before the old one goes: it needs no card, and without one no request is
@@ -65,6 +69,7 @@ def build(args: dict[str, Any]) -> Application:
     state = state_folder()
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory = DIRECTORY.options(ray_actor_options={"num_cpus": 0}).bind()
+    configuration = CONFIGURATION.options(ray_actor_options={"num_cpus": 0}).bind(directory)
     pools = [
         (pool, _settings(pool.model, pool.checkpoint, pool.engine, state)) for pool in wanted.pools
     ]
@@ -87,7 +92,7 @@ def build(args: dict[str, Any]) -> Application:
         state / "ledger.db",
         local_keys,
         directory,
-        engines,
+        [configuration, *engines],
     )
 
 

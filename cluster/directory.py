@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from cluster.configuration import ConfigNote
 from cluster.leases import RENEW_S, Leases, Listing, Registration
 
 WATCH_S = 5.0  # a watch that saw no change answers after this long
@@ -21,6 +22,7 @@ class Directory:
         self._leases = Leases()
         self._boot = time.time_ns()
         self._complete_at_s = time.monotonic() + SETTLE_S
+        self._config = ConfigNote()
 
     async def renew(self, entries: list[Registration]) -> None:
         for entry in entries:
@@ -29,6 +31,13 @@ class Directory:
     async def leave(self, replica_ids: list[str]) -> None:
         for replica_id in replica_ids:
             self._leases.leave(replica_id)
+
+    async def note_config(self, note: ConfigNote) -> None:
+        """A Scheduler tells it at each change, and again to a directory that has just started."""
+        self._config = note
+
+    async def config(self) -> ConfigNote:
+        return self._config
 
     async def watch(self, seen: tuple[int, int, bool] | None) -> Listing:
         """The list, as soon as it differs from the one with this ``seen``."""

@@ -12,10 +12,12 @@ import ray
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
+from cluster.configuration import ConfigNote, refusal
 from cluster.leases import Registration
 from cluster.state import drain_s_max
 from models.prices import load_price_book
 from runtime.config import GatewayConfig, load_config
+from runtime.errors import BaseloadError
 from runtime.gateway import Gateway
 from runtime.http.app import create_app
 from runtime.http.auth import KeyRing
@@ -27,6 +29,7 @@ from runtime.telemetry import Telemetry
 from scheduler.replica import Replica
 
 DIRECTORY_RETRY_S = 0.5
+TELL_S_MAX = 2.0
 HEARD_S_MAX = 15.0  # of the directory's first list, and from the replicas on it
 JOIN_POLL_S = 0.02
 METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from the first port
@@ -61,9 +64,20 @@ class Scheduler:
         self._tasks: list[asyncio.Task[None]] = []
         self._listed = asyncio.Event()
         self._models: set[str] = set()  # of the replicas on the list
+        self._note = ConfigNote()
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """A bad configuration raises here: Serve refuses it and the old one stays."""
+        """Takes a configuration, or goes on with the one before and tells of the refusal.
+
+        It raises only where nothing has ever served: Serve stops a replica that raises here.
+        """
+        try:
+            await self._take(user_config)
+        except Exception as error:  # the boundary: no file may stop a service that runs
+            await self._go_on(error)
+            log.exception("%s", refusal(error))
+
+    async def _take(self, user_config: dict[str, Any]) -> None:
         config = load_config(user_config)
         keys = KeyRing(
             self._local_keys | {name: tenant.key_sha256 for name, tenant in config.tenants.items()}
@@ -73,12 +87,38 @@ class Scheduler:
         else:
             self._gateway.reconfigure(config)
         EDGE.open(self._gateway, keys)
+        await self._tell(ConfigNote(serving=user_config))
+
+    async def _go_on(self, error: Exception) -> None:
+        """A Scheduler that Serve started anew asks for what its predecessor served with."""
+        serving = self._note.serving
+        if self._gateway is None:
+            known: ConfigNote = await self._directory.config.remote()
+            serving = known.serving
+            if serving is None:
+                raise error
+            await self._take(serving)
+        await self._tell(ConfigNote(serving, refusal(error)))
+
+    async def _tell(self, note: ConfigNote) -> None:
+        self._note = note
+        if self._gateway is not None:
+            self._gateway.refused_config = note.refused
+        try:
+            async with asyncio.timeout(TELL_S_MAX):
+                await self._directory.note_config.remote(note)
+        except (ray.exceptions.RayError, TimeoutError) as error:  # it is told again as it starts
+            log.warning("the directory did not take the configuration's state: %s", error)
 
     async def _open(self, config: GatewayConfig) -> Gateway:
         owner = f"scheduler-{secrets.token_hex(8)}"
         ledger = await asyncio.to_thread(Ledger.open, self._ledger_path, owner=owner)
         gateway = Gateway(config, self._pools, load_price_book(), ledger, self._telemetry)
-        await gateway.start()
+        try:
+            await gateway.start()
+        except BaseloadError:
+            await gateway.close(0)
+            raise
         self._tasks.append(asyncio.create_task(self._watch_directory(gateway)))
         await self._serve_metrics(config)
         await self._hear_of_replicas(gateway)
@@ -130,7 +170,10 @@ class Scheduler:
                 log.warning("the directory did not answer: %s", error)
                 await asyncio.sleep(DIRECTORY_RETRY_S)
                 continue
+            started_anew = seen is not None and listing.seen[0] != seen[0]
             seen, listed = listing.seen, listing.onto(listed)
+            if started_anew:
+                await self._tell(self._note)
             gateway.set_replicas([_endpoint(entry) for entry in listed.values()])
             self._models = {entry.model for entry in listed.values()} & gateway.pools.keys()
             if listed or listing.complete:

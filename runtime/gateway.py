@@ -69,6 +69,7 @@ class Gateway:
         self.telemetry = telemetry
         self.estimator = Estimator()
         self.draining = False
+        self.refused_config: str | None = None  # what is wrong with a file that was not taken
         self.accounts: dict[str, Account] = {}
         self._buyable: dict[Sensitivity, frozenset[str]] = {}
         self._prices = prices
@@ -237,6 +238,7 @@ class Gateway:
         while True:
             now = _now()
             self.telemetry.observe(self._scheduler.snapshot(now), self.estimator.limits, now)
+            self.telemetry.config_refused(self.refused_config is not None)
             await asyncio.sleep(OBSERVE_S)
 
     async def _sweep_forever(self) -> None:

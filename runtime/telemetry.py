@@ -79,6 +79,11 @@ class Telemetry:
             ("refusal",),
             registry=registry,
         )
+        self._config_refused = Gauge(
+            "baseload_config_refused",
+            "1 while the configuration that was deployed last is not the one that serves",
+            registry=registry,
+        )
         self._pool_gauges(registry)
         self._spill: dict[str, SlidingSum] = {}  # settled for purchases, by model
         self._tracer = trace.get_tracer("baseload")
@@ -133,6 +138,9 @@ class Telemetry:
             server.server_close()
             thread.join()
             self._server = None
+
+    def config_refused(self, stands: bool) -> None:
+        self._config_refused.set(int(stands))
 
     def rejected(self, model: str, reason: Reason) -> None:
         self._rejected.labels(model, reason.value).inc()

@@ -53,4 +53,7 @@ def _add_probes(app: FastAPI, edge: Edge) -> None:
             model: sum(1 for target in gateway.locals.values() if target.pool.model == model)
             for model in gateway.pools
         }
-        return {"ready": is_ready, "replicas": replicas, "offers": sorted(gateway.accounts)}
+        told = {"ready": is_ready, "replicas": replicas, "offers": sorted(gateway.accounts)}
+        if gateway.refused_config is not None:
+            told["config_refused"] = gateway.refused_config
+        return told

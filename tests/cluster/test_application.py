@@ -30,7 +30,7 @@ def deployments(**pool: Any) -> dict[str, Any]:
 
 def test_replicas_on_cards_reserve_them() -> None:
     found = deployments(replicas=3)
-    assert found.keys() == {"Directory", "Engine-tiny-moe", "Scheduler"}
+    assert found.keys() == {"Configuration", "Directory", "Engine-tiny-moe", "Scheduler"}
     engine = found["Engine-tiny-moe"]
     assert engine.num_replicas == 3
     assert engine._replica_config.placement_group_bundles == [{"CPU": 1, "GPU": 2, "card:h20": 2}]

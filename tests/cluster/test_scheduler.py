@@ -34,15 +34,25 @@ class Scheduler(deployment.Scheduler):
         pass
 
 
+def scheduler(folder: Path, directory: Directory) -> Scheduler:
+    return Scheduler(
+        [POOL], folder / "ledger.db", {"acme": [hash_key(KEY)]}, handle_of(directory), []
+    )
+
+
+def handle_of(directory: Directory) -> Any:
+    """As Serve's handles are called."""
+    calls = (directory.watch, directory.note_config, directory.config)
+    return SimpleNamespace(**{each.__name__: SimpleNamespace(remote=each) for each in calls})
+
+
 @asynccontextmanager
 async def starting(folder: Path, directory: Directory) -> AsyncIterator[tuple[Any, Ask]]:
     """The start, under way; and a caller's request, which like Serve's waits for the start.
 
     It is told by its status and its target.
     """
-    handle: Any = SimpleNamespace(watch=SimpleNamespace(remote=directory.watch))
-    keys = {"acme": [hash_key(KEY)]}
-    made = Scheduler([POOL], folder / "ledger.db", keys, handle, [])
+    made = scheduler(folder, directory)
     front = PrivateServer(deployment.build_edge(), HOST)
     await front.start()
     opening = asyncio.create_task(made.reconfigure({}))

@@ -75,7 +75,7 @@ class Stack:
     def replicas(self) -> int:
         try:
             _, body = self.get("/ready")
-        except OSError:
+        except (OSError, ValueError):  # nothing answers, or Serve before the application is there
             return 0
         return int(body.get("replicas", {}).get("tiny-moe", 0))
 

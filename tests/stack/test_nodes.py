@@ -10,7 +10,7 @@ import asyncio
 import copy
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any
@@ -20,6 +20,7 @@ import psutil
 import pytest
 import yaml
 
+from tests.stack.caller import broken, caller
 from tests.stack.deploy import deploy
 from tests.stack.nodes import Node, cards_of_head, node
 from tests.stack.running import Stack, running
@@ -52,8 +53,6 @@ PROFILE: dict[str, Any] = {
 DRAIN_S = 40
 REPLICA_S_MAX = 150.0
 LOST_S_MAX = 15.0  # from the death of a raylet until callers know
-CALL_EVERY_S = 0.4
-CALL_TOKENS = 30
 
 
 @dataclass
@@ -82,49 +81,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         with running(state, profile, env) as stack:
             joining.join()
             yield Site(stack, joined[0], others)
-
-
-@contextmanager
-def caller(stack: Stack) -> Iterator[list[tuple[int, bytes]]]:
-    """Short streamed answers, one after another begun, from before until after; how each ended."""
-    ended: list[tuple[int, bytes]] = []
-    stop = asyncio.Event()
-
-    async def call(session: aiohttp.ClientSession, number: int) -> None:
-        body = {
-            "model": "tiny-moe",
-            "messages": [{"role": "user", "content": f"Count from {number}"}],
-            "max_tokens": CALL_TOKENS,
-            "stream": True,
-        }
-        headers = {"authorization": f"Bearer {stack.key}"}
-        url = f"{stack.url}/v1/chat/completions"
-        try:
-            async with session.post(url, json=body, headers=headers) as answer:
-                ended.append((answer.status, await answer.read()))
-        except aiohttp.ClientError as error:
-            ended.append((0, repr(error).encode()))
-
-    async def go() -> None:
-        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as calls:
-            number = 0
-            while not stop.is_set():
-                calls.create_task(call(session, number := number + 1))
-                await asyncio.sleep(CALL_EVERY_S)
-
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_until_complete, args=(go(),))
-    thread.start()
-    try:
-        yield ended
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        loop.close()
-
-
-def broken(ended: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-    return [each for each in ended if each[0] != 200 or not each[1].endswith(b"data: [DONE]\n\n")]
 
 
 async def begun(stack: Stack, session: aiohttp.ClientSession, count: int) -> list[Any]:
@@ -167,7 +123,7 @@ async def test_a_raylet_dies_and_takes_only_its_own_streams(site: Site) -> None:
 
 
 def test_the_replica_returns_with_the_node(site: Site) -> None:
-    with caller(site.stack) as ended:
+    with caller(site.stack.url, site.stack.key) as ended:
         site.second = site.others.enter_context(node(site.stack.state, CARD, 1))
         site.stack.wait_for(2, REPLICA_S_MAX)
     assert len(site.second.engines) == 1
@@ -195,7 +151,7 @@ def test_new_settings_reach_all_replicas_and_no_caller_notices(site: Site) -> No
     def smaller(app: dict[str, Any]) -> None:
         app["args"]["pools"][0]["engine"]["running_max"] = 12
 
-    with caller(site.stack) as ended:
+    with caller(site.stack.url, site.stack.key) as ended:
         site.deploy(smaller)
         deadline_s = time.monotonic() + 2 * REPLICA_S_MAX
         while time.monotonic() < deadline_s:
