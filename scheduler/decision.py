@@ -30,6 +30,7 @@ class Refusal(StrEnum):
     DEAD = "dead"
     STALE_REPORT = "stale_report"
     BREAKER_OPEN = "breaker_open"
+    PAUSED = "paused"  # it asked to be left alone for a while: a limit of its own, or overload
     NO_KV_ROOM = "no_kv_room"
     NO_SLOT = "no_slot"
     ENGINE_QUEUE = "engine_queue"
@@ -103,3 +104,7 @@ class Outcome(StrEnum):
     CLIENT_LEFT = "client_left"
     CLIENT_ERROR = "client_error"  # the target answered 4xx: the request's own fault
     TARGET_FAILED = "target_failed"  # refused the connection, 5xx, stall, broken stream
+    TARGET_BUSY = "target_busy"  # 529 and the like: overloaded, it asks for a pause
+    RATE_LIMITED = "rate_limited"  # 429: a limit of its own was reached, it asks for a pause
+    KEY_REFUSED = "key_refused"  # 401, 402: our key or our balance there, for all its models
+    ACCESS_REFUSED = "access_refused"  # 403: our account there, or just this model or request

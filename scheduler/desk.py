@@ -28,6 +28,7 @@ SERVED_PER_EVENT_MAX = 64
 DUE_PER_TICK_MAX = 4_096
 PARKED_PER_TICK_MAX = 64
 ASK_AGAIN_S = 0.25  # whether an offer that had reached a limit has room again
+COMES_BACK = frozenset({Refusal.EXCLUDED, Refusal.BREAKER_OPEN, Refusal.PAUSED})
 
 
 class Desk:
@@ -84,7 +85,7 @@ class Desk:
             found, verdicts = best_replica(head, [book], pool, settings, now)
             if found is None:
                 break
-            actions.append(self._ending.dispatch(head, found, verdicts, pool))
+            actions.append(self._ending.dispatch(head, found, verdicts, pool, settings, now))
         book.has_news &= not book.is_fresh(settings, now)
         return actions
 
@@ -102,7 +103,7 @@ class Desk:
                 break
             book, verdicts = best_replica(head, candidates(head, pool), pool, settings, now)
             if book is not None:
-                actions.append(self._ending.dispatch(head, book, verdicts, pool))
+                actions.append(self._ending.dispatch(head, book, verdicts, pool, settings, now))
             elif not is_servable(head, pool, now):
                 actions += self._without_replica(head, pool, settings, now)
             elif self._is_too_late(head, verdicts, pool):
@@ -229,7 +230,7 @@ class Desk:
                 return [bought]
         replicas, offers = survey(waiting, pool, self._spending, settings, now)
         lasting = (Refusal.CONTEXT, Refusal.NOT_ALLOWED, Refusal.PRICE_UNKNOWN)
-        may_come |= any(v.refusal in (Refusal.EXCLUDED, Refusal.BREAKER_OPEN) for v in replicas)
+        may_come |= any(v.refusal in COMES_BACK for v in replicas)
         may_come |= any(v.refusal not in (*lasting, Refusal.EXCLUDED) for v in offers)
         if may_come:
             pool.queue.promote(waiting, PARKED_CLASS)

@@ -30,6 +30,7 @@ CAPS = frozenset(
         Refusal.RATE_REQUESTS,
         Refusal.RATE_TOKENS,
         Refusal.IN_FLIGHT_MAX,
+        Refusal.PAUSED,
     }
 )
 
@@ -45,9 +46,7 @@ def refuse_lasting(waiting: Waiting, book: Book, now: float) -> Refusal | None:
         return Refusal.DEAD
     if waiting.excluded is not None and book.incarnation == waiting.excluded:
         return Refusal.EXCLUDED
-    if not book.breaker.allows(now):
-        return Refusal.BREAKER_OPEN
-    return None
+    return book.breaker.refuses(now)
 
 
 def refuse_replica(
@@ -106,11 +105,9 @@ def refuse_offer(
         return Refusal.EXCLUDED
     if len(book.requests) >= offer.in_flight_max:
         return Refusal.IN_FLIGHT_MAX
-    if not book.breaker.allows(now):
-        return Refusal.BREAKER_OPEN
-    return book.refuse_rate(arrival, now) or spending.refuses(
-        arrival.tenant, most_nano, settings, now
-    )
+    if refusal := book.breaker.refuses(now) or book.refuse_rate(arrival, now):
+        return refusal
+    return spending.refuses(arrival.tenant, most_nano, settings, now)
 
 
 def refuse_for_good(waiting: Waiting, book: OfferBook) -> Refusal | None:

@@ -36,7 +36,13 @@ class Ending:
         self._placed = placed
 
     def dispatch(
-        self, waiting: Waiting, book: Book, verdicts: list[Verdict], pool: Pool
+        self,
+        waiting: Waiting,
+        book: Book,
+        verdicts: list[Verdict],
+        pool: Pool,
+        settings: Settings,
+        now: float,
     ) -> Dispatch:
         arrival, replica_id = waiting.arrival, book.replica.replica_id
         reason = Reason.HELD if waiting.is_held else Reason.LOCAL_FIT
@@ -54,7 +60,7 @@ class Ending:
         pool.bid.occupy(pool.occupancy)
         action = Dispatch(arrival.request_id, replica_id, reason, tuple(verdicts))
         self._placed[arrival.request_id] = book
-        book.breaker.on_start(arrival.request_id)
+        book.breaker.on_start(arrival.request_id, settings, now)
         self._end(action, pool)
         return action
 
@@ -78,7 +84,7 @@ class Ending:
         self._spending.on_buy(arrival.request_id, arrival.tenant, most_nano, now)
         book.add(arrival, now)
         self._placed[arrival.request_id] = book
-        book.breaker.on_start(arrival.request_id)
+        book.breaker.on_start(arrival.request_id, settings, now)
         self._end(action, pool)
         return action
 

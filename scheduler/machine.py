@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from scheduler.arrival import Arrival
 from scheduler.book import Book
-from scheduler.breaker import Breaker, BreakerState
+from scheduler.breaker import Breaker, BreakerState, OfferBreaker
 from scheduler.counters import Counters
 from scheduler.decision import Action, Outcome
 from scheduler.desk import Desk
@@ -33,6 +33,8 @@ from scheduler.step_cost import SAMPLE_S
 # Tokens that a block of a prompt stands for at least; sizes the memory of what replicas hold.
 PREFIX_BLOCK_TOKENS = 64
 
+ENTERED = {BreakerState.OPEN: Limit.BREAKER_OPENED, BreakerState.PAUSED: Limit.TARGET_PAUSED}
+
 
 class Scheduler:
     def __init__(
@@ -42,7 +44,7 @@ class Scheduler:
         self._pools: dict[str, Pool] = {}
         self._replicas: dict[str, Book] = {}
         self._offers: dict[str, OfferBook] = {}
-        self._breakers: dict[str, Breaker] = {}  # by provider
+        self._accounts: dict[str, Breaker] = {}  # by provider
         self._held: dict[str, Pool] = {}
         self._placed: dict[str, Book | OfferBook] = {}
         self._spending = Spending()
@@ -64,16 +66,16 @@ class Scheduler:
         self._set_offers(offers, now)
 
     def _set_offers(self, offers: Sequence[Offer], now: float) -> None:
-        self._breakers = {o.provider: self._breakers.get(o.provider, Breaker()) for o in offers}
+        self._accounts = {o.provider: self._accounts.get(o.provider, Breaker()) for o in offers}
         known, self._offers = self._retired | self._offers, {}
         for pool in self._pools.values():
             pool.offers = []
         for offer in offers:
             book = known.get(offer.offer_id)
             if book is None:
-                book = OfferBook(offer, self._breakers[offer.provider])
+                book = OfferBook(offer, OfferBreaker(self._accounts[offer.provider]))
             # What is in flight there still ends in the same book, and counts if it comes back.
-            book.offer, book.breaker = offer, self._breakers[offer.provider]
+            book.offer, book.breaker.account = offer, self._accounts[offer.provider]
             self._offers[offer.offer_id] = book
             self._pool(offer.model).offers.append(book)
         gone = {name: book for name, book in known.items() if name not in self._offers}
@@ -140,10 +142,22 @@ class Scheduler:
         elif book is not None and tokens_out > 0:
             book.progress(request_id, now)
 
+    def on_first_token(self, request_id: str, now: float) -> None:
+        """Content has come from its target, of a whole answer all of it."""
+        book = self._placed.get(request_id)
+        if book is not None:
+            book.breaker.on_first_token(request_id)
+
     def on_finish(
-        self, request_id: str, outcome: Outcome, now: float, cost_nano: int | None = None
+        self,
+        request_id: str,
+        outcome: Outcome,
+        now: float,
+        cost_nano: int | None = None,
+        pause_s: float | None = None,
     ) -> list[Action]:
-        """``cost_nano`` is what a bought request did cost; None where that is not known."""
+        """``cost_nano`` is what a bought request did cost, ``pause_s`` how long its target asked
+        to be left alone; None where that is not known."""
         pool = self._held.get(request_id)
         if pool is not None:
             self._ending.forget(request_id, pool)
@@ -152,8 +166,9 @@ class Scheduler:
         if book is None:
             return []
         book.remove(request_id)
-        if book.breaker.on_end(request_id, outcome, self._settings, now):
-            self._counters.limits[Limit.BREAKER_OPENED] += 1
+        entered = book.breaker.on_end(request_id, outcome, self._settings, now, pause_s)
+        if entered is not None:
+            self._counters.limits[ENTERED[entered]] += 1
         if isinstance(book, OfferBook):
             self._spending.on_finish(request_id, cost_nano)
             return []
@@ -200,7 +215,7 @@ class Scheduler:
             return False
         books: list[Book | OfferBook] = list(pool.replicas.values())
         books += [book for book in pool.offers if book.offer.price is not None]
-        return any(book.breaker.state(now) is not BreakerState.OPEN for book in books)
+        return any(not book.breaker.condition(now).is_shut for book in books)
 
     def snapshot(self, now: float) -> Snapshot:
         pools = self._pools.values()

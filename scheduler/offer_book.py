@@ -1,6 +1,6 @@
 """What this scheduler has in flight at one offer, how fast it answers, and its limits per minute.
 
-The breaker is shared by its provider. The time to the first token is a running mean plus four times
+The time to the first token is a running mean plus four times
 the mean deviation (as TCP sets its timers, RFC 6298): a purchase must leave that much time.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from scheduler.arrival import Arrival
-from scheduler.breaker import Breaker
+from scheduler.breaker import OfferBreaker
 from scheduler.decision import Refusal
 from scheduler.offer import Offer
 from scheduler.settings import Settings
@@ -23,7 +23,7 @@ DEVIATIONS = 4
 @dataclass(slots=True, eq=False)
 class OfferBook:
     offer: Offer
-    breaker: Breaker
+    breaker: OfferBreaker
     requests: dict[str, float | None] = field(default_factory=dict)  # sent at; None once it spoke
     requests_sent: SlidingSum = field(default_factory=lambda: SlidingSum(MINUTE_S))
     tokens_sent: SlidingSum = field(default_factory=lambda: SlidingSum(MINUTE_S))

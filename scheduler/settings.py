@@ -37,10 +37,13 @@ class Settings:
     margin_ms: int = 300  # kept before a deadline, for the next tick and the way to the target
     ageing_ms: int = 5_000  # held so long, a request moves up one priority class
     valley_occupancy_max: float = 0.7  # of the pool, up to which the batch lane may fill it
-    # Breakers, per provider and per replica.
+    # Breakers, per offer, per account and per replica.
     breaker_failures: int = 5  # consecutive failures that open it
     breaker_open_ms: int = 1_000  # doubles with each failed probe
-    breaker_open_ms_max: int = 60_000
+    breaker_open_ms_max: int = 60_000  # of pauses that no target asked for, too
+    breaker_probe_ms_max: int = 30_000  # for a probe's first content; then another may start
+    pause_ms: int = 1_000  # of a busy target that does not say how long; doubles in a row
+    pause_ms_max: int = 300_000  # of what a target asks for (Retry-After)
     # What a refused caller is told.
     retry_after_s_unknown: int = 5
     retry_after_s_max: int = 60

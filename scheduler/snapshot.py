@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scheduler.book import Book
-from scheduler.breaker import BreakerState
+from scheduler.breaker import Condition
 from scheduler.decision import Reason, Refusal
 from scheduler.offer_book import OfferBook
 from scheduler.pool import Pool
@@ -26,6 +26,7 @@ class Limit(StrEnum):
     REPORT_UNKNOWN = "report_unknown"  # of no live replica, or of another generation
     REPLICA_OUTDATED = "replica_outdated"  # joined with an older generation than is known
     BREAKER_OPENED = "breaker_opened"
+    TARGET_PAUSED = "target_paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class ReplicaView:
     prefill_tokens_waiting: int
     report_age_s: float | None  # None: never reported
     is_fresh: bool  # a trusted report that is young enough: growth is not frozen
-    breaker: BreakerState
+    breaker: Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class OfferView:
     offer_id: str
     model: str
     in_flight: int
-    breaker: BreakerState
+    breaker: Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +118,10 @@ def replica_view(book: Book, settings: Settings, now: float) -> ReplicaView:
         prefill_tokens_waiting=book.prefill_tokens_waiting,
         report_age_s=None if book.reported_at is None else now - book.reported_at,
         is_fresh=book.is_fresh(settings, now),
-        breaker=book.breaker.state(now),
+        breaker=book.breaker.condition(now),
     )
 
 
 def offer_view(book: OfferBook, now: float) -> OfferView:
-    return OfferView(
-        book.offer.offer_id, book.offer.model, len(book.requests), book.breaker.state(now)
-    )
+    condition = book.breaker.condition(now)
+    return OfferView(book.offer.offer_id, book.offer.model, len(book.requests), condition)

@@ -10,7 +10,7 @@ from typing import Any
 from models.prices import Price
 from scheduler.arrival import Arrival
 from scheduler.book import Book
-from scheduler.breaker import Breaker
+from scheduler.breaker import Breaker, OfferBreaker
 from scheduler.decision import Action
 from scheduler.machine import Scheduler
 from scheduler.offer import Offer
@@ -131,7 +131,7 @@ def only(actions: list[Action]) -> Action:
 
 
 def offer_book(offer_id: str = "vendor/m", **change: Any) -> OfferBook:
-    return OfferBook(offer(offer_id, **change), Breaker())
+    return OfferBook(offer(offer_id, **change), OfferBreaker(Breaker()))
 
 
 def pool_of(*books: Book, offers: Sequence[OfferBook] = (), settings: Settings = SETTINGS) -> Pool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.breaker import BreakerState
+from scheduler.breaker import CLOSED
 from scheduler.decision import (
     Buy,
     Dispatch,
@@ -24,7 +24,6 @@ from tests.scheduler.given import (
     offer,
     only,
     patient,
-    price,
     replica,
     report,
     running,
@@ -125,48 +124,6 @@ def test_a_replica_that_changes_its_model_leaves_the_old_pool() -> None:
     assert isinstance(only(scheduler.on_arrival(arrival("q2", model="other"), 1.0)), Dispatch)
 
 
-def test_a_failing_provider_is_left_alone_until_a_probe_succeeds() -> None:
-    offers = [offer("a/m", provider="a", at=price(1, 1)), offer("b/m", provider="b")]
-    scheduler = Scheduler(SETTINGS, offers)
-
-    def bought(request_id: str, now: float) -> str:
-        action = only(scheduler.on_arrival(arrival(request_id), now))
-        assert isinstance(action, Buy)
-        return action.offer_id
-
-    for n in range(2):
-        assert bought(f"q{n}", 0.0) == "a/m"
-        scheduler.on_finish(f"q{n}", Outcome.TARGET_FAILED, 0.0)
-    assert bought("q2", 0.5) == "b/m"
-    assert scheduler.snapshot(0.5).limits == {Limit.BREAKER_OPENED: 1}
-    assert scheduler.snapshot(0.5).offers[0].breaker is BreakerState.OPEN
-    assert [bought("probe", 1.0), bought("q3", 1.0)] == ["a/m", "b/m"]
-    scheduler.on_finish("probe", Outcome.OK, 1.1)
-    assert bought("q4", 1.2) == "a/m"
-
-
-def test_the_breaker_belongs_to_the_provider() -> None:
-    scheduler = Scheduler(SETTINGS, [offer("v/a"), offer("v/b", model="other")])
-    for n in range(2):
-        scheduler.on_arrival(arrival(f"q{n}"), 0.0)
-        scheduler.on_finish(f"q{n}", Outcome.TARGET_FAILED, 0.0)
-    assert not scheduler.can_serve("other", 0.0)
-    assert scheduler.on_arrival(arrival("q3", model="other"), 0.0) == [Hold("q3")]
-    assert scheduler.on_tick(0.9) == []
-    assert scheduler.can_serve("other", 1.0)
-    assert isinstance(only(scheduler.on_tick(1.0)), Buy)  # the probe
-
-
-def test_a_failing_replica_is_waited_for_and_probed() -> None:
-    scheduler = running()
-    for n in range(2):
-        scheduler.on_arrival(arrival(f"q{n}"), 0.0)
-        scheduler.on_finish(f"q{n}", Outcome.TARGET_FAILED, 0.0)
-    assert scheduler.on_arrival(arrival("q2"), 0.5) == [Hold("q2")]
-    assert not scheduler.can_serve("moe", 0.5)
-    assert isinstance(only(scheduler.on_tick(1.0)), Dispatch)
-
-
 def test_settings_change_without_losing_the_books() -> None:
     scheduler = running(offer(in_flight_max=1))
     for name in ("q1", "q2"):
@@ -223,7 +180,7 @@ def test_snapshot() -> None:
     (one,) = view.replicas
     assert (one.replica_id, one.model, one.generation) == ("r1", "moe", 1)
     assert (one.in_flight, one.kv_tokens_reserved, one.prefill_tokens_waiting) == (1, 150, 100)
-    assert (one.report_age_s, one.is_fresh, one.breaker) == (2.0, True, BreakerState.CLOSED)
+    assert (one.report_age_s, one.is_fresh, one.breaker) == (2.0, True, CLOSED)
     assert view.reasons == {Reason.LOCAL_FIT: 1}
     scheduler.on_replica_joined(replica("r2"), 2.0)
     assert scheduler.snapshot(2.0).replicas[1].report_age_s is None

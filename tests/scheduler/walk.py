@@ -24,6 +24,7 @@ EVENTS = {
     "arrive": 30,
     "finish": 20,
     "progress": 16,
+    "first_token": 8,
     "tick": 16,
     "load": 14,
     "join": 2,
@@ -32,6 +33,17 @@ EVENTS = {
     "hang_up": 1,
     "reconfigure": 1,
 }
+OUTCOMES = {
+    Outcome.OK: 60,
+    Outcome.CLIENT_LEFT: 10,
+    Outcome.CLIENT_ERROR: 10,
+    Outcome.TARGET_FAILED: 16,
+    Outcome.TARGET_BUSY: 3,
+    Outcome.RATE_LIMITED: 3,
+    Outcome.KEY_REFUSED: 2,
+    Outcome.ACCESS_REFUSED: 2,
+}
+FAILED = OUTCOMES.keys() - {Outcome.OK, Outcome.CLIENT_LEFT, Outcome.CLIENT_ERROR}
 OFFERS = [
     offer("a/m", provider="a", in_flight_max=2, context=1_000, requests_per_min_max=8),
     offer("a/n", provider="a", model="other", in_flight_max=1),
@@ -77,6 +89,9 @@ def chance_settings(chance: Random) -> Settings:
         breaker_failures=2,
         breaker_open_ms=500,
         breaker_open_ms_max=2_000,
+        breaker_probe_ms_max=3_000,
+        pause_ms=300,
+        pause_ms_max=4_000,
     )
 
 
@@ -206,8 +221,13 @@ class Walk:
 
     def finish(self) -> None:
         if self.account.placed:
-            outcome = self.chance.choices(list(Outcome), [6, 1, 1, 2])[0]
+            outcome = self.chance.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
             self.end(self.chance.choice(list(self.account.placed)), outcome)
+
+    def first_token(self) -> None:
+        if self.account.placed:
+            request_id = self.chance.choice(list(self.account.placed))
+            self.scheduler.on_first_token(request_id, self.now)
 
     def hang_up(self) -> None:
         if self.account.held:
@@ -218,9 +238,10 @@ class Walk:
         if purchase is not None and self.chance.random() < 0.7:
             cost_nano = purchase.nano = self.chance.randint(0, purchase.nano)
         target = self.account.end(request_id)
-        if outcome is Outcome.TARGET_FAILED:
+        if outcome in FAILED:
             self.failed[request_id] = target
-        actions = self.scheduler.on_finish(request_id, outcome, self.now, cost_nano)
+        pause_s = self.chance.choice([None, None, 0.0, 0.4, 5.0])
+        actions = self.scheduler.on_finish(request_id, outcome, self.now, cost_nano, pause_s)
         self.log += actions
         self.account.take(actions, self.now)
 
