@@ -13,7 +13,6 @@ from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from cluster import supervisor
 from cluster.cli_bench import bench
@@ -24,6 +23,7 @@ from cluster.cli_plan import plan_command
 from cluster.cli_simulate import simulate
 from cluster.profile import LOCAL_PROFILE, Profile, load
 from cluster.state import state_folder
+from cluster.terminal import note
 from runtime.errors import BaseloadError
 from runtime.http.auth import ensure_local_key, hash_key, new_key
 
@@ -36,7 +36,6 @@ app.command()(bench)
 app.command()(breakeven)
 app.command()(doctor)
 app.command("plan")(plan_command)
-note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 def main() -> None:

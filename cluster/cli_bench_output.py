@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -21,12 +19,10 @@ from benchmarks.load.result import Bench
 from benchmarks.load.run import Run
 from benchmarks.load.sweep import Sweep
 from benchmarks.simulation.figures import UNKNOWN, share
+from cluster.terminal import note, page
 
-PAGE_COLUMNS = 110  # where stdout is no terminal
 RATE_S = 3.0  # over which a rate of the moment is taken
 FIRST_TOKENS_MAX = 512
-
-note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 @contextmanager
@@ -97,7 +93,7 @@ def show(bench: Bench, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(bench.as_json(), indent=2))
         return
-    out = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_COLUMNS)
+    out = page()
     if bench.sweep is not None:
         out.print(_curve(bench.sweep))
         out.print(theta_in_words(bench.sweep))

@@ -19,9 +19,10 @@ from benchmarks.load.report import report
 from benchmarks.load.result import DOCUMENT, ROWS, Bench
 from benchmarks.provenance import provenance
 from benchmarks.simulation.traces import BadTrace
-from cluster.cli_bench_output import note, show, watching
+from cluster.cli_bench_output import show, watching
 from cluster.cli_bench_parse import check_folder, replay, setting_of, traffic_of
 from cluster.report_file import check_writable, write_report
+from cluster.terminal import note
 from runtime.errors import ConfigError
 
 EXIT_INCOMPLETE = 1

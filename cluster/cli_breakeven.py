@@ -23,8 +23,9 @@ from benchmarks.economics.study import Question, study
 from benchmarks.economics.theta import Theta, read_theta
 from cluster import cli_breakeven_options as options
 from cluster.cli_breakeven_options import DemandKind
-from cluster.cli_breakeven_output import keep_claims, keep_study, note, show_claims, show_study
+from cluster.cli_breakeven_output import keep_claims, keep_study, show_claims, show_study
 from cluster.report_file import check_writable
+from cluster.terminal import note
 from models.data_file import BadDataFile
 from models.layout import CARDS_PER_NODE
 from models.prices import Price, load_price_book

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.economics.anchors import Anchor
@@ -17,18 +15,16 @@ from benchmarks.economics.study import Answer, Study, hybrid_in_words, in_words,
 from benchmarks.economics.study_json import document
 from benchmarks.economics.words import dollars, figure, percent
 from cluster.report_file import origin, write_report
+from cluster.terminal import note, page
 
-PAGE_COLUMNS = 110  # where stdout is no terminal
 NONE = "–"
-
-note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 def show_study(study: Study, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(document(study), indent=2))
         return
-    out = _out()
+    out = page()
     out.print(question_in_words(study.question))
     out.print(_answers(study))
     for answer in study.answers:
@@ -72,7 +68,7 @@ def show_claims(findings: Sequence[Finding], anchors: Sequence[Anchor], *, as_js
     if as_json:
         print(json.dumps([finding.as_json() for finding in findings], indent=2))
         return
-    out = _out()
+    out = page()
     for finding in findings:
         claim = finding.claim
         out.print(f"{claim.claim_id}: {finding.verdict.value.replace('_', ' ')}", style="bold")
@@ -111,8 +107,3 @@ def keep_claims(findings: Sequence[Finding], anchors: Sequence[Anchor], path: Pa
 def _write(path: Path, text: str) -> None:
     write_report(path, text)
     note.print(f"report in {path}")
-
-
-def _out() -> Console:
-    width = None if sys.stdout.isatty() else PAGE_COLUMNS
-    return Console(highlight=False, width=width, markup=False)

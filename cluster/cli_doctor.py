@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +17,7 @@ from cluster.doctor import Check, Verdict, card_checks, examine
 from cluster.inventory import Inventory, custom_resources, inventory
 from cluster.profile import LOCAL_PROFILE, load
 from cluster.state import state_folder
+from cluster.terminal import page
 from models.cards import load_cards
 
 EXIT_PROBLEM = 1
@@ -56,8 +55,7 @@ def doctor(
         }
         print(json.dumps(told, indent=2))
     else:
-        console = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_COLUMNS)
-        console.print(_table(checks))
+        page(PAGE_COLUMNS).print(_table(checks))
     if not is_well:
         raise typer.Exit(EXIT_PROBLEM)
 
@@ -77,5 +75,5 @@ def _table(checks: list[Check]) -> Table:
     table = Table("check", "", "found", "what to do", box=None)
     for check in checks:
         verdict = Text(check.verdict, STYLES[check.verdict])
-        table.add_row(Text(check.name), verdict, Text(check.found), Text(check.advice))
+        table.add_row(check.name, verdict, check.found, check.advice)
     return table

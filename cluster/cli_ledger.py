@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
 from rich.table import Table
 
 from cluster.state import state_folder
+from cluster.terminal import page, visible
 from models.money import format_usd
 from runtime.ledger.audit import audit
 from runtime.ledger.report import Sums, report, requests
@@ -20,7 +19,7 @@ from runtime.ledger.report import Sums, report, requests
 EXIT_NOT_OK = 1
 
 ledger_app = typer.Typer(no_args_is_help=True, help="The ledger: reports and proof.")
-_out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+PAGE_COLUMNS = 160  # where stdout is no terminal
 
 LedgerPath = Annotated[
     Path | None, typer.Option("--ledger", help="The ledger file (default: this state folder's).")
@@ -38,11 +37,18 @@ def report_command(ledger: LedgerPath = None, as_json: AsJson = False) -> None:
     if as_json:
         _print_json(found)
         return
-    table = Table("tenant", "feature", "model", "target", *NUMBERS, box=None)
+    table = Table(box=None)
+    for name in ("tenant", "feature", "model", "target"):
+        table.add_column(name, overflow="fold")
+    for name in NUMBERS:
+        table.add_column(name, justify="right", no_wrap=True)
     for line in found.lines:
         table.add_row(line.tenant, line.feature, line.model, line.target, *_numbers(line))
     table.add_row("total", "", "", "", *_numbers(found.total), style="bold")
-    _out.print(table)
+    out = page(PAGE_COLUMNS)
+    out.print(table)
+    for left_out in found.not_included:
+        out.print(f"not included: {left_out}")
 
 
 @ledger_app.command("requests")
@@ -61,7 +67,8 @@ def requests_command(
         print(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
         return
     for row in rows:
-        print(f"{row.request_id}  {row.target}  {row.outcome}  {format_usd(row.cost_nano_usd)} USD")
+        cost_usd = format_usd(row.cost_nano_usd)
+        print(visible(f"{row.request_id}  {row.target}  {row.outcome}  {cost_usd} USD"))
 
 
 @ledger_app.command("audit")
@@ -77,7 +84,7 @@ def audit_command(ledger: LedgerPath = None, as_json: AsJson = False) -> None:
         verdict = "ok" if found.ok else "NOT OK"
         print(f"{verdict}: {found.rows} entries, {found.open_reserves} open, head {found.head}")
         for problem in found.problems:
-            print(f"  {problem}")
+            print(visible(f"  {problem}"))
     if not found.ok:
         raise typer.Exit(EXIT_NOT_OK)
 

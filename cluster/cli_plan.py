@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-
-from rich.console import Console
 
 from cluster import cli_plan_options as options
 from cluster.model_config import read_model_config
 from cluster.plan_output import document, table, verdict
 from cluster.planning import Planned
 from cluster.report_file import check_writable, write_report
+from cluster.terminal import note, page
 from models.cards import UnknownCard, find_card, load_cards
 from models.catalogue import Model, UnknownModel, load_catalogue
 from models.hf_config import BadModelConfig, shape_of
@@ -21,8 +19,6 @@ from models.shape import Shape
 from runtime.errors import ConfigError
 
 PAGE_COLUMNS = 150  # where stdout is no terminal
-
-note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 def plan_command(
@@ -94,7 +90,7 @@ def _show(planned: Planned, as_json: bool) -> None:
     if as_json:
         print(json.dumps(document(planned), indent=1))
         return
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_COLUMNS)
+    console = page(PAGE_COLUMNS)
     console.print(table(planned))
     console.print(verdict(planned), style="bold")
 

@@ -14,8 +14,9 @@ from benchmarks.simulation.offers import DEFAULT_OFFERS, BadOffer, SimOffer, par
 from benchmarks.simulation.sweep import Trial, sweep
 from cluster import cli_simulate_options as options
 from cluster.cli_simulate_options import ALL, AUTO, PLAIN
-from cluster.cli_simulate_output import note, show, stages
+from cluster.cli_simulate_output import show, stages
 from cluster.report_file import check_writable, origin, write_report
+from cluster.terminal import note
 from runtime.errors import ConfigError
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -17,20 +15,18 @@ from benchmarks.simulation.experiment import HORIZON_S_MIN
 from benchmarks.simulation.figures import FIGURES, REGRET_MEANS, regret_in_words
 from benchmarks.simulation.simulator import OnProgress
 from benchmarks.simulation.sweep import Stage, Trial, trial_name
+from cluster.terminal import note, page
 
-PAGE_COLUMNS = 110  # where stdout is no terminal
 COMPARED = ("spend_usd", "bound_usd", "buy_all_usd", "regret", "slo_attainment", "spilled_share")
-
-note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 @contextmanager
 def stages() -> Iterator[Stage]:
     """A bar for each stage on a terminal; a line for each, once it is done, elsewhere."""
     bars = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[done]}"),
+        TextColumn("{task.fields[done]}", markup=False),
         _Speed(),
         TimeElapsedColumn(),
         console=note,
@@ -69,7 +65,7 @@ def show(trials: Sequence[Trial], *, is_sweep: bool, as_json: bool) -> None:
         documents = [trial.as_json() for trial in trials]
         print(json.dumps(documents if is_sweep else documents[0], indent=2))
         return
-    out = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_COLUMNS)
+    out = page()
     if len(trials) == 1:
         out.print(_one(trials[0]))
         out.print(regret_in_words(trials[0].outcome))

@@ -16,7 +16,7 @@ from runtime.gateway import Gateway, price_of
 from runtime.job import Job
 from runtime.ledger.rows import Ending, Reserve, Settle
 from runtime.membership import LocalTarget
-from runtime.metering import share_cost_nano
+from runtime.metering import share_cost_nano, share_in_words
 from runtime.providers import Account
 from runtime.upstream import Upstream
 from scheduler.decision import Buy, Dispatch, Outcome
@@ -130,10 +130,8 @@ class Attempt:
         if isinstance(self.target, LocalTarget):
             pool = self.target.pool
             cost = share_cost_nano(self._share_ns, pool.card_hour_nano_usd, pool.cards_per_replica)
-            return cost, (
-                f"{pool.cards_per_replica} x {pool.card} at {pool.card_hour_nano_usd} nano-USD/h"
-                f" x {self._share_ns} ns, its equal share of the replica's busy time"
-            )
+            hour_nano, cards = pool.card_hour_nano_usd, pool.cards_per_replica
+            return cost, share_in_words(self._share_ns, pool.card, hour_nano, cards)
         price = price_of(self.target)
         prompt = bill.prompt_tokens
         estimated = prompt is None

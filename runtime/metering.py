@@ -8,7 +8,12 @@ run, and a request's share is how far it advanced between its start and its end.
 
 from __future__ import annotations
 
+import re
+
+from models.money import NanoUsd
+
 HOUR_NS = 3_600_000_000_000
+_SHARE = re.compile(r"(?P<cards>\d+) x .+ at (?P<hour>\d+) nano-USD/h x \d+ ns, ")
 
 
 class ShareClock:
@@ -40,6 +45,20 @@ class ShareClock:
             return
         part_ns, self._undivided_ns = divmod(elapsed_ns + self._undivided_ns, self._in_flight)
         self._virtual_ns += part_ns
+
+
+def share_in_words(share_ns: int, card: str, card_hour_nano_usd: int, cards: int) -> str:
+    """How a cost was derived from a share, for a reader of the ledger."""
+    return (
+        f"{cards} x {card} at {card_hour_nano_usd} nano-USD/h"
+        f" x {share_ns} ns, its equal share of the replica's busy time"
+    )
+
+
+def replica_hour_nano(derivation: str) -> NanoUsd | None:
+    """What an hour of all cards of the replica costs, read from ``share_in_words``."""
+    said = _SHARE.match(derivation)
+    return int(said["cards"]) * int(said["hour"]) if said else None
 
 
 def share_cost_nano(share_ns: int, card_hour_nano_usd: int, cards: int) -> int:

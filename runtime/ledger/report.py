@@ -11,7 +11,12 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from models.money import NanoUsd, format_usd
 from runtime.ledger import sqlite
+from runtime.ledger.rows import Ending
 from runtime.ledger.schema import attempts
+from runtime.metering import replica_hour_nano
+
+HOUR_MS = 3_600_000
+LOCAL = "local:"  # a target that is a replica
 
 
 class Sums(BaseModel):
@@ -36,6 +41,19 @@ class Line(Sums):
     target: str
 
 
+class Rent(BaseModel):
+    """What the cards of the replicas cost, from each one's first request to its last ending, and
+    what of it was billed to requests. Before, after and between them a replica was idle, and its
+    cards were rented all the same."""
+
+    model_config = ConfigDict(frozen=True)
+
+    replicas: int
+    cost_nano_usd: NanoUsd
+    billed_nano_usd: NanoUsd
+    billed_share: float | None  # None while nothing was measured
+
+
 class Report(BaseModel):
     """A request whose attempts went to several targets counts as a request of each."""
 
@@ -47,6 +65,8 @@ class Report(BaseModel):
     by_model: dict[str, Sums]
     by_target: dict[str, Sums]
     total: Sums
+    rent: Rent
+    not_included: list[str]  # in the costs above, one sentence each
 
 
 class RequestCost(BaseModel):
@@ -76,6 +96,7 @@ def report(path: Path) -> Report:
 def report_on(connection: Connection) -> Report:
     a = attempts.c
     (total,) = connection.execute(_sums()).mappings()
+    rent = _rent(connection)
     return Report(
         lines=[
             Line(**facts, cost_usd=format_usd(facts["cost_nano_usd"]))
@@ -88,6 +109,8 @@ def report_on(connection: Connection) -> Report:
         by_model=_by(connection, a.model),
         by_target=_by(connection, a.target),
         total=Sums(**total, cost_usd=format_usd(total["cost_nano_usd"])),
+        rent=rent,
+        not_included=_not_included(connection, rent),
     )
 
 
@@ -124,6 +147,57 @@ def _request(tried: list[Row[Any]]) -> RequestCost:
         cost_nano_usd=sum(row.cost_nano_usd or 0 for row in tried),
         derivation=last.derivation,
     )
+
+
+def _rent(connection: Connection) -> Rent:
+    a = attempts.c
+    query = (
+        select(
+            func.min(a.reserved_at_ms),
+            func.max(func.coalesce(a.ended_at_ms, a.reserved_at_ms)),
+            func.coalesce(func.sum(a.cost_nano_usd), 0),
+            func.max(a.derivation).filter(a.ending == Ending.SETTLE.value),
+        )
+        .where(a.target.startswith(LOCAL, autoescape=True))
+        .group_by(a.target)
+    )
+    replicas = rent_nano = billed_nano = 0
+    for first_ms, last_ms, cost_nano, derivation in connection.execute(query):
+        hour_nano = replica_hour_nano(derivation or "")
+        if hour_nano is None:  # nothing was billed there
+            continue
+        replicas += 1
+        rent_nano += max(0, last_ms - first_ms) * hour_nano // HOUR_MS
+        billed_nano += cost_nano
+    share = billed_nano / rent_nano if rent_nano else None
+    return Rent(
+        replicas=replicas, cost_nano_usd=rent_nano, billed_nano_usd=billed_nano, billed_share=share
+    )
+
+
+def _not_included(connection: Connection, rent: Rent) -> list[str]:
+    found: list[str] = []
+    if rent.billed_share is not None:
+        found.append(
+            "the time in which a replica had no request, though its cards are rented then too. "
+            f"Requests were billed {format_usd(rent.billed_nano_usd)} USD, "
+            f"{rent.billed_share:.1%} of the {format_usd(rent.cost_nano_usd)} USD that the cards "
+            f"of {rent.replicas} replicas cost from each one's first request to its last ending"
+        )
+    a = attempts.c
+    for ending, says in (
+        (None, "attempts under way, which are billed when they end"),
+        (Ending.EXPIRE.value, "attempts whose gateway died, in doubt"),
+    ):
+        count, bound_nano = connection.execute(
+            select(func.count(), func.coalesce(func.sum(a.bound_nano_usd), 0)).where(
+                a.ending == ending
+            )
+        ).one()
+        if count:
+            bound_usd = format_usd(bound_nano)
+            found.append(f"{count} {says}: purchases among them cost up to {bound_usd} USD")
+    return found
 
 
 def _by(connection: Connection, column: ColumnElement[str]) -> dict[str, Sums]:

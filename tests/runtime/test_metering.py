@@ -7,7 +7,13 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.metering import HOUR_NS, ShareClock, share_cost_nano
+from runtime.metering import (
+    HOUR_NS,
+    ShareClock,
+    replica_hour_nano,
+    share_cost_nano,
+    share_in_words,
+)
 
 STEPS = st.lists(st.tuples(st.integers(0, 10**9), st.booleans(), st.integers(0, 9)), max_size=60)
 
@@ -63,3 +69,17 @@ def test_the_cost_is_exact_and_rounded_up_once(share_ns: int, hour_nano: int, ca
 
 def test_an_hour_alone_costs_an_hour() -> None:
     assert share_cost_nano(HOUR_NS, 2_500_000_000, 4) == 10_000_000_000
+
+
+@given(st.integers(0, 10**18), st.sampled_from(["cpu", "H20-3e", "8 x B at 1"]), st.integers(0, 99))
+def test_the_words_of_a_cost_say_what_an_hour_of_the_replica_costs(
+    share_ns: int, card: str, cards: int
+) -> None:
+    assert replica_hour_nano(share_in_words(share_ns, card, 2_500_000_000, cards)) == (
+        2_500_000_000 * cards
+    )
+
+
+def test_other_words_say_nothing_of_an_hour() -> None:
+    assert replica_hour_nano("price stand-in/tiny-moe@2026-01-01") is None
+    assert replica_hour_nano("") is None

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.report import report, requests
+from runtime.ledger.report import Rent, report, requests
 from runtime.ledger.rows import Ending
+from runtime.metering import HOUR_NS, share_cost_nano, share_in_words
 from tests.runtime.ledger.samples import opened, reserve, settle
 
 
@@ -79,3 +80,59 @@ def test_an_empty_ledger_has_a_report_that_is_json(tmp_path: Path) -> None:
 def test_no_ledger_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(LedgerUnavailable, match="there is no such file"):
         report(tmp_path / "none.db")
+
+
+async def _busy(path: Path, hours: float, share_ns: int, target: str = "local:r1") -> None:
+    """One request, and the last ending so many hours later."""
+    cost = share_cost_nano(share_ns, 50_000_000, 2)
+    said = share_in_words(share_ns, "H200", 50_000_000, 2)
+    with opened(path) as ledger:
+        await ledger.reserve(reserve(f"first {target}", target=target, at_ms=1_000))
+        at_ms = 1_000 + round(hours * 3_600_000)
+        await ledger.settle(
+            settle(f"first {target}", at_ms=at_ms, cost_nano_usd=cost, derivation=said)
+        )
+
+
+async def test_the_report_says_that_idle_time_is_not_in_it(tmp_path: Path) -> None:
+    """0.88 hours of two cards at 0.05 USD, of which requests took 12.7 %."""
+    path = tmp_path / "ledger.db"
+    await _busy(path, 0.88, round(0.88 * 0.127 * HOUR_NS))
+    told = report(path)
+    assert told.rent == Rent(
+        replicas=1,
+        cost_nano_usd=88_000_000,
+        billed_nano_usd=told.total.cost_nano_usd,
+        billed_share=told.total.cost_nano_usd / 88_000_000,
+    )
+    assert told.rent.billed_share == pytest.approx(0.127)
+    (idle,) = told.not_included
+    assert "had no request" in idle
+    assert "0.011176 USD, 12.7% of the 0.088 USD that the cards of 1 replicas" in idle
+    await _busy(path, 0.12, 0, "local:r2")
+    assert report(path).rent.cost_nano_usd == 100_000_000
+    assert json.loads(report(path).model_dump_json())["not_included"] == report(path).not_included
+
+
+async def test_what_is_open_or_in_doubt_is_not_in_the_report_either(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with opened(path) as ledger:
+        for name in "abc":
+            await ledger.reserve(reserve(name, target="offer:x/y", bound_nano_usd=7_000_000))
+        await ledger.settle(settle("b", ending=Ending.EXPIRE, cost_nano_usd=0))
+    assert report(path).not_included == [
+        "2 attempts under way, which are billed when they end: purchases among them cost up to "
+        "0.014 USD",
+        "1 attempts whose gateway died, in doubt: purchases among them cost up to 0.007 USD",
+    ]
+
+
+async def test_a_replica_that_was_never_billed_has_no_rent_here(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with opened(path) as ledger:
+        await ledger.reserve(reserve("a", at_ms=1_000))
+        await ledger.settle(settle("a", ending=Ending.VOID, cost_nano_usd=0, at_ms=9_000))
+    assert report(path).rent == Rent(
+        replicas=0, cost_nano_usd=0, billed_nano_usd=0, billed_share=None
+    )
+    assert report(path).not_included == []
