@@ -26,14 +26,13 @@ from models.cards import load_cards
 from models.catalogue import load_catalogue
 from models.money import NANO_PER_USD, nano_usd_per_hour
 from models.tiny_moe import ensure_tiny_moe
-from runtime.config import describe
 from runtime.engine.settings import EngineSettings
 from runtime.errors import ConfigError
-from runtime.http.auth import ensure_local_key, hash_key
+from runtime.http.auth import LOCAL_TENANT, ensure_local_key, hash_key
 from runtime.pools import Pool
+from runtime.problems import describe
 
 STAND_IN_KEY_ENV = "BASELOAD_STAND_IN_KEY"
-LOCAL_TENANT = "local"
 TINY_MODEL = "tiny-moe"
 
 HEALTH: dict[str, Any] = {
@@ -65,7 +64,7 @@ def build(args: dict[str, Any]) -> Application:
     try:
         wanted = AppArgs.model_validate(args)
     except ValidationError as error:
-        raise ConfigError(f"application args: {describe(error)}") from None
+        raise ConfigError(f"application args: {describe(error, AppArgs)}") from None
     state = state_folder()
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory = DIRECTORY.options(ray_actor_options={"num_cpus": 0}).bind()
@@ -135,7 +134,7 @@ def _settings(
     try:
         return EngineSettings.model_validate(given | engine)
     except ValidationError as error:
-        raise ConfigError(f"engine of {model}: {describe(error)}") from None
+        raise ConfigError(f"engine of {model}: {describe(error, EngineSettings)}") from None
 
 
 def _tiny_checkpoint(model: str, state: Path) -> Path:

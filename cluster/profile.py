@@ -10,8 +10,10 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError
 
 from cluster.arguments import AppArgs
-from runtime.config import GatewayConfig, describe, load_config
+from models.yaml_file import BadYaml, read_yaml
+from runtime.config import GatewayConfig, load_config
 from runtime.errors import ConfigError
+from runtime.problems import describe
 
 LOCAL_PROFILE = Path(__file__).parent / "local.yaml"
 DEFAULT_HOST = "127.0.0.1"
@@ -63,13 +65,9 @@ class Profile:
 def load(path: Path) -> Profile:
     """ConfigError says in one line what is wrong with the file and where."""
     try:
-        document = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} cannot be read: it is not UTF-8 text") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {_one_line(error)}") from None
+        document = read_yaml(path).content
+    except BadYaml as error:
+        raise ConfigError(f"{path} {error}") from None
     return parse(path, document)
 
 
@@ -88,11 +86,11 @@ def parse(path: Path, document: Any) -> Profile:
     try:
         checked = AppArgs.model_validate(args)
     except ValidationError as error:
-        raise ConfigError(f"{path}: args: {describe(error)}") from None
+        raise ConfigError(f"{path}: args: {describe(error, AppArgs)}") from None
     try:
         http = _HttpOptions.model_validate(document.get("http_options", {}))
     except ValidationError as error:
-        raise ConfigError(f"{path}: http_options: {describe(error)}") from None
+        raise ConfigError(f"{path}: http_options: {describe(error, _HttpOptions)}") from None
     try:
         config = load_config(routing)
     except ConfigError as error:
@@ -103,10 +101,6 @@ def parse(path: Path, document: Any) -> Profile:
             "pair) under user_config, or set local_key: true under args"
         )
     return Profile(path, document, checked, config, http)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 def _deep_copy(document: dict[str, Any]) -> dict[str, Any]:

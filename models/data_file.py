@@ -10,8 +10,9 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from models.yaml_file import BadYaml, read_yaml
 
 FILE_BYTES_MAX = 1 << 20
 
@@ -55,9 +56,10 @@ def data_path(name: str) -> Path:
 
 def read_entries(path: Path, key: str, entry_type: type[EntryT]) -> tuple[list[EntryT], list[str]]:
     """The valid entries under ``key``, and a line for each problem of the others."""
-    document, problem = _read_document(path)
-    if problem is not None:
-        return [], [problem]
+    try:
+        document = read_yaml(path, FILE_BYTES_MAX).content
+    except BadYaml as error:
+        return [], [str(problem) for problem in error.problems]
     if not isinstance(document, dict) or list(document) != [key]:
         return [], [f"must hold the single key {key!r}"]
     raw_entries = document[key]
@@ -77,20 +79,6 @@ def read_entries(path: Path, key: str, entry_type: type[EntryT]) -> tuple[list[E
 def duplicates(names: list[str]) -> list[str]:
     """A line for each name that stands more than once."""
     return [f"{name!r} stands twice" for name in sorted(set(names)) if names.count(name) > 1]
-
-
-def _read_document(path: Path) -> tuple[Any, str | None]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        return None, f"cannot be read: {error.strerror}"
-    if len(content) > FILE_BYTES_MAX:
-        return None, f"is larger than {FILE_BYTES_MAX} bytes"
-    try:
-        return yaml.safe_load(content), None
-    except yaml.YAMLError as error:
-        return None, f"is not YAML: {' '.join(str(error).split())}"
 
 
 def _place(detail: Any) -> str:

@@ -10,7 +10,8 @@ Floats are refused: 0.1 is not a tenth of a dollar in binary.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import TypeAlias
 
 PicoUsd: TypeAlias = int
@@ -23,6 +24,9 @@ PICO_PER_TOKEN_PER_USD_PER_MTOK = 1_000_000
 
 # Far above any real price; keeps the arithmetic inside Decimal's default precision.
 AMOUNT_USD_MAX = 1_000_000
+
+# Decimal itself would read digits of any script, and underscores between them.
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,6})?")
 
 
 def pico_usd_per_token(usd_per_mtok: str | Decimal) -> PicoUsd:
@@ -57,10 +61,9 @@ def format_usd(nano: NanoUsd) -> str:
 def _exact_units(amount: str | Decimal, units_per_usd: int, what: str) -> int:
     if not isinstance(amount, str | Decimal):
         raise ValueError(f"write {what} as a quoted string, not as {type(amount).__name__}")
-    try:
-        value = Decimal(amount)
-    except InvalidOperation:
-        raise ValueError(f"not a decimal number of {what}: {amount!r}") from None
+    if isinstance(amount, str) and not _DECIMAL.fullmatch(amount.strip()):
+        raise ValueError(f"write {what} in digits with a point, such as '2.30', not {amount!r}")
+    value = Decimal(amount)
     if not value.is_finite() or not 0 <= value <= AMOUNT_USD_MAX:
         raise ValueError(f"{what} must be between 0 and {AMOUNT_USD_MAX}: {amount!r}")
     step = Decimal(1) / units_per_usd

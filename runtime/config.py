@@ -8,27 +8,28 @@ from __future__ import annotations
 
 import dataclasses
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from runtime.config_types import (
+    AnyHost,
+    BaseUrl,
+    KeyHash,
+    Ms,
+    OfferName,
+    Port,
+    ProviderName,
+    TenantName,
+    UsdPerHour,
+    VariableName,
 )
-
-from models.money import NanoUsd, nano_usd_per_hour
 from runtime.errors import ConfigError
 from runtime.http.tags import Sensitivity
+from runtime.problems import Problem, one_line, problems, wrong_at
 from scheduler.settings import Settings
 
 PROVIDERS_MAX = 64
 TENANTS_MAX = 10_000
-ERRORS_SHOWN_MAX = 12
-
-UsdPerHour = Annotated[NanoUsd, BeforeValidator(nano_usd_per_hour)]  # written as a decimal string
 
 
 class _Part(BaseModel):
@@ -41,11 +42,15 @@ class OfferConfig(_Part):
     The limits per minute hold for this model; None takes the provider's.
     """
 
-    name: str = Field(max_length=256)
+    name: OfferName
     context_tokens_max: int = Field(default=131_072, ge=1)
     in_flight_max: int = Field(default=64, ge=1)
     requests_per_min_max: int | None = Field(default=None, ge=1)
     tokens_per_min_max: int | None = Field(default=None, ge=1)  # prompt and answer
+
+
+def _named(given: Any) -> Any:
+    return {"name": given} if isinstance(given, str) else given
 
 
 class ProviderConfig(_Part):
@@ -54,30 +59,30 @@ class ProviderConfig(_Part):
     The limits per minute hold for each of its models by itself, as vendors count them.
     """
 
-    base_url: str = Field(max_length=2048)
-    key_env: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
+    base_url: BaseUrl
+    key_env: VariableName
     region: str = "unknown"
     allowed_sensitivity: frozenset[Sensitivity] = frozenset(
         {Sensitivity.PUBLIC, Sensitivity.INTERNAL}
     )
     requests_per_min_max: int | None = Field(default=None, ge=1)
     tokens_per_min_max: int | None = Field(default=None, ge=1)
-    offers: dict[str, OfferConfig | str] = Field(min_length=1)  # catalogue id → name there
+    # By catalogue id. A name alone stands for an offer without limits of its own.
+    offers: dict[str, Annotated[OfferConfig, BeforeValidator(_named)]] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _safe_url(self) -> Self:
-        url = urlsplit(self.base_url)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise ValueError("base_url must be http(s)://host[:port]/path")
-        if url.username or url.query:
-            raise ValueError("base_url may not hold a user, a password or a query")
-        if url.scheme == "http" and url.hostname not in ("127.0.0.1", "localhost", "::1"):
-            raise ValueError("base_url must be https, unless the host is this machine")
+    def _distinct_names(self) -> Self:
+        """An offer is known by its name at the provider, so a second of that name hides it."""
+        models: dict[str, str] = {}
+        for model, offer in self.offers.items():
+            first = models.setdefault(offer.name, model)
+            if first != model:
+                wrong = f"is called {offer.name!r} there, as {first!r} is"
+                raise wrong_at(("offers", model), wrong)
         return self
 
     def offer(self, model: str) -> OfferConfig:
-        given = self.offers[model]
-        offer = OfferConfig(name=given) if isinstance(given, str) else given
+        offer = self.offers[model]
         return offer.model_copy(
             update={
                 name: getattr(self, name)
@@ -93,22 +98,22 @@ class TenantConfig(_Part):
     Of what its purchases may cost, None leaves it only the common cap, and "0" forbids them.
     """
 
-    key_sha256: list[str] = Field(min_length=1, max_length=64)
+    key_sha256: list[KeyHash] = Field(min_length=1, max_length=64)
     spill_usd_per_hour_max: UsdPerHour | None = None
 
 
 class StreamConfig(_Part):
     """Time limits of a request that was dispatched."""
 
-    connect_ms_max: int = Field(default=2_000, ge=1)
-    first_token_ms_max: int = Field(default=600_000, ge=1)  # or a whole answer
-    inter_token_ms_max: int = Field(default=30_000, ge=1)
-    answer_ms_max: int = Field(default=3_600_000, ge=1)
+    connect_ms_max: Ms = 2_000
+    first_token_ms_max: Ms = 600_000  # or a whole answer
+    inter_token_ms_max: Ms = 30_000
+    answer_ms_max: Ms = 3_600_000
 
 
 class TelemetryConfig(_Part):
-    metrics_host: str = "127.0.0.1"
-    metrics_port: int | None = Field(default=None, ge=1, le=65_535)
+    metrics_host: AnyHost = "127.0.0.1"
+    metrics_port: Port | None = None
 
 
 class QueueConfig(_Part):
@@ -117,17 +122,17 @@ class QueueConfig(_Part):
     requests_max: int | None = Field(default=None, ge=1)
     tokens_max: int | None = Field(default=None, ge=1)
     bytes_max: int | None = Field(default=None, ge=1)
-    wait_ms_max: int | None = Field(default=None, ge=1)
+    wait_ms_max: Ms | None = None
 
 
 class SpillConfig(_Part):
     """When requests are bought, and for how much at most. None keeps the scheduler's default."""
 
     usd_per_hour_max: UsdPerHour | None = None  # of all tenants; None is no cap, "0" buys nothing
-    demand_window_ms: int | None = Field(default=None, ge=1)
-    hysteresis_ms: int | None = Field(default=None, ge=1)
+    demand_window_ms: Ms | None = None
+    hysteresis_ms: Ms | None = None
     target_load: float | None = Field(default=None, gt=0, le=1)
-    ageing_ms: int | None = Field(default=None, ge=1)
+    ageing_ms: Ms | None = None
     valley_occupancy_max: float | None = Field(default=None, gt=0, le=1)
 
 
@@ -135,13 +140,25 @@ class GatewayConfig(_Part):
     """Serve's ``user_config`` of the Scheduler deployment."""
 
     region: str = "local"
-    ttft_budget_ms: int = Field(default=2_000, ge=1)
-    tenants: dict[str, TenantConfig] = Field(default_factory=dict, max_length=TENANTS_MAX)
-    providers: dict[str, ProviderConfig] = Field(default_factory=dict, max_length=PROVIDERS_MAX)
+    ttft_budget_ms: Ms = 2_000
+    tenants: dict[TenantName, TenantConfig] = Field(default_factory=dict, max_length=TENANTS_MAX)
+    providers: dict[ProviderName, ProviderConfig] = Field(
+        default_factory=dict, max_length=PROVIDERS_MAX
+    )
     queue: QueueConfig = QueueConfig()
     spill: SpillConfig = SpillConfig()
     stream: StreamConfig = StreamConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
+
+    @model_validator(mode="after")
+    def _one_tenant_per_key(self) -> Self:
+        owners: dict[str, str] = {}
+        for name, tenant in self.tenants.items():
+            for index, digest in enumerate(tenant.key_sha256):
+                if (owner := owners.setdefault(digest, name)) != name:
+                    path = ("tenants", name, "key_sha256", index)
+                    raise wrong_at(path, f"is the key of tenant {owner!r}, too: give each its own")
+        return self
 
     def settings(self) -> Settings:
         given = {
@@ -171,20 +188,17 @@ class GatewayConfig(_Part):
         return 0 not in caps
 
 
-def load_config(data: dict[str, Any]) -> GatewayConfig:
-    """Validates; ConfigError lists every problem in one line each, with its path."""
+def read_config(data: Any) -> tuple[GatewayConfig | None, list[Problem]]:
+    """The configuration, or all that is wrong with it."""
     try:
-        return GatewayConfig.model_validate(data)
+        return GatewayConfig.model_validate(data), []
     except ValidationError as error:
-        raise ConfigError(describe(error)) from None
+        return None, problems(error, GatewayConfig)
 
 
-def describe(error: ValidationError) -> str:
-    """Every problem as ``path: what is wrong``, for a person who edits the file."""
-    problems = [
-        ".".join(str(part) for part in item["loc"]) + ": " + item["msg"].lower()
-        for item in error.errors(include_url=False, include_input=False)
-    ]
-    more = len(problems) - ERRORS_SHOWN_MAX
-    shown = problems[:ERRORS_SHOWN_MAX] + ([f"and {more} more"] if more > 0 else [])
-    return "; ".join(shown)
+def load_config(data: Any) -> GatewayConfig:
+    """Validates; ConfigError tells every problem in one line, each with its path."""
+    config, found = read_config(data)
+    if config is None:
+        raise ConfigError(one_line(found))
+    return config

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-import yaml
 
 from models.prices import load_price_book
+from models.yaml_file import BadYaml, read_yaml
 from runtime.config import GatewayConfig, load_config
 from runtime.engine.private_server import PrivateServer
 from runtime.errors import BaseloadError, ConfigError
@@ -53,9 +53,9 @@ async def serve(config: GatewayConfig, host: str, port: int, state: Path) -> Non
 
 def _read(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+        return read_yaml(path).content
+    except BadYaml as error:
+        raise ConfigError(f"{path} {error}") from None
 
 
 def main() -> None:

@@ -22,7 +22,8 @@ from runtime.http.limits import LIMITS, refusals
 KEY_PREFIX = "bl-"
 KEY_BYTES = 32
 
-_HASH = re.compile(r"[0-9a-f]{64}")
+KEY_HASH = re.compile(r"[0-9a-f]{64}")
+LOCAL_TENANT = "local"  # of the key that a local start makes
 
 
 def new_key() -> str:
@@ -40,7 +41,7 @@ class KeyRing:
         owners: dict[str, tuple[str, str]] = {}
         for tenant, hashes in hashes_by_tenant.items():
             for digest in hashes:
-                if not _HASH.fullmatch(digest):
+                if not KEY_HASH.fullmatch(digest):
                     raise ConfigError(
                         f"Tenant {tenant!r} has a key hash that is not 64 lower-case hex digits: "
                         "store the SHA-256 of the key, never the key."

@@ -101,7 +101,7 @@ def test_a_file_that_is_no_ledger(tmp_path: Path, baseload: Baseload) -> None:
 def test_a_config_that_cannot_be_used(tmp_path: Path, baseload: Baseload, command: str) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text("applications: [")
-    assert "is not valid YAML" in baseload.refused(command, str(bad))
+    assert "is not YAML" in baseload.refused(command, str(bad))
 
 
 def test_serve_on_a_port_in_use_starts_nothing(tmp_path: Path, baseload: Baseload) -> None:

@@ -77,7 +77,7 @@ def test_an_unknown_card_is_answered_with_the_nearest() -> None:
     with pytest.raises(UnknownCard) as caught:
         find_card("H200X")
     assert caught.value.near[0] == "h200"
-    assert str(caught.value).startswith("no card 'h200x' in the card file; did you mean h200")
+    assert str(caught.value).startswith("no card 'H200X' in the card file; did you mean h200")
 
 
 def test_a_bad_file_is_refused_with_every_problem(tmp_path: Path) -> None:

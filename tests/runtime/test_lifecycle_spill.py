@@ -44,7 +44,10 @@ def _spilled_nano(s: Stack) -> int:
     ("config", "terms"),
     [
         ({"spill": {"usd_per_hour_max": "0.000001"}}, {}),
-        ({"tenants": {"acme": {"key_sha256": ["0"], "spill_usd_per_hour_max": "0.000001"}}}, {}),
+        (
+            {"tenants": {"acme": {"key_sha256": ["0" * 64], "spill_usd_per_hour_max": "0.000001"}}},
+            {},
+        ),
         ({}, {"tokens_per_min_max": 1}),
     ],
 )
@@ -130,7 +133,7 @@ async def test_a_provider_that_may_have_it_gets_it(tmp_path: Path) -> None:
 
 
 async def test_a_tenant_that_may_spend_nothing_buys_nothing(tmp_path: Path) -> None:
-    tenants = {"acme": {"key_sha256": ["0"], "spill_usd_per_hour_max": "0"}}
+    tenants = {"acme": {"key_sha256": ["0" * 64], "spill_usd_per_hour_max": "0"}}
     async with stack(tmp_path, scripts=[], sells=True, config={"tenants": tenants}) as s:
         answer = await s.post(chat())
         assert (answer.status, s.asked) == (503, 0)

@@ -1,0 +1,120 @@
+"""What the single values of a configuration may be, and refusals that say what to write instead.
+
+Validators of what could be a secret never repeat it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from models.money import NanoUsd, format_usd, nano_usd_per_hour
+from runtime.http.auth import KEY_HASH, LOCAL_TENANT
+
+WEEK_MS = 7 * 86_400_000
+TENANT_BYTES_MAX = 128
+
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_IPV6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_FORWARDED = re.compile(r"[!-~]+")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _variable(name: str) -> str:
+    if not _VARIABLE.fullmatch(name):
+        raise ValueError(
+            "expected the name of an environment variable, in capitals such as "
+            "DEEPINFRA_API_KEY; the key itself never stands in this file"
+        )
+    return name
+
+
+def _key_hash(digest: str) -> str:
+    if KEY_HASH.fullmatch(digest):
+        return digest
+    if KEY_HASH.fullmatch(digest.lower()):
+        raise ValueError("expected lower-case hex digits, got capitals")
+    if re.fullmatch(r"[0-9A-Fa-f]+", digest):
+        raise ValueError(f"expected the 64 hex digits of a SHA-256, got {len(digest)}")
+    raise ValueError(
+        "expected the SHA-256 of a key in 64 hex digits, which `baseload key` prints beside the "
+        "key; if a key stands here, make a new one: this one has been written down"
+    )
+
+
+def _base_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError("expected http(s)://host[:port]/path with a valid host and port") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError("expected http(s)://host[:port]/path")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a base_url may not hold a user or a password: see key_env")
+    if "?" in url or "#" in url:
+        raise ValueError("a base_url may not hold a query or a fragment: no ? and no #")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("a base_url may hold printable ASCII only, and no space")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError("a base_url must be https, unless the host is this machine")
+    return url
+
+
+def _host(name: str) -> str:
+    if _IPV6.fullmatch(name):
+        raise ValueError("expected an IPv4 address or a host name: IPv6 is not served here")
+    return _any_host(name)
+
+
+def _any_host(name: str) -> str:
+    if not (_HOST.fullmatch(name) or _IPV6.fullmatch(name)) or len(name) > 253:
+        raise ValueError("expected an address or a host name, without scheme, port or path")
+    return name
+
+
+def _tenant(name: str) -> str:
+    if name == LOCAL_TENANT:
+        raise ValueError(
+            f"{name!r} is the tenant of the key that `local_key` makes: choose another name"
+        )
+    if not name.isprintable() or name != name.strip() or not name:
+        raise ValueError("expected a printable name with no space at its ends")
+    if len(name.encode()) > TENANT_BYTES_MAX:
+        raise ValueError(f"expected a name of at most {TENANT_BYTES_MAX} bytes")
+    return name
+
+
+def _forwarded(name: str) -> str:
+    """It stands in headers of answers."""
+    if not _FORWARDED.fullmatch(name):
+        raise ValueError("expected printable ASCII without a space")
+    return name
+
+
+def _provider(name: str) -> str:
+    if "/" in name:
+        raise ValueError("expected a name without a slash, as in models/data/prices.yaml")
+    return _forwarded(name)
+
+
+Ms = Annotated[int, Field(ge=1, le=WEEK_MS)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Host = Annotated[str, AfterValidator(_host)]
+AnyHost = Annotated[str, AfterValidator(_any_host)]  # IPv6 among them
+BaseUrl = Annotated[str, Field(max_length=2048), AfterValidator(_base_url)]
+VariableName = Annotated[str, AfterValidator(_variable)]
+KeyHash = Annotated[str, AfterValidator(_key_hash)]
+TenantName = Annotated[str, AfterValidator(_tenant)]
+ProviderName = Annotated[str, Field(max_length=64), AfterValidator(_provider)]
+OfferName = Annotated[str, Field(max_length=256), AfterValidator(_forwarded)]
+# Written as a decimal string, and shown as one.
+UsdPerHour = Annotated[
+    NanoUsd,
+    BeforeValidator(nano_usd_per_hour),
+    PlainSerializer(format_usd, return_type=str, when_used="json"),
+]
