@@ -1,7 +1,8 @@
 """What stands before the Scheduler in Serve's HTTP server: one request id, no Serve switches.
 
 Serve lets a caller's headers name the request id, set a timeout, or switch off the handling of
-disconnects. Here they are dropped, and an answer carries one id, which is ours.
+disconnects. Here they are dropped, and an answer carries one id, which is ours. The caller's own
+goes on under the name by which the edge tells it apart from ours.
 Serve finds ``middlewares`` through RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH.
 """
 
@@ -11,9 +12,9 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.http.body_writer import SERVER_SEND
+from runtime.http.head import CLIENT_REQUEST_ID, REQUEST_ID, Headers
 
 IMPORT_PATH = "cluster.ingress.middlewares"
-REQUEST_ID = b"x-request-id"
 SERVE_SWITCHES = frozenset(
     {
         REQUEST_ID,
@@ -38,7 +39,7 @@ class OneRequestId:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = [pair for pair in scope["headers"] if pair[0] not in SERVE_SWITCHES]
+        headers = _without_switches(scope["headers"])
 
         async def send_one_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -49,8 +50,16 @@ class OneRequestId:
         await self._app(scope, receive, send_one_id)
 
 
-def _first_id_only(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    kept: list[tuple[bytes, bytes]] = []
+def _without_switches(headers: Headers) -> Headers:
+    kept = [pair for pair in headers if pair[0] not in SERVE_SWITCHES]
+    if len(kept) == len(headers) or any(name == CLIENT_REQUEST_ID for name, _ in kept):
+        return kept
+    theirs = [(CLIENT_REQUEST_ID, value) for name, value in headers if name == REQUEST_ID]
+    return kept + theirs
+
+
+def _first_id_only(headers: Headers) -> Headers:
+    kept: Headers = []
     seen = False
     for name, value in headers:
         is_id = name.lower() == REQUEST_ID

@@ -9,7 +9,15 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from runtime.config_types import (
     AnyHost,
@@ -17,6 +25,7 @@ from runtime.config_types import (
     KeyHash,
     Ms,
     OfferName,
+    Origin,
     Port,
     ProviderName,
     TenantName,
@@ -24,12 +33,14 @@ from runtime.config_types import (
     VariableName,
 )
 from runtime.errors import ConfigError
+from runtime.http.cors import EVERY
 from runtime.http.tags import Sensitivity
 from runtime.problems import Problem, one_line, problems, wrong_at
 from scheduler.settings import Settings
 
 PROVIDERS_MAX = 64
 TENANTS_MAX = 10_000
+ORIGINS_MAX = 64
 
 
 class _Part(BaseModel):
@@ -111,6 +122,19 @@ class StreamConfig(_Part):
     answer_ms_max: Ms = 3_600_000
 
 
+class HttpConfig(_Part):
+    """Browsers' pages of these origins may call; none unless they are named, "*" is every one."""
+
+    allowed_origins: list[Origin] = Field(default=[], max_length=ORIGINS_MAX)
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _every_one_alone(cls, origins: list[str]) -> list[str]:
+        if EVERY in origins and len(origins) > 1:
+            raise ValueError('"*" is every origin and must stand alone')
+        return origins
+
+
 class TelemetryConfig(_Part):
     metrics_host: AnyHost = "127.0.0.1"
     metrics_port: Port | None = None
@@ -148,6 +172,7 @@ class GatewayConfig(_Part):
     queue: QueueConfig = QueueConfig()
     spill: SpillConfig = SpillConfig()
     stream: StreamConfig = StreamConfig()
+    http: HttpConfig = HttpConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from models.money import NanoUsd, format_usd, nano_usd_per_hour
 from runtime.http.auth import KEY_HASH, LOCAL_TENANT
+from runtime.http.cors import origin
 
 WEEK_MS = 7 * 86_400_000
 TENANT_BYTES_MAX = 128
@@ -107,6 +108,7 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 Host = Annotated[str, AfterValidator(_host)]
 AnyHost = Annotated[str, AfterValidator(_any_host)]  # IPv6 among them
 BaseUrl = Annotated[str, Field(max_length=2048), AfterValidator(_base_url)]
+Origin = Annotated[str, AfterValidator(origin)]  # of pages
 VariableName = Annotated[str, AfterValidator(_variable)]
 KeyHash = Annotated[str, AfterValidator(_key_hash)]
 TenantName = Annotated[str, AfterValidator(_tenant)]

@@ -17,6 +17,7 @@ from runtime.http.limits import LIMITS, refusals
 from runtime.http.tags import CostTier, Tags, header_of
 from runtime.http.wire import ChatRequest, CompletionRequest
 from runtime.prefix_blocks import BLOCK_BYTES, prefix_blocks
+from runtime.record import RequestRecord
 from scheduler.arrival import PRIORITY_FIRST, PRIORITY_LAST, PRIORITY_USUAL, Arrival
 from scheduler.lengths import LengthCurve
 from scheduler.tokens import PromptShape
@@ -47,6 +48,7 @@ class Job:
     arrival: Arrival
     arrived_s: float
     arrived_ms: int
+    record: RequestRecord
 
     @property
     def model(self) -> str:
@@ -67,7 +69,7 @@ class Job:
 
 def new_job(
     *,
-    request_id: str,
+    record: RequestRecord,
     tenant: str,
     tags: Tags,
     path: str,
@@ -90,7 +92,7 @@ def new_job(
         blocks = prefix_blocks(tenant, chain((request.model,), request.prefix_parts()))
     room = max(1, context_tokens_max - prompt_tokens)
     arrival = Arrival(
-        request_id=request_id,
+        request_id=record.request_id,
         tenant=tenant,
         model=request.model,
         ttft_budget_ms=tags.latency_budget_ms or ttft_budget_ms,
@@ -102,7 +104,7 @@ def new_job(
         **_sizes(request, shape, lengths, len(blocks), [prompt_tokens], room),
     )
     return Job(
-        request_id=request_id,
+        request_id=record.request_id,
         tenant=tenant,
         tags=tags,
         path=path,
@@ -113,6 +115,7 @@ def new_job(
         arrival=arrival,
         arrived_s=time.monotonic(),
         arrived_ms=arrived_ms,
+        record=record,
     )
 
 

@@ -280,7 +280,6 @@ def _start(status: int, content_type: bytes, attempt: Attempt) -> dict[str, Any]
         "headers": [
             (b"content-type", content_type),
             (b"cache-control", b"no-store"),
-            (b"x-request-id", attempt.job.request_id.encode()),
             (b"x-baseload-target", decision.target.encode()),
             (b"x-baseload-reason", decision.reason.value.encode()),
             (b"x-baseload-model", attempt.job.model.encode()),

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from runtime.errors import BadRequest, BaseloadError, MethodNotAllowed
 from runtime.http.boundary import Boundary
-from runtime.http.edge import Edge
+from runtime.http.edge import RECORD, Edge
 from runtime.http.generation import Generation
 from runtime.http.information import add_information
 from runtime.http.openapi import DocumentedApp, documented
@@ -40,11 +40,11 @@ def create_app(edge: Edge) -> ASGIApp:
     add_information(app, edge)
     app.add_exception_handler(BaseloadError, _on_baseload_error)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _on_http_exception)  # type: ignore[arg-type]
-    return Boundary(app, routes)
+    return Boundary(app, routes, edge)
 
 
 async def _on_baseload_error(request: Request, error: BaseloadError) -> Response:
-    return refusal(error, request.scope["baseload.request_id"])
+    return refusal(error, request.scope[RECORD])
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
@@ -52,12 +52,12 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
     if error.status_code == 404:
         own = route_not_found(request.scope["path"])
         if is_anthropics(request.scope["path"], request.scope["headers"]):
-            return anthropic_refusal(own, request.scope["baseload.request_id"])
+            return anthropic_refusal(own, request.scope[RECORD])
     elif error.status_code == 405:
         own = MethodNotAllowed(allow=_allowed(error))
     else:
         own = BadRequest("The request could not be read.")
-    return refusal(own, request.scope["baseload.request_id"])
+    return refusal(own, request.scope[RECORD])
 
 
 def _allowed(error: HTTPException) -> tuple[str, ...]:

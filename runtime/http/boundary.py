@@ -10,28 +10,51 @@ from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runtime.errors import InternalError
+from runtime.errors import BaseloadError, InternalError
+from runtime.http.cors import allowing, is_allowed, preflight
+from runtime.http.edge import RECORD, SEND, Edge
+from runtime.http.head import (
+    CLIENT_REQUEST_ID,
+    ORIGIN,
+    REQUEST_ID,
+    Headers,
+    client_request_id,
+    read_head,
+    trace_context,
+)
 from runtime.http.limits import refusals
 from runtime.http.refusal import refusal
+from runtime.record import RequestRecord
 
 log = logging.getLogger("baseload.http")
 
+_NO_HEADER = b""
+_WANTED_METHOD, _WANTED_HEADERS = (
+    b"access-control-request-method",
+    b"access-control-request-headers",
+)
 
-class _Track:
-    """The server's own ``send``, and whether an answer has begun.
+
+class Track:
+    """The server's own ``send``: sees the status, and adds to an answer's head what each has.
 
     Answers are streamed on it directly: each layer of middleware would wrap it once more, and
     pay for that on every chunk.
     """
 
-    __slots__ = ("inner", "started")
+    __slots__ = ("_record", "inner", "started", "told")
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, record: RequestRecord) -> None:
         self.inner = send
         self.started = False
+        self.told: Headers = [(REQUEST_ID, record.request_id.encode())]
+        self._record = record
 
     def __call__(self, message: Message) -> Awaitable[None]:
-        self.started = True
+        if not self.started:
+            self.started = True
+            self._record.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), *self.told]
         return self.inner(message)
 
 
@@ -42,29 +65,52 @@ class Boundary:
     much per request as everything that Baseload does for it.
     """
 
-    def __init__(self, app: FastAPI, shortcuts: Mapping[str, ASGIApp]) -> None:
+    def __init__(self, app: FastAPI, shortcuts: Mapping[str, ASGIApp], edge: Edge) -> None:
         self.documented = app
         self._shortcuts = shortcuts
+        self._edge = edge
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        request_id = scope["baseload.request_id"] = "req-" + secrets.token_hex(12)
-        track = scope["baseload.send"] = _Track(send)
-        shortcut = self._shortcuts.get(scope["path"]) if scope["method"] == "POST" else None
+        record = RequestRecord("req-" + secrets.token_hex(12), scope["method"], scope["path"])
+        track = Track(send, record)
+        scope[RECORD], scope[SEND] = record, track
         try:
-            if shortcut is None:
-                await self._other(scope, receive, track)
-            else:
-                await shortcut(scope, receive, track)
+            app = self._read(scope, record, track) or self._app_for(record)
+            await app(scope, receive, track)
+        except BaseloadError as error:
+            await refusal(error, record)(scope, receive, track)
         except ClientDisconnect:
-            log.info("%s: the client left before its request was complete", request_id)
+            log.info("%s: the client left before its request was complete", record.request_id)
         except Exception:  # the boundary: logged, counted, opaque to the client
-            log.exception("%s failed", request_id)
+            log.exception("%s failed", record.request_id)
             refusals["internal_error"] += 1
             if track.started:
                 raise
-            await refusal(InternalError(), request_id)(scope, receive, send)
+            await refusal(InternalError(), record)(scope, receive, track)
+
+    def _read(self, scope: Scope, record: RequestRecord, track: Track) -> ASGIApp | None:
+        """Reads the headers that every request may have; the answer, if they already need one."""
+        found = read_head(scope["headers"])
+        record.client_request_id = client_request_id(found)
+        record.trace = trace_context(found)
+        if record.client_request_id is not None:
+            track.told.append((CLIENT_REQUEST_ID, record.client_request_id.encode()))
+        if not (allowed := self._edge.allowed_origins):
+            return None
+        asking = found.get(ORIGIN, _NO_HEADER)
+        track.told += allowing(allowed, asking)
+        if record.method != "OPTIONS" or not is_allowed(allowed, asking):
+            return None
+        asked = dict(scope["headers"])
+        if _WANTED_METHOD not in asked:
+            return None
+        return preflight(asked.get(_WANTED_HEADERS, _NO_HEADER).decode("latin-1"))
+
+    def _app_for(self, record: RequestRecord) -> ASGIApp:
+        shortcut = self._shortcuts.get(record.path) if record.method == "POST" else None
+        return shortcut or self._other
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A trailing slash is no other route, and HEAD is GET of which the server sends no body."""

@@ -10,6 +10,11 @@ from runtime.errors import InternalError
 from runtime.gateway import Gateway
 from runtime.http.auth import KeyRing
 
+RECORD = "baseload.record"  # in a scope: what is known of the request
+SEND = "baseload.send"  # and the server's own way to answer it, with nothing in between
+
+_NO_ORIGINS: list[str] = []
+
 
 class Edge:
     """What the routes need; filled in when the process has started."""
@@ -27,6 +32,11 @@ class Edge:
         if self._gateway is None:
             raise InternalError("a request came before the gateway was open")
         return self._gateway
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        gateway = self._gateway
+        return gateway.config.http.allowed_origins if gateway is not None else _NO_ORIGINS
 
     def served(self) -> list[str]:
         """The models' names; none while the process starts."""

@@ -10,18 +10,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from runtime.errors import BaseloadError
 from runtime.gateway import Gateway
 from runtime.http.body_writer import SERVER_SEND, body_writer
-from runtime.http.edge import Edge
+from runtime.http.edge import RECORD, SEND, Edge
 from runtime.http.models import context_tokens_max, model_not_found
 from runtime.http.presence import ClientLeft, while_present
-from runtime.http.refusal import refusal
 from runtime.http.request_body import read_body
 from runtime.http.tags import parse_tags
 from runtime.http.wire import ChatRequest, CompletionRequest, parse_chat
 from runtime.job import Job, exactly_counted, needs_exact_count, new_job
 from runtime.lifecycle import answer
+from runtime.record import RequestRecord
 
 log = logging.getLogger("baseload.http")
 
@@ -38,18 +37,17 @@ class Generation:
         self.kind = ChatRequest if parse is parse_chat else CompletionRequest
 
     async def respond(self, request: Request) -> Response:
-        tenant = self._edge.tenant(request)
+        record: RequestRecord = request.scope[RECORD]
+        tenant = record.tenant = self._edge.tenant(request)
         parsed = self._parse(await read_body(request))
+        record.model, record.streamed = parsed.model, parsed.streaming
         gateway = self._edge.gateway
         return Answer(gateway, await _job(gateway, request, tenant, self._path, parsed))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The same, as an ASGI app of its own."""
-        try:
-            response = await self.respond(Request(scope, receive))
-            await response(scope, receive, send)
-        except BaseloadError as error:
-            await refusal(error, scope["baseload.request_id"])(scope, receive, send)
+        response = await self.respond(Request(scope, receive))
+        await response(scope, receive, send)
 
 
 class Answer(Response):
@@ -61,10 +59,10 @@ class Answer(Response):
         self._job = job
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        writer = body_writer(scope.get(SERVER_SEND, scope["baseload.send"].inner))
+        writer = body_writer(scope.get(SERVER_SEND, scope[SEND].inner))
         try:
             async with while_present(receive):
-                await answer(self._gateway, self._job, scope["baseload.send"], writer)
+                await answer(self._gateway, self._job, scope[SEND], writer)
         except ClientLeft:
             log.info("%s: the client left", self._job.request_id)
 
@@ -77,12 +75,14 @@ async def _job(
     parsed: ChatRequest | CompletionRequest,
 ) -> Job:
     tags = parse_tags(request.headers.items())
+    record: RequestRecord = request.scope[RECORD]
+    record.feature, record.task = tags.feature, tags.task
     if parsed.model not in gateway.models():
         raise model_not_found(gateway)
     pool = gateway.pools.get(parsed.model)
     tokens_max = context_tokens_max(gateway, parsed.model)
     job = new_job(
-        request_id=request.scope["baseload.request_id"],
+        record=record,
         tenant=tenant,
         tags=tags,
         path=path,

@@ -19,6 +19,8 @@ class Limits:
     headers_max: int = 100
     header_value_chars_max: int = 128  # of one X-Baseload-* header
     api_key_chars_max: int = 256
+    client_id_chars_max: int = 512  # of a caller's own id for a request, as OpenAI has it
+    cors_headers_chars_max: int = 2_048  # that a browser asks for
     # the request as JSON
     json_depth_max: int = 64
     json_members_max: int = 60_000  # objects, and keys in them

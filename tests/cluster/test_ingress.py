@@ -38,9 +38,17 @@ async def _never() -> Message:
 
 
 async def test_a_callers_switches_are_dropped() -> None:
-    request = [(name, b"1") for name in SERVE_SWITCHES]
+    request = [(name, b"1") for name in sorted(SERVE_SWITCHES - {b"x-request-id"})]
     seen, _ = await _pass([*request, (b"authorization", b"k")], [])
     assert seen == [(b"authorization", b"k")]
+
+
+async def test_a_callers_own_id_goes_on_by_another_name() -> None:
+    seen, _ = await _pass([(b"x-request-id", b"theirs"), (b"a", b"b")], [])
+    assert seen == [(b"a", b"b"), (b"x-client-request-id", b"theirs")]
+    both = [(b"x-request-id", b"a proxy's"), (b"x-client-request-id", b"theirs")]
+    seen, _ = await _pass(both, [])
+    assert seen == both[1:]
 
 
 async def test_the_first_request_id_is_the_only_one() -> None:

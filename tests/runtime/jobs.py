@@ -5,6 +5,7 @@ from __future__ import annotations
 from runtime.estimate import Estimator
 from runtime.http.tags import Tags
 from runtime.job import Job, Request, new_job
+from runtime.record import RequestRecord
 
 CONTEXT = 4096
 OFFERS = frozenset({"acme/m"})
@@ -17,7 +18,7 @@ def made_job(
     tenant: str = "acme",
 ) -> Job:
     return new_job(
-        request_id="r",
+        record=RequestRecord("r"),
         tenant=tenant,
         tags=tags or Tags(),
         path="/x",

@@ -1,0 +1,79 @@
+"""Which pages of other origins may call, and what their browsers are told.
+
+Off unless the configuration names origins. A key is what lets a caller in, here as everywhere, and
+the page has to send it: nothing is ever allowed by a cookie (no credentials).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+
+from runtime.http.limits import LIMITS
+
+EVERY = "*"
+MAX_AGE_S = 600  # of a preflight's answer
+
+Headers = list[tuple[bytes, bytes]]
+
+# What a page may read of an answer, beside its body.
+EXPOSED = (
+    b"x-request-id, x-client-request-id, retry-after, x-should-retry, x-baseload-target, "
+    b"x-baseload-reason, x-baseload-model, x-baseload-held-ms, x-baseload-cost-usd"
+)
+_SENT = "authorization, content-type"  # what every caller's page sends
+_NAMES = re.compile(r"[A-Za-z0-9_-]+( *, *[A-Za-z0-9_-]+)*")
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_USUAL_PORTS = {"http": ":80", "https": ":443"}
+_FORM = "an origin as a browser sends it: https://host or https://host:port"
+
+
+def origin(text: str) -> str:
+    """The text, if it is an origin in the one form that browsers send; else ValueError."""
+    if text == EVERY:
+        return text
+    parts = urlsplit(text)
+    if parts.path and _ORIGIN.fullmatch(f"{parts.scheme}://{parts.netloc}"):
+        raise ValueError(f"an origin has no path: write {parts.scheme}://{parts.netloc}")
+    found = _ORIGIN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"must be {_FORM}")
+    scheme, _, port = found.groups()
+    if text != text.lower():
+        raise ValueError(f"browsers send an origin in lower case: write {text.lower()}")
+    if port and port == _USUAL_PORTS.get(scheme):
+        raise ValueError(f"browsers leave the usual port out: no {port}")
+    if port and not 0 < int(port[1:]) < 65_536:
+        raise ValueError(f"there is no port {port[1:]}")
+    return text
+
+
+def is_allowed(allowed: Collection[str], asking: bytes) -> bool:
+    """Whether pages of this origin may call; ``b""`` where it is no page that asks."""
+    return bool(asking) and (EVERY in allowed or asking.decode("latin-1") in allowed)
+
+
+def allowing(allowed: Collection[str], asking: bytes) -> Headers:
+    """What an answer tells the browser, and the caches on the way to it."""
+    told = [] if EVERY in allowed else [(b"vary", b"origin")]  # a page's answer is its own
+    if is_allowed(allowed, asking):
+        told.append((b"access-control-allow-origin", b"*" if EVERY in allowed else asking))
+        told.append((b"access-control-expose-headers", EXPOSED))
+    return told
+
+
+def preflight(wanted: str) -> Response:
+    """The answer to a browser that asks before it sends; ``wanted`` are the headers it would."""
+    if len(wanted) > LIMITS.cors_headers_chars_max or not _NAMES.fullmatch(wanted):
+        wanted = _SENT
+    return Response(
+        status_code=204,
+        headers={
+            "access-control-allow-methods": "GET, HEAD, POST",
+            "access-control-allow-headers": wanted,
+            "access-control-max-age": str(MAX_AGE_S),
+        },
+    )
