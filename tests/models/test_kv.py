@@ -148,3 +148,15 @@ def test_what_a_request_takes_grows_with_its_batch_and_its_length(
 
     assert 0 < taken(batched, tokens) <= taken(batched + 1, tokens)
     assert taken(batched, tokens) <= taken(batched, tokens + 1)
+
+
+def test_a_window_holds_one_token_less_than_its_width_beside_the_new_one() -> None:
+    """The widths of these models hide it but where the tokens in flight end a block."""
+    layout = Layout(1, pp=2)
+    windowed = kv_bytes_per_request_per_card(published("gpt-oss-120b"), layout, "bf16", 11)
+    assert windowed == ((127 + 3 * 11) // 16 + 1) * 16 * 36_864 // 2
+    compressed = kv_bytes_per_request_per_card(published("V4-Flash"), layout, "fp8", 43)
+    in_flight = 3 * 43
+    blocks = 2 * ((127 + in_flight) // 64 + 1) + ((7 + in_flight) // 4 + 1)
+    blocks += (127 + in_flight) // 8 + 1
+    assert compressed == blocks * 1_002_240 // 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from models.cards import Card, load_cards
 from models.hf_config import shape_of
+from models.kv import kv_bytes_per_request_per_card, kv_bytes_per_token_per_card
 from models.layout import Layout
 from models.memory import (
     KV_BYTES_MIN,
@@ -148,3 +150,19 @@ def test_held_requests_fit_the_cache_and_the_engine_limit(
     assert memory.fits == (
         memory.usable_bytes - memory.weights_bytes - memory.overhead_bytes >= KV_BYTES_MIN
     )
+
+
+def test_the_request_that_is_admitted_needs_the_windows_of_a_batch() -> None:
+    shape, layout, tokens = published("gpt-oss-120b"), Layout(1), 20_000
+    memory = fit(shape, layout, CARDS["h200"])
+    growing = tokens * kv_bytes_per_token_per_card(shape, layout, memory.kv_dtype)
+
+    def whole(batched_tokens: int) -> int:
+        return growing + kv_bytes_per_request_per_card(
+            shape, layout, memory.kv_dtype, batched_tokens, request_tokens=tokens
+        )
+
+    each, admitted = whole(0), whole(memory.batched_tokens_max)
+    assert each < admitted
+    for kv_bytes, held in ((admitted - 1, 0), (admitted, 1), (admitted + 3 * each, 4)):
+        assert requests_held(shape, layout, replace(memory, kv_bytes=kv_bytes), tokens) == held

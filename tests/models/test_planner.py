@@ -13,8 +13,10 @@ from models.planner import (
     CARD_COUNTS,
     UNTESTED,
     BadPlan,
+    LayoutPlan,
     Objective,
     Plan,
+    _rank,
     curve,
     plan,
     replica_sizes,
@@ -210,3 +212,9 @@ def test_what_is_longer_than_the_context_is_refused() -> None:
 def test_the_host_decides_about_a_cpu() -> None:
     with pytest.raises(BadPlan, match="plan for a GPU"):
         planned("tiny-moe", "cpu", 1)
+
+
+def test_of_equals_small_replicas_come_first() -> None:
+    """One that fails takes less with it."""
+    equals = [LayoutPlan(Layout(tp), 8 // tp, why_not="for a reason") for tp in (4, 1, 8, 2)]
+    assert [each.layout.tp for each in sorted(equals, key=_rank)] == [1, 2, 4, 8]

@@ -12,6 +12,7 @@ import pytest
 from runtime.config import load_config
 from runtime.engine.script import Fault, Reports, Script
 from runtime.http.limits import refusals
+from scheduler.arrival import Arrival
 from tests.runtime.parts import MODEL, chat, serving, stack, until
 
 HANGS = Script(fault=Fault.HANG)
@@ -159,3 +160,13 @@ async def test_a_replica_that_fails_again_and_again_is_left_alone(tmp_path: Path
         for _ in range(20):
             assert (await s.post(chat())).status == 200
         assert len(s.replicas[0].engine.asked) <= 6
+
+
+async def test_an_action_for_a_caller_who_has_left_gives_its_room_back(tmp_path: Path) -> None:
+    async with stack(tmp_path) as s:
+        now = time.monotonic()
+        asked = Arrival("gone", "acme", MODEL, 10, 5, 5, 2_000)
+        actions = s.gateway._scheduler.on_arrival(asked, now)  # nobody waits for its answer
+        assert s.in_books() == 1
+        s.gateway._apply(actions)
+        assert s.in_books() == 0

@@ -11,6 +11,7 @@ from scheduler.bid_price import (
     FULL_PRICE_AT,
     STEEPNESS,
     UPDATE_S,
+    WINDOW_S_MIN,
     BidPrice,
     DemandCurve,
 )
@@ -126,3 +127,12 @@ def test_between_updates_only_the_occupancy_is_new() -> None:
     price = bid.price
     bid.update(99.0, 0.0, 40.0 - UPDATE_S / 2)
     assert (bid.price, bid.charge) == (price, 0.0)
+
+
+def test_a_few_first_requests_are_no_trend() -> None:
+    """Half an engine second within the first tenth of a second is no five engines' demand."""
+    curve = DemandCurve(10.0)
+    curve.add(100.0, 0.5 * WINDOW_S_MIN, 0.0)
+    assert curve.price_at(1.0, 0.1) == 0.0
+    curve.add(100.0, WINDOW_S_MIN, 0.1)
+    assert curve.price_at(1.0, 0.1) > 0.0

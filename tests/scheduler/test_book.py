@@ -268,3 +268,11 @@ def test_the_unfilled_end_of_each_last_block_takes_room() -> None:
             book.add(arrival(f"q{n}", prompt=120, output=1, output_max=10), 120)
     assert fine.has_kv_room(120, 1, exact, is_fresh=False)
     assert not coarse.has_kv_room(120, 1, exact, is_fresh=False)
+
+
+def test_a_new_request_leaves_a_block_unfilled_too() -> None:
+    settings = Settings(kv_headroom=0.0)
+    safety = int(SAFETY_DEVIATIONS * 50)
+    book = Book(replace(replica(kv=1_000), kv_block_tokens=16))
+    assert book.has_kv_room(1_000 - 15 - 50 - safety, 50, settings, is_fresh=True)
+    assert not book.has_kv_room(1_000 - 14 - 50 - safety, 50, settings, is_fresh=True)

@@ -10,7 +10,7 @@ import pytest
 import scheduler
 
 ROOM = Path(scheduler.__file__).parent
-FILES = sorted(ROOM.glob("*.py"))
+FILES = sorted(ROOM.rglob("*.py"))
 BARRED = {
     "asyncio",
     "datetime",
@@ -35,7 +35,13 @@ def imported(tree: ast.AST) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def _module(path: Path) -> str:
+    """The dotted name; a package goes by its folder."""
+    parts = path.relative_to(ROOM.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOM)))
 def test_no_module_reaches_for_a_clock_chance_or_the_outside(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert not imported(tree) & BARRED
@@ -48,7 +54,7 @@ def test_no_module_reaches_for_a_clock_chance_or_the_outside(path: Path) -> None
 
 
 def test_loading_the_room_loads_nothing_heavy() -> None:
-    modules = ", ".join(f"scheduler.{path.stem}" for path in FILES if path.stem != "__init__")
+    modules = ", ".join(sorted({_module(path) for path in FILES}))
     code = f"import sys, {modules}; print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOM.parent, capture_output=True, text=True, check=True

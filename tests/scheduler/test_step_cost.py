@@ -97,3 +97,13 @@ def test_work_is_prefill_and_a_share_of_the_steps() -> None:
     assert cost.work_s(kv_bound, 0, engine) == pytest.approx(4.975 + 50 * 0.1 / 2)
     beyond = arrival(prompt=40_000, output=50)
     assert cost.work_s(beyond, 0, engine) == pytest.approx(40.0 + 50 * 0.1)
+
+
+def test_a_long_sample_weighs_no_more_than_a_short_one() -> None:
+    """Errors are relative: 200 busy seconds at 20 ms a step beside one second at 10 ms."""
+    cost = StepCost.assumed(SETTINGS)
+    for _ in range(200):
+        cost.learn(report(), report(busy_s=1.0, steps=100))
+        cost.learn(report(), report(busy_s=200.0, steps=10_000))
+    # The least sum of (100 x - 1)^2 and (50 x - 1)^2 lies at 0.012.
+    assert cost.step_s == pytest.approx(0.012, rel=0.1)

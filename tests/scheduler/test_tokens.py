@@ -251,3 +251,12 @@ def test_models_are_apart_and_bounded() -> None:
 def test_the_same_reports_give_the_same_estimates() -> None:
     shape = PromptShape.of(CHINESE[0] + CODE[0], 3)
     assert learned_from(3).estimate("moe", shape) == learned_from(3).estimate("moe", shape)
+
+
+def test_no_report_drives_a_cost_beyond_its_most() -> None:
+    """Ten tokens a letter: more than any tokenizer takes, so the reports are wrong."""
+    book, shape = TokenBook(), PromptShape.of("a" * 2_000, 1)
+    for _ in range(300):
+        book.learn("m", shape, 20_000)
+    most = [cost.most * count for cost, count in zip(COSTS.values(), shape.counts, strict=True)]
+    assert 0.9 * sum(most) < book.estimate("m", shape) <= sum(most)

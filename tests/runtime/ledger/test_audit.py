@@ -8,6 +8,7 @@ import pytest
 
 from runtime.ledger import audit as audit_file
 from runtime.ledger.audit import audit
+from runtime.ledger.chain import COLUMNS, link
 from runtime.ledger.rows import Ending
 from tests.runtime.ledger.samples import opened, reserve, settle
 
@@ -129,3 +130,17 @@ def test_many_problems_are_counted_and_the_first_are_told(
     _tamper(path, "UPDATE entries SET at_ms = 0")
     found = audit(path)
     assert (len(found.problems), found.problem_count) == (2, 38)
+
+
+def test_a_gap_shows_even_where_the_chain_was_made_anew(path: Path) -> None:
+    """Who can cut the newest entries off can also write one behind the gap."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        last = connection.execute("SELECT * FROM entries WHERE seq = 38").fetchone()
+        values = [40 if name == "seq" else last[name] for name in COLUMNS]
+        ((before,),) = connection.execute("SELECT chain FROM entries WHERE seq = 37").fetchall()
+    chain = link(before, values).hex()
+    _tamper(path, f"UPDATE entries SET seq = 40, chain = x'{chain}' WHERE seq = 38")  # noqa: S608
+    found = audit(path)
+    assert not found.chain_intact
+    assert found.problems == ["entry 40: it or an entry before it was changed or removed"]

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from runtime.errors import LedgerUnavailable
 from runtime.ledger import writer
+from runtime.ledger.append import Answer, Appender
 from runtime.ledger.audit import audit
 from runtime.ledger.report import report, requests
-from runtime.ledger.rows import Ending
+from runtime.ledger.rows import Ending, Row
 from runtime.ledger.store import Ledger
 from tests.runtime.ledger.samples import opened, reserve, settle
 
@@ -203,3 +205,20 @@ async def test_a_busy_loop_does_not_starve_the_writer(path: Path) -> None:
                 rows = (reserve(f"r{turn}-{n}") for n in range(64))
                 await asyncio.gather(*(ledger.reserve(row) for row in rows))
         spinning.cancel()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_writer_that_dies_of_a_defect_is_not_healthy(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(appender: Appender, rows: Sequence[Row]) -> list[Answer]:
+        raise RuntimeError("a defect")
+
+    with opened(path) as ledger:
+        monkeypatch.setattr(Appender, "append", defect)
+        with pytest.raises(LedgerUnavailable):
+            await ledger.reserve(reserve("a"))
+        assert not ledger.healthy()
+        assert "died of a defect" in str(ledger.failure)
+        with pytest.raises(LedgerUnavailable):
+            await ledger.reserve(reserve("b"))
