@@ -12,7 +12,7 @@ LOCK := requirements/cpu.lock
 
 help:
 	@echo "make serve [PORT=8000]   start the endpoint; Ctrl-C stops it"
-	@echo "make test                all tests, the full stack included"
+	@echo "make test                the checks of make check, then all tests, the full stack included"
 	@echo "make check               format, lint, types, direction of imports"
 	@echo "make bench               overhead against the engine asked directly"
 	@echo "make bench-scheduler     the bid price against a clairvoyant on public traces; CPU at scale"
@@ -31,7 +31,7 @@ $(VENV)/installed: $(LOCK) pyproject.toml
 serve: $(VENV)/installed
 	@exec $(BIN)/baseload serve --port $(PORT) --with-make
 
-test: $(VENV)/installed
+test: check
 	@$(BIN)/python -m pytest --ignore=tests/stack --numprocesses=2 --dist=loadfile
 	@$(BIN)/python -m pytest tests/stack
 	@$(BIN)/python -m pytest tests/stack/test_layouts.py
