@@ -138,6 +138,7 @@ class HttpConfig(_Part):
 class TelemetryConfig(_Part):
     metrics_host: AnyHost = "127.0.0.1"
     metrics_port: Port | None = None
+    access_log: bool = True  # one line for each request
 
 
 class QueueConfig(_Part):

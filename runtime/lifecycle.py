@@ -158,7 +158,8 @@ class _Passage:
         try:
             async with self._watched():
                 self._dispatched = True
-                response = await attempt.upstream.post(self._job.path, body, limits)
+                traced = attempt.trace_header
+                response = await attempt.upstream.post(self._job.path, body, limits, traced)
                 self._response = response
                 if not self._job.streaming:
                     return response, await read_answer(response)
@@ -204,6 +205,7 @@ class _Passage:
             await send(_part(scanner.tail, more=False))
             return
         response.close()
+        self._job.record.error = failure.code
         last = frame(failure, bill.completion_tokens or 0)
         with suppress(TimeoutError):  # then the connection just ends
             await asyncio.wait_for(send(_part(last, more=False)), LAST_FRAME_S_MAX)

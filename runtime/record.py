@@ -24,7 +24,8 @@ class RequestRecord:
     task: str | None = None
     model: str | None = None
     streamed: bool | None = None
-    status: int | None = None  # None: the client left before there was one
+    status: int | None = None  # None: no answer has begun
+    left: bool = False  # the client left before its answer was complete
     error: str | None = None  # the code of a refusal, or of what broke
     reason: str | None = None  # why this target, or why none
     target: str | None = None

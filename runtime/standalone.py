@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import secrets
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import uvloop
 
 from models.prices import load_price_book
 from models.yaml_file import BadYaml, read_yaml
+from runtime import access_log
 from runtime.config import GatewayConfig, load_config
 from runtime.engine.private_server import PrivateServer
 from runtime.errors import BaseloadError, ConfigError
@@ -71,6 +73,7 @@ def main() -> None:
     given = parser.parse_args()
     try:
         config = load_config(_read(given.config))
+        access_log.write_to(sys.stderr)
         given.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         uvloop.run(serve(config, given.host, given.port, given.state))
     except BaseloadError as error:

@@ -14,6 +14,8 @@ from threading import Thread
 from wsgiref.simple_server import WSGIServer
 
 from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from models.money import NANO_PER_USD
@@ -21,6 +23,8 @@ from runtime.http.limits import refusals
 from runtime.job import Job
 from runtime.ledger.rows import Settle
 from runtime.pools import Pool
+from runtime.record import RequestRecord
+from runtime.trace_context import TraceContext
 from scheduler.decision import Buy, Dispatch, Reason
 from scheduler.sliding_sum import SlidingSum
 from scheduler.snapshot import PoolView, Snapshot
@@ -146,6 +150,7 @@ class Telemetry:
         self._rejected.labels(model, reason.value).inc()
 
     def ended(self, job: Job, decision: Dispatch | Buy, row: Settle) -> None:
+        _note(job.record, decision, row)
         place = "local" if isinstance(decision, Dispatch) else "offer"
         outcome = row.outcome.partition(":")[0]
         self._ended.labels(job.model, place, decision.reason.value, outcome).inc()
@@ -158,7 +163,8 @@ class Telemetry:
         self._held.labels(job.model, place).observe(row.held_ms / 1000)
         if row.ttft_ms is not None:
             self._ttft.labels(job.model, place).observe(row.ttft_ms / 1000)
-        span = self._tracer.start_span("chat", start_time=job.arrived_ms * 1_000_000)
+        parent = _parent(job.record.trace)
+        span = self._tracer.start_span("chat", parent, start_time=job.arrived_ms * 1_000_000)
         if span.is_recording():
             span.set_attributes(
                 {
@@ -172,6 +178,8 @@ class Telemetry:
                     "outcome": outcome,
                 }
             )
+            if job.record.client_request_id is not None:
+                span.set_attribute("client_request_id", job.record.client_request_id)
         span.end()
 
     def observe(self, snapshot: Snapshot, limits: Mapping[str, int], now: float) -> None:
@@ -204,3 +212,24 @@ class Telemetry:
         self._bid_price.labels(pool.model).set(pool.bid_price * per_hour)
         self._charge.labels(pool.model).set(pool.charge * per_hour)
         self._occupancy.labels(pool.model).set(pool.occupancy)
+
+
+def _note(record: RequestRecord, decision: Dispatch | Buy, row: Settle) -> None:
+    """For the request's line in the log, which is written when the answer is over, too."""
+    record.attempts = row.attempt
+    record.target, record.reason = decision.target, decision.reason.value
+    record.cost_nano_usd += row.cost_nano_usd
+    record.last = row
+
+
+def _parent(trace: TraceContext | None) -> Context | None:
+    """The caller's span as ours has it for a parent; None lets the tracer decide."""
+    if trace is None:
+        return None
+    context = SpanContext(
+        int(trace.trace_id, 16),
+        int(trace.span_id, 16),
+        is_remote=True,
+        trace_flags=TraceFlags(trace.flags),
+    )
+    return set_span_in_context(NonRecordingSpan(context))

@@ -30,5 +30,5 @@ class TraceContext:
             return None
         return cls(trace_id.decode(), span_id.decode(), int(flags, 16))
 
-    def header(self) -> str:
-        return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}"
+    def header(self) -> bytes:
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}".encode()

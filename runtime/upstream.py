@@ -60,8 +60,11 @@ class Upstream:
         if not (self.key.isascii() and self.key.isprintable()):
             raise ValueError("a key has characters that no header may hold")
 
-    async def post(self, path: str, body: bytes, limits: StreamConfig) -> Response:
-        """Sends one request; returns a 200 whose body has not been read.
+    async def post(
+        self, path: str, body: bytes, limits: StreamConfig, header: bytes = b""
+    ) -> Response:
+        """Sends one request; returns a 200 whose body has not been read. ``header`` is a line, with
+        its end, that this request has beside those that each has.
 
         The phases between bytes are the gateway's watchdog's: a timer here would be set anew for
         every chunk. Raises NotStarted (no work was done), UpstreamFailed (it may have been) or
@@ -72,7 +75,9 @@ class Upstream:
         except (OSError, UnicodeError) as error:
             raise NotStarted("the target did not accept the connection") from error
         head = self._head("POST", self.base_url + path)
-        response = connection.send(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+        response = connection.send(
+            b"%b%bcontent-length: %d\r\n\r\n%b" % (head, header, len(body), body)
+        )
         response.expire_after(limits.answer_ms_max / 1000)
         try:
             status = await response.head()

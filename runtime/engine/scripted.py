@@ -43,6 +43,7 @@ class Asked:
     body: dict[str, Any]
     at_s: float
     aborted_at_s: float | None = None  # the caller left before the end
+    traceparent: str | None = None
 
 
 class ScriptedEngine:
@@ -86,6 +87,7 @@ class ScriptedEngine:
 
     async def _respond(self, request: Request) -> Response:
         asked = Asked(request.scope["path"], json.loads(await request.body()), time.monotonic())
+        asked.traceparent = request.headers.get("traceparent")
         self.asked.append(asked)
         return _Play(self, asked)
 

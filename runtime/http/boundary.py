@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from runtime import access_log
 from runtime.errors import BaseloadError, InternalError
 from runtime.http.cors import allowing, is_allowed, preflight
 from runtime.http.edge import RECORD, SEND, Edge
@@ -82,13 +83,18 @@ class Boundary:
         except BaseloadError as error:
             await refusal(error, record)(scope, receive, track)
         except ClientDisconnect:
+            record.left = True
             log.info("%s: the client left before its request was complete", record.request_id)
         except Exception:  # the boundary: logged, counted, opaque to the client
             log.exception("%s failed", record.request_id)
             refusals["internal_error"] += 1
+            record.error = InternalError.code
             if track.started:
                 raise
             await refusal(InternalError(), record)(scope, receive, track)
+        finally:
+            if self._edge.logs_requests:
+                access_log.write(record)
 
     def _read(self, scope: Scope, record: RequestRecord, track: Track) -> ASGIApp | None:
         """Reads the headers that every request may have; the answer, if they already need one."""

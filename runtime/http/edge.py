@@ -38,6 +38,10 @@ class Edge:
         gateway = self._gateway
         return gateway.config.http.allowed_origins if gateway is not None else _NO_ORIGINS
 
+    @property
+    def logs_requests(self) -> bool:
+        return self._gateway is None or self._gateway.config.telemetry.access_log
+
     def served(self) -> list[str]:
         """The models' names; none while the process starts."""
         return self._gateway.models() if self._gateway is not None else []

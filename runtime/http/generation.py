@@ -64,6 +64,7 @@ class Answer(Response):
             async with while_present(receive):
                 await answer(self._gateway, self._job, scope[SEND], writer)
         except ClientLeft:
+            self._job.record.left = True
             log.info("%s: the client left", self._job.request_id)
 
 

@@ -76,5 +76,7 @@ refusals: Counter[str] = Counter()
 
 def shown(text: str) -> str:
     """A caller's text as an error message may quote it: short, printable, valid UTF-8."""
+    if len(text) <= LIMITS.shown_chars_max and text.isprintable():
+        return text
     text = text if len(text) <= LIMITS.shown_chars_max else text[: LIMITS.shown_chars_max] + "…"
     return "".join(c if c.isprintable() else "�" for c in text)

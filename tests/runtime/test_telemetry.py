@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from runtime.job import Job
 from runtime.ledger.rows import Ending, Settle
 from runtime.telemetry import HOUR_S, Telemetry
+from runtime.trace_context import TraceContext
 from scheduler.decision import Buy, Dispatch, Reason, Refusal
 from scheduler.machine import Scheduler
 from scheduler.settings import Settings
@@ -64,8 +65,10 @@ def test_every_reason_to_refuse_and_every_bound_has_a_series() -> None:
     assert _read(seen, "baseload_limit_hits", limit="length_keys") == 5
 
 
-def _end(telemetry: Telemetry, decision: Dispatch | Buy, cost_nano_usd: int) -> Job:
-    job = made_job(chat(model=MODEL))
+def _end(
+    telemetry: Telemetry, decision: Dispatch | Buy, cost_nano_usd: int, job: Job | None = None
+) -> Job:
+    job = job or made_job(chat(model=MODEL))
     row = Settle(
         job.request_id, 1, 0, Ending.SETTLE, "ok", 7, 0, 3, cost_nano_usd, "target", "", 0, 1, 2
     )
@@ -104,6 +107,26 @@ def test_a_reason_is_in_the_series_and_in_the_span(reason: Reason) -> None:
     assert (told["request_id"], told["cost_nano_usd"]) == (job.request_id, 5)
     telemetry.rejected(MODEL, reason)
     assert _read(telemetry, "baseload_rejected_total", model=MODEL, reason=reason.value) == 1
+    provider.shutdown()
+
+
+def test_a_span_is_the_child_of_its_callers() -> None:
+    telemetry, spans = Telemetry(), InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    telemetry._tracer = provider.get_tracer("test")
+    job = made_job(chat(model=MODEL))
+    job.record.trace = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", 1)
+    job.record.client_request_id = "mine"
+    _end(telemetry, Dispatch("r", "r1", Reason.LOCAL_FIT), 5, job)
+    _end(telemetry, Dispatch("r", "r1", Reason.LOCAL_FIT), 5)
+    child, alone = spans.get_finished_spans()
+    assert child.parent is not None
+    assert child.context.trace_id == int(job.record.trace.trace_id, 16)
+    assert child.parent.span_id == int(job.record.trace.span_id, 16)
+    assert child.parent.is_remote
+    assert dict(child.attributes or {})["client_request_id"] == "mine"
+    assert alone.parent is None
     provider.shutdown()
 
 

@@ -16,7 +16,7 @@ def test_a_parent() -> None:
     trace = TraceContext.parse(f"00-{ID}-{SPAN}-01".encode())
     assert trace == TraceContext(ID, SPAN, 1)
     assert trace is not None
-    assert trace.header() == f"00-{ID}-{SPAN}-01"
+    assert trace.header() == f"00-{ID}-{SPAN}-01".encode()
 
 
 def test_a_later_version_may_say_more() -> None:
@@ -55,4 +55,4 @@ def test_what_is_none(text: str) -> None:
 def test_whatever_is_taken_is_in_the_standards_form(text: bytes) -> None:
     trace = TraceContext.parse(text)
     if trace is not None:
-        assert TraceContext.parse(trace.header().encode()) == trace
+        assert TraceContext.parse(trace.header()) == trace
