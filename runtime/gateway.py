@@ -36,6 +36,7 @@ from runtime.ledger.store import Ledger
 from runtime.membership import Endpoint, LocalTarget, Membership
 from runtime.pools import Pool
 from runtime.providers import Account, open_accounts
+from runtime.shared_clocks import SharedClocks
 from runtime.telemetry import Telemetry
 from runtime.watchdog import Stream, Watchdog
 from scheduler.arrival import Arrival
@@ -79,7 +80,8 @@ class Gateway:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._connector: Connector | None = None
         self._underway = 0
-        self._membership = Membership(self.pools, self._scheduler, self._apply)
+        self._clocks = SharedClocks.open(ledger.path, ledger.owner)
+        self._membership = Membership(self.pools, self._scheduler, self._clocks, self._apply)
 
     # -- life ---------------------------------------------------------------------------
 
@@ -120,6 +122,7 @@ class Gateway:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await self._membership.close()
         await self.connector.close()
+        self._clocks.close()
         self.ledger.close()
 
     async def _idle(self, wait_s_max: float) -> None:
@@ -245,6 +248,7 @@ class Gateway:
         while True:
             try:
                 swept = await asyncio.to_thread(self.ledger.sweep)
+                self._clocks.forget_dead()
             except LedgerUnavailable:
                 return  # for good: readiness and health say so
             if swept:

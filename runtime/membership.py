@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from runtime.http.connector import Connector
 from runtime.load_report import read_report
-from runtime.metering import ShareClock
 from runtime.pools import Pool
+from runtime.shared_clocks import SharedClock, SharedClocks
 from runtime.upstream import Upstream
 from scheduler.decision import Action
 from scheduler.machine import Scheduler
@@ -37,12 +37,12 @@ class Endpoint:
 
 @dataclass(slots=True)
 class LocalTarget:
-    """A live replica: how to reach it, and the clock of its time."""
+    """A live replica: how to reach it, and the clock of its time, which outlives this object."""
 
     replica: Replica
     upstream: Upstream
     pool: Pool
-    clock: ShareClock
+    clock: SharedClock
 
 
 class Membership:
@@ -52,12 +52,14 @@ class Membership:
         self,
         pools: Mapping[str, Pool],
         scheduler: Scheduler,
+        clocks: SharedClocks,
         apply: Callable[[list[Action]], None],
     ) -> None:
         self.targets: dict[str, LocalTarget] = {}
         self.were_up: set[str] = set()  # models that had a replica at any time
         self._pools = pools
         self._scheduler = scheduler
+        self._clocks = clocks
         self._apply = apply
         self._followers: dict[str, asyncio.Task[None]] = {}
 
@@ -98,7 +100,8 @@ class Membership:
 
     def _join(self, replica: Replica, upstream: Upstream) -> None:
         pool = self._pools[replica.model]
-        self.targets[replica.replica_id] = LocalTarget(replica, upstream, pool, ShareClock())
+        clock = self._clocks.clock(replica.replica_id, replica.generation)
+        self.targets[replica.replica_id] = LocalTarget(replica, upstream, pool, clock)
         self.were_up.add(replica.model)
         log.info("replica %s joined", replica.replica_id)
         self._apply(self._scheduler.on_replica_joined(replica, time.monotonic()))

@@ -1,0 +1,90 @@
+"""A second of a replica is billed once, whatever is lost from sight and whoever else is there."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from models.prices import load_price_book
+from runtime.config import load_config
+from runtime.engine.private_server import PrivateServer
+from runtime.engine.script import Fault, Script
+from runtime.gateway import Gateway
+from runtime.http.app import create_app
+from runtime.http.auth import KeyRing, hash_key
+from runtime.http.edge import Edge
+from runtime.ledger.store import Ledger
+from runtime.telemetry import Telemetry
+from tests.runtime.parts import HOST, KEY, POOL, Stack, chat, stack, until
+
+SPEAKS_ONCE = Script(fault=Fault.HANG, after_tokens=1)
+TOGETHER_S = 0.4  # that two requests are on a replica: long beside what else the test takes
+
+
+@asynccontextmanager
+async def _successor(s: Stack) -> AsyncIterator[str]:
+    """Another gateway of the same ledger and replicas, as in a rolling upgrade; its address."""
+    ledger = Ledger.open(s.ledger, owner="successor")
+    gateway = Gateway(load_config({}), [POOL], load_price_book(), ledger, Telemetry())
+    await gateway.start()
+    gateway.set_replicas([each.endpoint for each in s.replicas])
+    edge = Edge()
+    edge.open(gateway, KeyRing({"acme": [hash_key(KEY)]}))
+    front = PrivateServer(create_app(edge), HOST)
+    await front.start()
+    try:
+        await until(lambda: len(gateway.locals) == len(s.replicas))
+        yield f"http://{HOST}:{front.port}/v1/chat/completions"
+    finally:
+        await gateway.close(drain_s_max=2)
+        await front.stop()
+
+
+async def _started(answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+    assert answer.status == 200
+    await answer.content.readany()
+    return answer
+
+
+def _shares_ns(s: Stack) -> list[int]:
+    said = [re.search(r" x (\d+) ns,", row.derivation or "") for row in s.rows()]
+    return [int(each[1]) for each in said if each]
+
+
+async def test_a_replica_that_is_lost_and_found_bills_no_second_twice(tmp_path: Path) -> None:
+    async with stack(tmp_path, scripts=[SPEAKS_ONCE]) as s:
+        began_ns = time.monotonic_ns()
+        first = await _started(await s.post(chat(stream=True)))
+        s.gateway.set_replicas([])
+        await until(lambda: not s.gateway.locals)
+        s.gateway.set_replicas([s.replicas[0].endpoint])
+        await until(lambda: bool(s.gateway.locals))
+        second = await _started(await s.post(chat(stream=True)))
+        await asyncio.sleep(TOGETHER_S)
+        first.close()
+        second.close()
+        await s.idle()
+        busy_ns = time.monotonic_ns() - began_ns
+        shares_ns = _shares_ns(s)
+    assert len(shares_ns) == 2
+    assert TOGETHER_S * 1e9 <= sum(shares_ns) <= busy_ns
+
+
+async def test_a_rolling_upgrade_bills_no_second_of_a_replica_twice(tmp_path: Path) -> None:
+    async with stack(tmp_path, scripts=[SPEAKS_ONCE]) as s, _successor(s) as address:
+        began_ns = time.monotonic_ns()
+        old = await _started(await s.post(chat(stream=True)))
+        new = await _started(await s.http.post(address, json=chat(stream=True)))
+        await asyncio.sleep(TOGETHER_S)
+        old.close()
+        new.close()
+        await until(lambda: len(_shares_ns(s)) == 2)
+        busy_ns = time.monotonic_ns() - began_ns
+        shares_ns = _shares_ns(s)
+    assert TOGETHER_S * 1e9 <= sum(shares_ns) <= busy_ns
