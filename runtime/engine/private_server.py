@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from runtime.errors import ConfigError
+from runtime.http.protocol import EdgeProtocol
 
 BACKLOG = 1024
 KEEP_ALIVE_S = 75
@@ -32,7 +33,7 @@ class PrivateServer:
             log_config=None,
             access_log=False,
             lifespan="off",
-            http="httptools",
+            http=EdgeProtocol,
             interface="asgi3",  # a bound method is not recognised as one
             timeout_keep_alive=KEEP_ALIVE_S,
             server_header=False,

@@ -7,13 +7,18 @@ import asyncio
 from starlette.requests import Request
 
 from runtime.errors import BadRequest, BodyTooLarge, RequestTimeout, UnsupportedMediaType
-from runtime.http.limits import LIMITS, refusals
+from runtime.http.limits import LIMITS, refusals, shown
 
 
 async def read_body(request: Request) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise UnsupportedMediaType("Send JSON, with content-type: application/json.")
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("identity", ""):
+        raise UnsupportedMediaType(
+            f"Send the body as it is, without content-encoding: {shown(coding)} is not taken."
+        )
     declared = request.headers.get("content-length", "0")
     if not declared.isdigit():
         raise BadRequest("The content-length header is not a number.")

