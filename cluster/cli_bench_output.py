@@ -116,7 +116,7 @@ def _figures(bench: Bench) -> Table:
 
 def _curve(sweep: Sweep) -> Table:
     table = Table(box=None)
-    names = ("requests/s", "in time", "utilization", "good tokens/s/card")
+    names = ("requests/s", "in time", "bought", "utilization", "good tokens/s/card")
     for name in (*names, "USD/M output", "USD/M blended", "busy"):
         table.add_column(name, justify="right")
     for point in sweep.curve():
@@ -126,6 +126,7 @@ def _curve(sweep: Sweep) -> Table:
                 UNKNOWN if point[key] is None else text(point[key])
                 for key, text in (
                     ("attainment", share),
+                    ("bought_share", share),
                     ("utilization", share),
                     ("good_tok_s_per_card", per_second),
                     ("usd_per_mtok_output", dollars),

@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 
 from benchmarks.economics.anchors import anchors
-from benchmarks.economics.api_price import TokenMix, find_price, given_price
+from benchmarks.economics.api_price import GIVEN, TokenMix, find_price, given_price, is_same_model
 from benchmarks.economics.breakeven import Cluster
 from benchmarks.economics.checks import BadInput, not_negative, number
 from benchmarks.economics.claims import findings
@@ -50,6 +50,7 @@ def breakeven(
     trace: options.Trace = None,
     mtok_per_month: options.Volume = None,
     mean_to_peak: options.MeanToPeak = None,
+    anyway: options.Anyway = False,
     claims: options.Claims = False,
     as_json: options.AsJson = False,
     report: options.Report = None,
@@ -70,12 +71,15 @@ def breakeven(
         cluster = _cluster(found, card_price, cards, cards_per_replica, fixed_usd_per_month)
         wanted = _demand(demand, trace, mean_to_peak)
         ratio = _ratio(input_per_output, wanted, found)
+        prices = _prices(api or [], api_in, api_out, api_cached)
+        if not anyway:
+            _check_models(found, prices)
         made = study(
             Question(
                 cluster=cluster,
                 mix=TokenMix(ratio, number("--cache-hit", cache_hit)),
                 demand=_at_volume(cluster, wanted, mtok_per_month),
-                prices=_prices(api or [], api_in, api_out, api_cached),
+                prices=prices,
                 theta_span=found.span,
                 theta_source=found.at(ratio),
             )
@@ -164,6 +168,19 @@ def _prices(
         return tuple(given)
     book = load_price_book()
     return (*given, *(find_price(book, each) for each in ids))
+
+
+def _check_models(theta: Theta, prices: tuple[Price, ...]) -> None:
+    """The cost of one model's tokens says nothing beside the price of another's."""
+    for price in prices:
+        if theta.model is None or price.provider == GIVEN:
+            continue
+        if not is_same_model(theta.model, price.model):
+            raise BadInput(
+                f"theta is of {theta.model} ({theta.source}) and {price.price_id} is the price of "
+                f"{price.model}: give a theta and a price of one model, or --anyway where "
+                f"{price.model} is another name of it"
+            )
 
 
 def _given(option: str, text: str | None) -> str:

@@ -122,6 +122,14 @@ MeanToPeak = Annotated[
         rich_help_panel=DEMAND,
     ),
 ]
+Anyway = Annotated[
+    bool,
+    typer.Option(
+        "--anyway",
+        help="Take a theta of one model beside the price of another, by their names.",
+        rich_help_panel=API,
+    ),
+]
 Claims = Annotated[
     bool,
     typer.Option(

@@ -39,6 +39,11 @@ def nano_usd_per_hour(usd_per_hour: str | Decimal) -> NanoUsd:
     return _exact_units(usd_per_hour, NANO_PER_USD, "USD per hour")
 
 
+def nano_usd(usd: str | Decimal) -> NanoUsd:
+    """An amount, exactly; ValueError when nano-USD cannot hold it."""
+    return _exact_units(usd, NANO_PER_USD, "USD")
+
+
 def ceil_nano(pico: PicoUsd) -> NanoUsd:
     """Round up to the ledger's unit: call it once per request, on the request's sum."""
     if pico < 0:

@@ -71,6 +71,16 @@ def given_price(
     )
 
 
+def is_same_model(one: str, other: str) -> bool:
+    """Whether two names are of one model, as far as names tell: the maker before the slash, case
+    and marks aside. An alias of a vendor's own (`deepseek-chat`) is not seen through."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(name: str) -> str:
+    return "".join(each for each in name.rpartition("/")[2].lower() if each.isalnum())
+
+
 def find_price(book: PriceBook, price_id: str) -> Price:
     """The entry of that name, withdrawn ones included: their dates are shown with them."""
     known = {price.price_id: price for price in book.prices}

@@ -33,6 +33,7 @@ class Theta:
     span: Span = THETA
     cards_per_replica: int | None = None
     input_per_output: Decimal | None = None
+    model: str | None = None
 
     def at(self, input_per_output: Decimal) -> str:
         """The source; and the mix that it was found for, where another is asked about."""
@@ -59,6 +60,7 @@ def _of_document(name: str, document: Mapping[str, Any]) -> Theta:
             source=f"{name}, a sweep",
             span=_span(name, document),
             input_per_output=_mix(name, document.get("traffic")),
+            model=_model(document),
         )
     chosen = document.get("chosen")
     if not isinstance(chosen, dict) or chosen.get(PLAN_KEY) is None:
@@ -72,7 +74,13 @@ def _of_document(name: str, document: Mapping[str, Any]) -> Theta:
         span=_span(name, chosen),
         cards_per_replica=_cards_per_replica(document.get("cards"), chosen.get("replicas")),
         input_per_output=_mix(name, document),
+        model=_model(document),
     )
+
+
+def _model(document: Mapping[str, Any]) -> str | None:
+    model = document.get("model")
+    return model if isinstance(model, str) else None
 
 
 def _mix(name: str, asked: object) -> Decimal | None:

@@ -56,7 +56,8 @@ class Endpoint:
 
     @property
     def headers(self) -> dict[str, str]:
-        told = {"content-type": "application/json"}
+        # What the answer was billed, where it is a Baseload that answers; others skip the header.
+        told = {"content-type": "application/json", "x-baseload-tell": "cost"}
         return told if self.key is None else told | {"authorization": f"Bearer {self.key}"}
 
     def body(self, prompt: str, output_tokens: int) -> bytes:

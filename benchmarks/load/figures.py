@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from typing import Any
 
 from benchmarks.load.interval import Interval, over_runs
 from benchmarks.load.measures import Latency
@@ -26,9 +26,10 @@ class Figure:
     path: str  # within a run
 
     def of(self, run: Run) -> float | None:
-        owner, _, name = self.path.rpartition(".")
-        found = attrgetter(owner)(run) if owner else run
-        value: float | None = None if found is None else getattr(found, name)
+        found: Any = run
+        for name in self.path.split("."):
+            found = None if found is None else getattr(found, name)
+        value: float | None = found
         return value
 
     def interval(self, runs: Sequence[Run]) -> Interval | None:
@@ -92,7 +93,34 @@ FIGURES: tuple[Figure, ...] = (
     *_latency("ttft_sent_ms", "first token, sent", "from when the request was sent"),
     *_latency("e2e_sent_ms", "whole answer, sent", "from when the request was sent"),
     Figure("cached_share", "cached", "of prompt tokens, as told", share, "measures.cached_share"),
-    Figure("utilization", "utilization", "good tokens, of theta", share, "utilization"),
+    Figure(
+        "own_attainment", "in time, own cards", "of all requests", share, "measures.own.attainment"
+    ),
+    Figure(
+        "own_good_tok_s",
+        "good tokens/s, own cards",
+        "of answers in time",
+        per_second,
+        "measures.own.good_tok_s",
+    ),
+    Figure("bought_share", "bought", "of the answers, from APIs", share, "measures.bought.share"),
+    Figure(
+        "bought_tok_s",
+        "bought tokens/s",
+        "output from APIs",
+        per_second,
+        "measures.bought.output_tok_s",
+    ),
+    Figure(
+        "bought_usd_per_h",
+        "bought, USD/h",
+        "as the endpoint billed it",
+        dollars,
+        "measures.bought.usd_per_h",
+    ),
+    Figure(
+        "utilization", "utilization", "good tokens of the cards, of theta", share, "utilization"
+    ),
     Figure("busy_share", "busy", "of the time: no utilization", share, "telemetry.busy_share"),
     Figure("power_w", "power, W", "of all cards", whole, "telemetry.power_w"),
     Figure(
@@ -105,16 +133,23 @@ FIGURES: tuple[Figure, ...] = (
     Figure(
         "usd_per_mtok_output",
         "USD per M output",
-        "whole cost on output in time",
+        "cost of the cards on their output in time",
         dollars,
         "cost.usd_per_mtok_output",
     ),
     Figure(
         "usd_per_mtok_blended",
         "USD per M blended",
-        "per M tokens in and out, in time",
+        "the cards, per M tokens in and out, in time",
         dollars,
         "cost.usd_per_mtok_blended",
+    ),
+    Figure(
+        "usd_per_mtok_all",
+        "USD per M output, all",
+        "cards and purchases, on all output in time",
+        dollars,
+        "usd_per_mtok_all",
     ),
 )
 

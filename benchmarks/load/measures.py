@@ -17,8 +17,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.load.endpoint import BadLoad
-from benchmarks.load.row import WHOLE, ErrorKind
+from benchmarks.load.row import BOUGHT, WHOLE, ErrorKind
+from models.money import NANO_PER_USD
 
+SECONDS_PER_HOUR = 3600.0
+IS_BOUGHT = pl.col("target").str.starts_with(BOUGHT).fill_null(value=False)
 NOT_INTERRUPTED = pl.col("error") != ErrorKind.INTERRUPTED.value
 
 
@@ -59,9 +62,32 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """What the cards made by themselves: what was bought counts as missed. Before an endpoint that
+    does not say where its answers come from, that is all there is."""
+
+    attainment: float | None
+    output_tok_s: float
+    good_tok_s: float
+    good_input_tok_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """What a router before the cards bought elsewhere; ``usd_per_h`` is None where the bill of
+    some of it was not told."""
+
+    answers: int
+    share: float  # of the answers
+    output_tok_s: float
+    usd_per_h: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Measures:
     """``_sent`` is measured from when a request was sent; the rest from when it was due.
 
+    ``own`` is the cards' part of it, ``bought`` the rest; None where the endpoint does not tell.
     A figure that nothing was seen of is None. Good requests kept both budgets of the SLO; the
     input of ``good_input_tok_s`` is theirs, in the proportion of their output.
     """
@@ -87,6 +113,8 @@ class Measures:
     output_tokens_mean: float | None
     asked_output_tokens_mean: float | None
     cached_share: float | None
+    own: Own
+    bought: Bought | None
     whole_run_tok_s: float  # from the first request to the last token, warm-up and end included
 
     def as_json(self) -> dict[str, Any]:
@@ -100,9 +128,7 @@ def measure(rows: pl.DataFrame, window: Window, slo: Slo) -> Measures:
     due = due_within(timed, window)
     whole = due.filter(pl.col("error") == WHOLE)
     good = due.filter(pl.col("is_good"))
-    any_good = timed.filter(pl.col("is_good"))  # what came before the window delivers within it
-    good_tok_s = _delivered(any_good, window)
-    output, prompts = _sum(any_good, "output_tokens"), _sum(any_good, "prompt_tokens")
+    good_tok_s, good_input_tok_s = _good(timed, window)
     return Measures(
         window_s=window.length_s,
         requests=due.height,
@@ -114,7 +140,7 @@ def measure(rows: pl.DataFrame, window: Window, slo: Slo) -> Measures:
         good_req_s=good.height / window.length_s,
         output_tok_s=_delivered(timed, window),
         good_tok_s=good_tok_s,
-        good_input_tok_s=good_tok_s * prompts / output if output else 0.0,
+        good_input_tok_s=good_input_tok_s,
         ttft_ms=_latency(whole, "ttft_ms"),
         tpot_ms=_latency(whole, "tpot_ms"),
         itl_ms=_of_values(whole["gaps_ms"].explode().drop_nulls().to_numpy()),
@@ -125,7 +151,40 @@ def measure(rows: pl.DataFrame, window: Window, slo: Slo) -> Measures:
         output_tokens_mean=_mean(whole, "output_tokens"),
         asked_output_tokens_mean=_mean(whole, "asked_output_tokens"),
         cached_share=_cached_share(whole),
+        own=_own(timed, due, window),
+        bought=_bought(timed, whole, window),
         whole_run_tok_s=_whole_run(kept),
+    )
+
+
+def _good(timed: pl.DataFrame, window: Window) -> tuple[float, float]:
+    """Output and input tokens per second of good answers; what came before the window delivers
+    within it."""
+    good = timed.filter(pl.col("is_good"))
+    tok_s = _delivered(good, window)
+    output, prompts = _sum(good, "output_tokens"), _sum(good, "prompt_tokens")
+    return tok_s, tok_s * prompts / output if output else 0.0
+
+
+def _own(timed: pl.DataFrame, due: pl.DataFrame, window: Window) -> Own:
+    own = timed.filter(~IS_BOUGHT)
+    good = due.filter(pl.col("is_good") & ~IS_BOUGHT).height
+    return Own(
+        good / due.height if due.height else None, _delivered(own, window), *_good(own, window)
+    )
+
+
+def _bought(timed: pl.DataFrame, whole: pl.DataFrame, window: Window) -> Bought | None:
+    if timed["target"].is_null().all():
+        return None
+    bought = whole.filter(IS_BOUGHT)
+    bills = bought["cost_nano_usd"]
+    usd = None if bills.null_count() else int(bills.sum()) / NANO_PER_USD
+    return Bought(
+        answers=bought.height,
+        share=bought.height / whole.height if whole.height else 0.0,
+        output_tok_s=_delivered(timed.filter(IS_BOUGHT), window),
+        usd_per_h=None if usd is None else usd / window.length_s * SECONDS_PER_HOUR,
     )
 
 

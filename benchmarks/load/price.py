@@ -1,6 +1,7 @@
 """What the tokens of a run cost: the formulas of ``benchmarks.economics``, on measured rates.
 
-Only tokens that kept the SLO count as made; the cards cost the same whatever they deliver.
+Only tokens that kept the SLO count as made; the cards cost the same whatever they deliver. What
+was bought beside them has a price of its own, and is never mixed into theirs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from benchmarks.economics.cost import (
     usd_per_mtok_output,
     usd_per_mtok_split,
 )
+
+SECONDS_PER_HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +43,14 @@ def cost(
         usd_per_mtok_output_split=float(output_split),
         usd_per_mtok_input_split=float(input_split),
     )
+
+
+def usd_per_mtok_all(
+    card_usd_per_h: Decimal | None, cards: int, bought_usd_per_h: float | None, good_tok_s: float
+) -> float | None:
+    """Cards and purchases together, per M output tokens in time, wherever they were made. None
+    where one of the two is unknown, or nothing came in time."""
+    if card_usd_per_h is None or bought_usd_per_h is None or good_tok_s <= 0:
+        return None
+    usd_per_h = float(card_usd_per_h) * cards + bought_usd_per_h
+    return usd_per_h / (good_tok_s * SECONDS_PER_HOUR) * 1e6

@@ -71,7 +71,7 @@ def _figures(bench: Bench) -> str:
 
 def _curve(sweep: Sweep) -> str:
     names = [
-        *("requests/s", "in time", "utilization", "good tokens/s per card"),
+        *("requests/s", "in time", "bought", "utilization", "good tokens/s per card"),
         *("USD per M output", "USD per M blended", "busy", "first token, p99"),
     ]
     lines = [row("run", names, "th", "heads")]
@@ -79,6 +79,7 @@ def _curve(sweep: Sweep) -> str:
         cells = [
             f"{point['rate_per_s']:.3g}",
             _text(point["attainment"], share),
+            _text(point["bought_share"], share),
             _text(point["utilization"], share),
             _text(point["good_tok_s_per_card"], per_second),
             _text(point["usd_per_mtok_output"], dollars),

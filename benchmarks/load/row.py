@@ -19,6 +19,7 @@ class ErrorKind(StrEnum):
     INTERRUPTED = "interrupted"  # by whoever stopped the run: no fault of the server's
 
 
+BOUGHT = "offer:"  # how the target of a purchase begins
 WHOLE = ""  # the error of an answer that has none
 
 
@@ -45,3 +46,5 @@ class Row:
     error: str
     gaps_ms: array[float]
     gaps_lost: int = 0  # beyond what is kept of one answer
+    target: str | None = None  # where a Baseload endpoint says it came from; None: it does not say
+    cost_nano_usd: int | None = None  # what a Baseload endpoint says it was billed

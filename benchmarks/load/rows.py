@@ -25,6 +25,8 @@ SCHEMA: dict[str, pl.DataType] = {
     "status": pl.Int32(),
     "error": pl.String(),
     "gaps_lost": pl.Int64(),
+    "target": pl.String(),
+    "cost_nano_usd": pl.Int64(),
     "gaps_ms": pl.List(pl.Float32()),
 }
 

@@ -16,7 +16,7 @@ from benchmarks.load.gpu import Meters, Telemetry
 from benchmarks.load.halt import Halt
 from benchmarks.load.measures import Measures, Slo, Window, measure
 from benchmarks.load.player import Plan
-from benchmarks.load.price import Cost, cost
+from benchmarks.load.price import Cost, cost, usd_per_mtok_all
 from benchmarks.load.row import WHOLE
 from benchmarks.load.rows import table
 from benchmarks.load.schedule import Traffic
@@ -37,7 +37,8 @@ class Run:
     window: Window
     measures: Measures
     telemetry: Telemetry
-    cost: Cost | None
+    cost: Cost | None  # of what the cards made
+    usd_per_mtok_all: float | None  # of all output in time, purchases included
     utilization: float | None  # of theta
     processes: int
     client_cpu_share: float
@@ -62,6 +63,7 @@ class Run:
             **self.measures.as_json(),
             "utilization": self.utilization,
             "cost": None if self.cost is None else asdict(self.cost),
+            "usd_per_mtok_all": self.usd_per_mtok_all,
             "telemetry": self.telemetry.as_json(),
             "client": {
                 "processes": self.processes,
@@ -130,13 +132,21 @@ class Runner:
             cost=cost(
                 setting.card_usd_per_h,
                 setting.cards,
+                measures.own.good_tok_s,
+                measures.own.good_input_tok_s,
+            ),
+            usd_per_mtok_all=None
+            if measures.bought is None
+            else usd_per_mtok_all(
+                setting.card_usd_per_h,
+                setting.cards,
+                measures.bought.usd_per_h,
                 measures.good_tok_s,
-                measures.good_input_tok_s,
             ),
             utilization=(
                 None
                 if setting.theta is None
-                else measures.good_tok_s / setting.cards / setting.theta
+                else measures.own.good_tok_s / setting.cards / setting.theta
             ),
             processes=crew.size,
             client_cpu_share=max((each.cpu_share for each in played.health), default=0.0),
@@ -236,9 +246,23 @@ def _notes(
             f"answers had {told:.0f} tokens where {asked:.0f} were asked for: give --ignore-eos "
             "where the server knows it"
         )
+    notes += _of_purchases(found)
     if lost := int(rows["gaps_lost"].sum()):
         notes.append(f"{lost} gaps between tokens of very long answers were not kept")
     return [*notes, *([failure] if failure else [])]
+
+
+def _of_purchases(found: Measures) -> Sequence[str]:
+    bought = found.bought
+    if bought is None or not bought.answers:
+        return ()
+    notes = [
+        f"{bought.share:.0%} of the answers were bought from APIs: utilization, theta and USD per "
+        "M tokens are of the cards alone, and a load that needs purchases is above theta"
+    ]
+    if bought.usd_per_h is None:
+        notes.append("the endpoint did not tell what the purchases cost: they are in no figure")
+    return notes
 
 
 def with_seed(traffic: Traffic, run: int) -> Traffic:

@@ -14,6 +14,7 @@ from benchmarks.load.schedule import Ask
 from benchmarks.load.stream import MESSAGE_CHARS_MAX, Stream
 
 CONNECT_S_MAX = 30.0
+TARGET_HEADER = "x-baseload-target"
 REFUSAL_BYTES_MAX = 4096
 # Below the five seconds after which common servers close an idle connection: a request sent
 # while it closes would be lost, and count as an error of the server's.
@@ -46,6 +47,7 @@ class Sender:
         try:
             async with self._session.post(self._endpoint.url, data=body) as response:
                 status = response.status
+                stream.target = response.headers.get(TARGET_HEADER)
                 if status == 200:
                     await self._read(response.content, stream)
                     error, message = _verdict(stream)
@@ -101,6 +103,8 @@ class Sender:
             error=str(error),
             gaps_ms=array("f", stream.gaps_ms),  # without the room that it grew into
             gaps_lost=stream.gaps_lost,
+            target=stream.target,
+            cost_nano_usd=stream.cost_nano_usd,
         )
 
     def _now_s(self) -> float:

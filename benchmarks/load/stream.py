@@ -11,10 +11,13 @@ from array import array
 from dataclasses import dataclass
 from typing import Any
 
+from models.money import NanoUsd, nano_usd
+
 EVENT_BYTES_MAX = 1 << 20
 GAPS_MAX = 1 << 18  # of one answer; further ones are counted only
 DATA = b"data:"
 DONE = b"[DONE]"
+COST = b": baseload-cost-usd "  # a comment, which other clients skip; Baseload sends it when asked
 TEXTS = ("content", "reasoning_content", "reasoning", "tool_calls")
 MESSAGE_CHARS_MAX = 200
 
@@ -37,6 +40,8 @@ class Stream:
         self.usage: Usage | None = None
         self.is_done = False
         self.failure: str | None = None
+        self.target: str | None = None
+        self.cost_nano_usd: NanoUsd | None = None
         self._rest = b""
 
     def feed(self, part: bytes, now_s: float) -> int:
@@ -49,6 +54,8 @@ class Stream:
         for line in lines:
             if line.startswith(DATA):
                 tokens += self._event(line[len(DATA) :].strip(), now_s)
+            elif line.startswith(COST):
+                self.cost_nano_usd = _amount(line[len(COST) :])
         return tokens
 
     def _event(self, data: bytes, now_s: float) -> int:
@@ -94,6 +101,13 @@ def _carries_token(choice: Any) -> bool:
             return True
         text, opens = delta.get("content"), bool(delta.get("role"))
     return bool(text) or (text == "" and not opens and choice.get("finish_reason") is None)
+
+
+def _amount(text: bytes) -> NanoUsd | None:
+    try:
+        return nano_usd(text.strip().decode("ascii"))
+    except ValueError:
+        return None
 
 
 def _usage(told: Any) -> Usage | None:

@@ -2,8 +2,9 @@
 
 First a search: the rate is doubled or halved until one is kept and one is not, then bisected to
 the neighbourhood of theta; it also warms up the server, and is no measurement. Each measurement
-brackets theta from there, with other arrivals. Overload never looks like a hiccup of the machine,
-but a hiccup looks like overload: a rate that fails is tried once more.
+brackets theta from there, with other arrivals. A rate that a router before the cards keeps only by
+buying is not one that the cards keep: what was bought counts as missed. Overload never looks like
+a hiccup of the machine, but a hiccup looks like overload: a rate that fails is tried once more.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Sweep:
 
     def utilization(self, run: Run) -> float | None:
         theta = self.theta
-        return None if theta is None else run.measures.good_tok_s / self.cards / theta.mean
+        return None if theta is None else run.measures.own.good_tok_s / self.cards / theta.mean
 
     @property
     def has_few_requests(self) -> bool:
@@ -82,15 +83,18 @@ class Sweep:
     def _entry(self, point: Point) -> dict[str, Any]:
         run = point.run
         found = run.measures
-        price = cost(self.card_usd_per_h, self.cards, found.good_tok_s, found.good_input_tok_s)
+        own = found.own
+        price = cost(self.card_usd_per_h, self.cards, own.good_tok_s, own.good_input_tok_s)
         return {
             "run": run.number,
             "rate_per_s": point.rate_per_s,
             "kept_slo": point.is_kept,
             "attainment": found.attainment,
+            "own_attainment": own.attainment,
+            "bought_share": None if found.bought is None else found.bought.share,
             "utilization": self.utilization(run),
-            "good_tok_s_per_card": found.good_tok_s / self.cards,
-            "output_tok_s_per_card": found.output_tok_s / self.cards,
+            "good_tok_s_per_card": own.good_tok_s / self.cards,
+            "output_tok_s_per_card": own.output_tok_s / self.cards,
             "usd_per_mtok_output": None if price is None else price.usd_per_mtok_output,
             "usd_per_mtok_blended": None if price is None else price.usd_per_mtok_blended,
             "busy_share": run.telemetry.busy_share,
@@ -115,9 +119,9 @@ class Sweeper:
             rate = self._narrowed(start_per_s, SEARCH_STEP, STEP - 1, SEARCH)[-1].rate_per_s
             for repetition in range(1, repetitions + 1):
                 kept = self._narrowed(rate, STEP, PRECISION, repetition)
-                best = max(kept, key=lambda point: point.run.measures.good_tok_s)
+                best = max(kept, key=lambda point: point.run.measures.own.good_tok_s)
                 sweep.rates.append(best.rate_per_s)
-                sweep.thetas.append(best.run.measures.good_tok_s / sweep.cards)
+                sweep.thetas.append(best.run.measures.own.good_tok_s / sweep.cards)
                 rate = best.rate_per_s
             for share in CURVE_SHARES:
                 self._try(share * rate, SEARCH)
@@ -169,7 +173,7 @@ class Sweeper:
             if not self._sweep.points:
                 raise
             raise _Ended(f"{rate_per_s:.3g} requests/s cannot be sent: {refused}") from None
-        reached = run.measures.attainment
+        reached = run.measures.own.attainment
         is_kept = reached is not None and reached >= self._sweep.attainment
         is_all = not (run.is_interrupted or run.has_lost_processes)
         point = Point(rate_per_s, repetition, is_kept and is_all, run)

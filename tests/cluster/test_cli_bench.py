@@ -198,3 +198,24 @@ def test_what_cannot_be_is_refused_in_one_line(
     arguments: tuple[str, ...], says: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     assert says in refused(monkeypatch, capsys, *arguments)
+
+
+def test_before_a_baseload_what_was_bought_is_told_apart(tmp_path: Path) -> None:
+    script = Script(step_s=0.02, slots_own=1)
+    with serving(script) as url:
+        load = ("--concurrency", "3", "--card-price", "2.0", "--theta", "100")
+        done = bench(url, *SHORT, *load, "--out", str(tmp_path), "--json")
+    told = json.loads(done.stdout)
+    figures = {key: each and each["mean"] for key, each in told["figures"].items()}
+    assert 0.4 < figures["bought_share"] < 0.9
+    assert figures["own_good_tok_s"] + figures["bought_tok_s"] == pytest.approx(
+        figures["good_tok_s"], rel=0.05
+    )
+    assert figures["usd_per_mtok_output"] == pytest.approx(
+        2.0 / 3600 / figures["own_good_tok_s"] * 1e6
+    )
+    assert figures["utilization"] == pytest.approx(figures["own_good_tok_s"] / 100)
+    (rows,) = read(tmp_path / ROWS).values()
+    bought = rows.filter(rows["target"] == "offer:v/m")
+    assert set(bought["cost_nano_usd"]) == {20}
+    assert "were bought from APIs" in done.stderr

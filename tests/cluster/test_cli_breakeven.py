@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cluster.cli import app
+from runtime.errors import ConfigError
 from tests.cluster.refusal import refusal
 
 RUNNER = CliRunner()
@@ -215,3 +216,17 @@ def test_help_has_an_example() -> None:
     done = RUNNER.invoke(app, ["breakeven", "--help"], env={"COLUMNS": "160"})
     assert done.exit_code == 0
     assert "Example: baseload breakeven --card-price 2.0 --cards 64" in done.stdout
+
+
+def test_theta_of_one_model_beside_the_price_of_another_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.json"
+    path.write_text(json.dumps({"theta_out_tok_s_per_card": 900, "model": "tiny-moe"}))
+    asked = ("--card-price", "2.0", "--cards", "8", "--theta", str(path), "--input-per-output", "2")
+    done = RUNNER.invoke(app, ["breakeven", *asked, "--api", BOOK])
+    assert isinstance(done.exception, ConfigError)
+    assert "theta is of tiny-moe" in str(done.exception)
+    assert "--anyway" in str(done.exception)
+    assert told(*asked, "--api", BOOK, "--anyway")
+    assert told(*asked, "--api-in", "0.28", "--api-out", "0.42")  # the caller knows of what
+    path.write_text(json.dumps({"theta_out_tok_s_per_card": 900, "model": "DeepSeek-Chat"}))
+    assert told(*asked, "--api", BOOK)

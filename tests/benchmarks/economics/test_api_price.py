@@ -11,6 +11,7 @@ from benchmarks.economics.api_price import (
     TokenMix,
     find_price,
     given_price,
+    is_same_model,
     value_usd_per_mtok,
 )
 from benchmarks.economics.checks import BadInput
@@ -53,7 +54,7 @@ def test_a_hit_never_costs_more_and_without_a_discount_changes_nothing(
         ("1", None, None, "output price is missing"),
         (None, None, "1", "input price is missing"),
         ("-1", "1", None, "API input price: .*between 0 and"),
-        ("1", "x", None, "API output price: not a decimal"),
+        ("1", "x", None, "API output price: write USD per M tokens in digits"),
         ("1", "1", "2", "are they swapped"),
     ],
 )
@@ -84,3 +85,16 @@ def test_a_price_of_the_book_is_found_by_its_id() -> None:
     assert value_usd_per_mtok(found, mix) == Decimal("0.728")
     with pytest.raises(BadInput, match="deepseek/deepseek-chat@2025-09-29"):
         find_price(book, "deepseek/deepseek-chat")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("deepseek-v3.2", "deepseek-ai/DeepSeek-V3.2", True),
+        ("glm-5", "zai/glm-5", True),
+        ("deepseek-v3", "deepseek-v3.2", False),
+        ("tiny-moe", "deepseek-chat", False),
+    ],
+)
+def test_names_of_one_model_are_known_as_such(one: str, other: str, is_same: bool) -> None:
+    assert is_same_model(one, other) is is_same

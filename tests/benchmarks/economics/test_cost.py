@@ -52,7 +52,7 @@ def test_parts_are_rounded_up_to_a_nano_usd() -> None:
     [
         ("-2", "between 0 and"),
         ("0", "costs nothing"),
-        ("two", "not a decimal"),
+        ("two", "in digits with a point"),
         ("staff=1", "either rent or capex"),
         ("rent=1,capex=3,years=1", "either rent or capex"),
         ("capex=20000", "give both"),

@@ -75,3 +75,10 @@ def test_an_absent_file_and_a_word_are_refused(tmp_path: Path) -> None:
         read_theta("fast")
     with pytest.raises(BadInput, match="theta 0: must be above 0"):
         read_theta("0")
+
+
+def test_a_document_says_what_model_its_theta_is_of(tmp_path: Path) -> None:
+    assert read_theta(written(tmp_path, PLAN | {"model": "deepseek-v3.2"})).model == "deepseek-v3.2"
+    sweep = {"theta_out_tok_s_per_card": 900, "model": "tiny-moe"}
+    assert read_theta(written(tmp_path, sweep)).model == "tiny-moe"
+    assert read_theta("1072").model is None

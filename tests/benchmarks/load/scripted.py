@@ -34,6 +34,8 @@ class Script:
     cached_tokens: int | None = None
     needs_key: bool = False
     healthy_requests: int = 0  # after which ``status`` begins
+    slots_own: int | None = None  # of a Baseload: who finds none free is bought for ``usd`` each
+    usd: str = "0.00000002"
     prompts: list[str] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     started_s: float = field(default_factory=time.monotonic)
@@ -50,6 +52,7 @@ class Server:
     def __init__(self, script: Script) -> None:
         self._script = script
         self._room = asyncio.Semaphore(script.slots)
+        self._own = 0
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         script = self._script
@@ -71,7 +74,26 @@ class Server:
     ) -> web.StreamResponse:
         script = self._script
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
-        await response.prepare(request)
+        is_bought = script.slots_own is not None and self._own >= script.slots_own
+        if script.slots_own is not None:
+            response.headers["x-baseload-target"] = "offer:v/m" if is_bought else "local:m-1"
+        self._own += not is_bought
+        try:
+            await response.prepare(request)
+            return await self._tokens(response, body, words, is_chat=is_chat, is_bought=is_bought)
+        finally:
+            self._own -= not is_bought
+
+    async def _tokens(
+        self,
+        response: web.StreamResponse,
+        body: dict[str, Any],
+        words: int,
+        *,
+        is_chat: bool,
+        is_bought: bool,
+    ) -> web.StreamResponse:
+        script = self._script
         if is_chat:
             await response.write(event(choice(role="assistant", content="")))
         tokens = max(1, body["max_tokens"] - script.shorter)
@@ -82,6 +104,9 @@ class Server:
             return response
         if script.has_usage:
             await response.write(event(usage(words + TEMPLATE_TOKENS, tokens, script)))
+        if script.slots_own is not None:
+            usd = script.usd if is_bought else "0.000000001"
+            await response.write(f": baseload-cost-usd {usd}\n\n".encode())
         await response.write(b"data: [DONE]\n\n")
         return response
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.load.endpoint import BadLoad
-from benchmarks.load.measures import Measures, Slo, Window, measure
+from benchmarks.load.measures import Bought, Measures, Own, Slo, Window, measure
+from benchmarks.load.price import usd_per_mtok_all
 from benchmarks.load.row import ErrorKind, Row
 from benchmarks.load.rows import read, table, write
 from tests.benchmarks.load.samples import failed, row
@@ -137,3 +139,50 @@ def test_rows_that_went_through_a_file_give_the_same_figures(tmp_path: Path) -> 
 def test_budgets_that_make_no_sense(budgets: tuple[float, float, float]) -> None:
     with pytest.raises(BadLoad, match="give"):
         Slo(*budgets)
+
+
+OFFER, REPLICA = "offer:vendor/m", "local:m-1"
+
+
+def test_what_was_bought_is_not_the_cards() -> None:
+    found = measured(
+        row(0, target=REPLICA, cost_nano_usd=10),
+        row(1, target=OFFER, cost_nano_usd=2_000),
+        row(2, target=OFFER, cost_nano_usd=3_000),
+        failed(ErrorKind.HTTP_429),
+    )
+    assert (found.attainment, found.own.attainment) == (0.75, 0.25)
+    assert found.good_tok_s == pytest.approx(1.5)
+    assert found.own.good_tok_s == found.own.output_tok_s == pytest.approx(0.5)
+    assert found.own.good_input_tok_s == pytest.approx(2.0)
+    assert found.bought is not None
+    assert found.bought.answers == 2
+    assert found.bought.share == pytest.approx(2 / 3)
+    assert found.bought.output_tok_s == pytest.approx(1.0)
+    assert found.bought.usd_per_h == pytest.approx(5_000e-9 / 10 * 3600)
+
+
+def test_a_bill_that_was_not_told_is_unknown_and_not_nothing() -> None:
+    found = measured(row(0, target=OFFER, cost_nano_usd=2_000), row(1, target=OFFER))
+    assert found.bought is not None
+    assert found.bought.usd_per_h is None
+    assert usd_per_mtok_all(Decimal(2), 1, found.bought.usd_per_h, found.good_tok_s) is None
+
+
+def test_before_any_other_endpoint_all_is_the_cards() -> None:
+    found = measured(row(0), row(1))
+    assert found.bought is None
+    assert found.own == Own(
+        found.attainment, found.output_tok_s, found.good_tok_s, found.good_input_tok_s
+    )
+
+
+def test_an_endpoint_that_bought_nothing_says_so() -> None:
+    found = measured(row(0, target=REPLICA))
+    assert found.bought == Bought(0, 0.0, 0.0, 0.0)
+
+
+def test_cards_and_purchases_together() -> None:
+    """An hour of two cards at 2 USD and 6 USD of purchases made 10 M tokens."""
+    made = usd_per_mtok_all(Decimal(2), 2, 6.0, 10e6 / 3600)
+    assert made == pytest.approx(1.0)

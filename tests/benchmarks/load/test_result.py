@@ -42,7 +42,7 @@ def test_cost_from_the_raw_rows_is_the_cost_of_the_report(tmp_path: Path) -> Non
     assert len(kept) == len(document["runs"]) == 2
     for told in document["runs"]:
         found = measure(kept[told["run"]], WINDOW, setting().slo)
-        again = cost(PRICE, document["cards"], found.good_tok_s, found.good_input_tok_s)
+        again = cost(PRICE, document["cards"], found.own.good_tok_s, found.own.good_input_tok_s)
         assert again is not None
         assert told["cost"]["usd_per_mtok_output"] == pytest.approx(
             again.usd_per_mtok_output, rel=1e-9

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.load.endpoint import BadLoad
+from benchmarks.load.measures import Own
 from benchmarks.load.row import ErrorKind
 from benchmarks.load.run import Run
 from benchmarks.load.sweep import CURVE_SHARES, PRECISION, TRIES, Sweep, Sweeper
@@ -33,9 +34,12 @@ class Server:
         measures = replace(
             PLAIN.measures,
             requests=max(1, round(10 * rate_per_s)),
-            attainment=1.0 if is_kept else 0.5,
-            good_tok_s=rate_per_s * TOKENS * (1.0 if is_kept else 0.5),
-            good_input_tok_s=rate_per_s * TOKENS,
+            own=Own(
+                attainment=1.0 if is_kept else 0.5,
+                output_tok_s=rate_per_s * TOKENS,
+                good_tok_s=rate_per_s * TOKENS * (1.0 if is_kept else 0.5),
+                good_input_tok_s=rate_per_s * TOKENS,
+            ),
         )
         return replace(PLAIN, number=len(self.tried) - 1, measures=measures)
 
@@ -175,3 +179,18 @@ def test_an_interruption_ends_it() -> None:
 def test_few_requests_are_told() -> None:
     assert swept(Server(2.0)).has_few_requests
     assert not swept(Server(50.0)).has_few_requests
+
+
+def test_a_rate_that_is_kept_by_buying_is_above_theta() -> None:
+    """All requests are in time at any rate, but the cards serve ten of them per second."""
+
+    def attempt(rate_per_s: float, repetition: int) -> Run:
+        served = min(rate_per_s, 10.0)
+        own = Own(served / rate_per_s, served * TOKENS, served * TOKENS, served * TOKENS)
+        measures = replace(PLAIN.measures, attainment=1.0, good_tok_s=rate_per_s * TOKENS, own=own)
+        return replace(PLAIN, measures=measures)
+
+    sweep = Sweep(1, 0.99, Decimal(2))
+    Sweeper(sweep, attempt).find(1.0, 1)
+    assert sweep.failure is None
+    assert sweep.thetas[0] == pytest.approx(10 * TOKENS, rel=0.06)
