@@ -12,12 +12,12 @@ import time
 from models.money import NanoUsd
 from runtime.bill import Bill
 from runtime.errors import LedgerUnavailable
-from runtime.gateway import Gateway, price_of
+from runtime.gateway import Gateway
 from runtime.job import Job
 from runtime.ledger.rows import Ending, Reserve, Settle
 from runtime.membership import LocalTarget
 from runtime.metering import share_cost_nano, share_in_words
-from runtime.providers import Account
+from runtime.providers import Account, price_of
 from runtime.upstream import Upstream
 from scheduler.decision import Buy, Dispatch, Outcome
 
@@ -81,16 +81,19 @@ class Attempt:
 
     def first_token(self) -> None:
         self.ttft_ms = _ms_since(self.job.arrived_s)
+        self._gateway.first_token(self.job.request_id)
 
-    async def settle(self, bill: Bill, outcome: Outcome, detail: str = "") -> None:
-        """Durable when it returns."""
-        row = self._end(Ending.SETTLE, bill, outcome, detail)
+    async def settle(
+        self, bill: Bill, outcome: Outcome, detail: str = "", pause_s: float | None = None
+    ) -> None:
+        """Durable when it returns. ``pause_s`` is how long the target asked to be left alone."""
+        row = self._end(Ending.SETTLE, bill, outcome, detail, pause_s)
         if row is not None:
             await self._gateway.ledger.settle(row)
 
-    async def void(self, outcome: Outcome, detail: str = "") -> None:
+    async def void(self, outcome: Outcome, detail: str = "", pause_s: float | None = None) -> None:
         """No work was done: the row costs nothing."""
-        row = self._end(Ending.VOID, Bill.of(None), outcome, detail)
+        row = self._end(Ending.VOID, Bill.of(None), outcome, detail, pause_s)
         if row is not None:
             await self._gateway.ledger.settle(row)
 
@@ -104,7 +107,14 @@ class Attempt:
             except LedgerUnavailable:
                 log.error("%s: its ending was lost, a sweep will write one", self.job.request_id)
 
-    def _end(self, ending: Ending, bill: Bill, outcome: Outcome, detail: str) -> Settle | None:
+    def _end(
+        self,
+        ending: Ending,
+        bill: Bill,
+        outcome: Outcome,
+        detail: str,
+        pause_s: float | None = None,
+    ) -> Settle | None:
         if self._ended or not self._reserved:
             return None
         self._ended = True
@@ -112,7 +122,7 @@ class Attempt:
             self._share_ns = self.target.clock.stop(self._mark, time.monotonic_ns())
         cost, derivation = (0, "no work") if ending is Ending.VOID else self._cost(bill)
         self.cost_nano_usd = cost
-        self._gateway.finish(self.job.request_id, outcome, cost)
+        self._gateway.finish(self.job.request_id, outcome, cost, pause_s)
         row = Settle(
             request_id=self.job.request_id,
             attempt=self.number,

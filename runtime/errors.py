@@ -40,6 +40,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from scheduler.decision import Outcome
+
 RETRIED_BY_CLIENTS = frozenset({408, 409, 429})  # and every 5xx
 RETRY_AFTER_S = 1  # when the scheduler cannot predict better
 
@@ -221,7 +223,21 @@ class TargetError(BaseloadError):
 
 
 class UpstreamFailed(TargetError):
+    """``outcome`` is what it means for the target, ``pause_s`` how long that asked to be left
+    alone; None where it did not."""
+
     says = "The model server failed before it answered."
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        outcome: Outcome = Outcome.TARGET_FAILED,
+        pause_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+        self.pause_s = pause_s
 
 
 class NotStarted(UpstreamFailed):

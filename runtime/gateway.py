@@ -16,18 +16,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from models.money import NanoUsd
-from models.prices import Price, PriceBook
+from models.prices import PriceBook
 from runtime.config import GatewayConfig
-from runtime.errors import (
-    BaseloadError,
-    ContextTooLong,
-    Draining,
-    LedgerUnavailable,
-    NoTarget,
-    QueueFull,
-    QueueTimeout,
-    SpillCapped,
-)
+from runtime.errors import Draining, LedgerUnavailable
 from runtime.estimate import Estimator
 from runtime.http.connector import Connector
 from runtime.http.tags import Sensitivity
@@ -36,11 +27,13 @@ from runtime.ledger.store import Ledger
 from runtime.membership import Endpoint, LocalTarget, Membership
 from runtime.pools import Pool
 from runtime.providers import Account, open_accounts
+from runtime.rejection import refusal_of
 from runtime.shared_clocks import SharedClocks
+from runtime.shut_targets import ShutLog, described, shut_targets
 from runtime.telemetry import Telemetry
 from runtime.watchdog import Stream, Watchdog
 from scheduler.arrival import Arrival
-from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reason, Reject
+from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reject
 from scheduler.machine import Scheduler
 
 TICK_S = 0.05
@@ -77,6 +70,7 @@ class Gateway:
         self._scheduler = Scheduler(config.settings(), ())
         self._decisions: dict[str, asyncio.Future[Dispatch | Buy | Reject]] = {}
         self._watchdog = Watchdog()
+        self._shut_log = ShutLog()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._connector: Connector | None = None
         self._underway = 0
@@ -155,6 +149,11 @@ class Gateway:
             for model in self.pools
         )
 
+    def shut_targets(self) -> dict[str, dict[str, str | int]]:
+        """Those that are kept away from, and why."""
+        shut = shut_targets(self._scheduler.snapshot(time.monotonic()))
+        return {target: described(condition) for target, condition in shut.items()}
+
     def models(self) -> list[str]:
         """Every model that this endpoint may serve, locally or through an offer."""
         return sorted(
@@ -196,7 +195,7 @@ class Gateway:
             del self._decisions[arrival.request_id]
         if isinstance(action, Reject):
             self.telemetry.rejected(arrival.model, action.reason)
-            raise _refusal(action)
+            raise refusal_of(action)
         return action
 
     def target_of(self, decision: Dispatch | Buy, job: Job) -> LocalTarget | Account | None:
@@ -207,9 +206,19 @@ class Gateway:
             return None
         return self.accounts.get(decision.offer_id)
 
-    def finish(self, request_id: str, outcome: Outcome, cost_nano: NanoUsd = 0) -> None:
-        """``cost_nano`` is what was settled for it; 0 where nothing was sent."""
-        self._apply(self._scheduler.on_finish(request_id, outcome, _now(), cost_nano))
+    def first_token(self, request_id: str) -> None:
+        self._scheduler.on_first_token(request_id, _now())
+
+    def finish(
+        self,
+        request_id: str,
+        outcome: Outcome,
+        cost_nano: NanoUsd = 0,
+        pause_s: float | None = None,
+    ) -> None:
+        """``cost_nano`` is what was settled for it, 0 where nothing was sent; ``pause_s`` how long
+        its target asked to be left alone."""
+        self._apply(self._scheduler.on_finish(request_id, outcome, _now(), cost_nano, pause_s))
 
     def _apply(self, actions: list[Action]) -> None:
         for action in actions:
@@ -240,7 +249,9 @@ class Gateway:
     async def _observe_forever(self) -> None:
         while True:
             now = _now()
-            self.telemetry.observe(self._scheduler.snapshot(now), self.estimator.limits, now)
+            snapshot = self._scheduler.snapshot(now)
+            self._shut_log.note(shut_targets(snapshot))
+            self.telemetry.observe(snapshot, self.estimator.limits, now)
             self.telemetry.config_refused(self.refused_config is not None)
             await asyncio.sleep(OBSERVE_S)
 
@@ -265,30 +276,6 @@ class Gateway:
             del self._tasks[name]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.critical("task %s ended", name, exc_info=error)
-
-
-def price_of(account: Account) -> Price:
-    """The price of an eligible offer; the scheduler never buys where it is unknown."""
-    if account.offer.price is None:
-        raise RuntimeError(f"{account.offer.offer_id} was bought without a known price")
-    return account.offer.price
-
-
-def _refusal(action: Reject) -> BaseloadError:
-    error: BaseloadError
-    match action.reason:
-        case Reason.CONTEXT_TOO_LONG:
-            error = ContextTooLong("The prompt and the answer do not fit the model's context.")
-        case Reason.QUEUE_TIMEOUT:
-            error = QueueTimeout()
-        case Reason.NO_TARGET:
-            error = NoTarget(retry_after_s=action.retry_after_s)
-        case Reason.SPILL_CAPPED:
-            error = SpillCapped(retry_after_s=action.retry_after_s)
-        case _:
-            error = QueueFull(retry_after_s=action.retry_after_s)
-    error.reason = action.reason.value
-    return error
 
 
 def _now() -> float:

@@ -145,10 +145,10 @@ class _Passage:
                 await attempt.void(Outcome.CLIENT_ERROR, error.code)
                 raise
             except NotStarted as error:
-                await attempt.void(Outcome.TARGET_FAILED, error.code)
+                await attempt.void(error.outcome, error.code, error.pause_s)
                 failed = error
             except UpstreamFailed as error:
-                await attempt.settle(Bill.of(None), Outcome.TARGET_FAILED, error.code)
+                await attempt.settle(Bill.of(None), error.outcome, error.code, error.pause_s)
                 failed = error
         raise UpstreamFailed("The model server failed twice before its first token.") from failed
 

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 
-from models.prices import PriceBook
+from models.prices import Price, PriceBook
 from runtime.config import GatewayConfig
 from runtime.http.connector import Connector
 from runtime.http.tags import Sensitivity
@@ -28,6 +28,13 @@ class Account:
 
     def may_have(self, sensitivity: Sensitivity) -> bool:
         return sensitivity in self.sensitivities
+
+
+def price_of(account: Account) -> Price:
+    """The price of an eligible offer; the scheduler never buys where it is unknown."""
+    if account.offer.price is None:
+        raise RuntimeError(f"{account.offer.offer_id} was bought without a known price")
+    return account.offer.price
 
 
 def open_accounts(

@@ -24,6 +24,7 @@ from runtime.job import Job
 from runtime.ledger.rows import Settle
 from runtime.pools import Pool
 from runtime.record import RequestRecord
+from runtime.shut_targets import shut_targets
 from runtime.trace_context import TraceContext
 from scheduler.decision import Buy, Dispatch, Reason
 from scheduler.sliding_sum import SlidingSum
@@ -73,6 +74,12 @@ class Telemetry:
         )
         self._kv = Gauge(
             "baseload_kv_tokens_reserved", "KV tokens promised", ("target",), registry=registry
+        )
+        self._shut = Gauge(
+            "baseload_target_shut_seconds",
+            "Until a target that is kept away from is tried again; 0 while a probe decides",
+            ("target", "state", "cause"),
+            registry=registry,
         )
         self._limits = Gauge(
             "baseload_limit_hits", "How often each limit bit", ("limit",), registry=registry
@@ -194,6 +201,10 @@ class Telemetry:
             self._kv.labels(f"local:{replica.replica_id}").set(replica.kv_tokens_reserved)
         for offer in snapshot.offers:
             self._in_flight.labels(f"offer:{offer.offer_id}").set(offer.in_flight)
+        self._shut.clear()
+        for target, condition in shut_targets(snapshot).items():
+            cause = condition.cause.value if condition.cause is not None else ""
+            self._shut.labels(target, condition.state.value, cause).set(condition.left_s)
         for pool in snapshot.pools:
             self._observe_pool(pool)
         for model, spill in self._spill.items():

@@ -7,39 +7,21 @@ A failure says whether the target can have started any work.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from runtime.config import StreamConfig
-from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFailed, UpstreamRejected
+from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFailed
 from runtime.http.connector import Connector, Origin
 from runtime.http.limits import LIMITS, refusals
 from runtime.http.response import Broken, Response
+from runtime.target_status import failure, pause_of
 
 CONNECT_S_MAX = 2.0  # of a subscription
 ANSWER_BYTES_MAX = 64 * 1024 * 1024  # of an answer that is not streamed
 ERROR_BYTES_MAX = 64 * 1024
-MESSAGE_CHARS_MAX = 500
-BUSY_STATUSES = frozenset({408, 409, 425, 429})  # 4xx that are the target's state, not a fault
-
-# Our key, our account, the name or address that we have for the model: never the caller's fault.
-OUR_FAULTS = frozenset({401, 402, 403, 404, 405})
-
-# 5xx that are said before a model is asked: not implemented, no room, overloaded (529), and what
-# Cloudflare says of a server that it could not reach (521 to 523, 525, 526, 530).
-NOT_STARTED_5XX = frozenset({501, 503, 505, 521, 522, 523, 525, 526, 529, 530})
-
-
-def may_have_started(status: int) -> bool:
-    """Whether a target that answered with this status can have worked, and so can bill for it.
-
-    Redirects and 4xx are said before any work. Of the rest, what is not known to be said before
-    it may have been said after it.
-    """
-    return not 300 <= status < 500 and status not in NOT_STARTED_5XX
 
 
 @dataclass(slots=True)
@@ -164,25 +146,10 @@ async def _lines(response: Response, silence_s_max: float) -> AsyncIterator[byte
 
 
 async def _failure(response: Response) -> BaseloadError:
-    status = response.status
     try:
-        text = (await _read(response, ERROR_BYTES_MAX))[0].decode("utf-8", "replace")
+        body = (await _read(response, ERROR_BYTES_MAX))[0]
     except (Broken, TimeoutError):
-        text = ""
+        body = b""
     finally:
         response.close()
-    if may_have_started(status):
-        return UpstreamFailed(f"the target answered {status}")
-    if status in BUSY_STATUSES or status in OUR_FAULTS or not 400 <= status < 500:
-        return NotStarted(f"the target answered {status}")
-    message, param = _safe_message(text)
-    return UpstreamRejected(message, status=status, param=param)
-
-
-def _safe_message(text: str) -> tuple[str, str | None]:
-    try:
-        error = json.loads(text)["error"]
-        message, param = str(error["message"]), error.get("param")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return "the target refused the request", None
-    return message[:MESSAGE_CHARS_MAX], param if isinstance(param, str) else None
+    return failure(response.status, body, pause_of(response))

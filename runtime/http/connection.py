@@ -16,7 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from runtime.http.limits import LIMITS, refusals
 from runtime.http.response import Broken, Response
 
-_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_HEEDED = frozenset({b"content-length", b"transfer-encoding", b"retry-after", b"retry-after-ms"})
 
 
 class Connection(asyncio.Protocol):
@@ -109,7 +109,13 @@ class Connection(asyncio.Protocol):
             raise ValueError("a second answer to one request")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() in _FRAMING:
+        if (name := name.lower()) not in _HEEDED or self._response is None:
+            return
+        if name == b"retry-after":
+            self._response.retry_after = value
+        elif name == b"retry-after-ms":
+            self._response.retry_after_ms = value
+        else:
             self._is_framed = True
 
     def on_headers_complete(self) -> None:

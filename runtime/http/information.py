@@ -54,6 +54,8 @@ def _add_probes(app: FastAPI, edge: Edge) -> None:
             for model in gateway.pools
         }
         told = {"ready": is_ready, "replicas": replicas, "offers": sorted(gateway.accounts)}
+        if shut := gateway.shut_targets():
+            told["shut"] = shut
         if gateway.refused_config is not None:
             told["config_refused"] = gateway.refused_config
         return told

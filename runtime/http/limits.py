@@ -64,6 +64,7 @@ class Limits:
     shown_chars_max: int = 64
     frame_bytes_max: int = 1024 * 1024
     target_head_bytes_max: int = 64 * 1024  # of an answer's head that comes in several pieces
+    retry_after_chars_max: int = 64
     load_line_bytes_max: int = 64 * 1024
     connections_max: int = 4096  # of a process, to targets; the scheduler's own bounds are lower
 

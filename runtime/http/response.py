@@ -32,12 +32,15 @@ class Response:
         "_size",
         "_transport",
         "_waiter",
+        "retry_after",
+        "retry_after_ms",
         "status",
         "take",
     )
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.status = 0  # 0 until the head has come
+        self.retry_after = self.retry_after_ms = b""  # as the head says
         self.take: Take | None = None
         self._transport = transport
         self._parts: list[bytes] = []

@@ -18,10 +18,11 @@ from runtime.job import Job
 from runtime.ledger.rows import Ending, Settle
 from runtime.telemetry import HOUR_S, Telemetry
 from runtime.trace_context import TraceContext
-from scheduler.decision import Buy, Dispatch, Reason, Refusal
+from scheduler.breaker import CLOSED, BreakerState, Condition
+from scheduler.decision import Buy, Dispatch, Outcome, Reason, Refusal
 from scheduler.machine import Scheduler
 from scheduler.settings import Settings
-from scheduler.snapshot import Limit, PoolView, Snapshot
+from scheduler.snapshot import Limit, OfferView, PoolView, Snapshot
 from tests.runtime.http.bodies import chat
 from tests.runtime.jobs import made_job
 from tests.runtime.parts import MODEL, POOL
@@ -55,6 +56,18 @@ def test_prices_are_told_per_hour_of_a_replica() -> None:
     assert _read(seen, "baseload_bid_price_usd_per_hour", model=MODEL) == pytest.approx(3.6)
     assert _read(seen, "baseload_charge_usd_per_hour", model=MODEL) == pytest.approx(7.2)
     assert _read(seen, "baseload_occupancy_ratio", model=MODEL) == 0.75
+
+
+def test_a_target_that_is_kept_away_from_has_a_series_until_it_serves_again() -> None:
+    shut = Condition(BreakerState.PAUSED, Outcome.RATE_LIMITED, 12.5)
+    offers = (OfferView("v/m", MODEL, 0, shut), OfferView("v/n", MODEL, 0, CLOSED))
+    seen = _seen(replace(EMPTY, offers=offers))
+    name, labels = "baseload_target_shut_seconds", {"state": "paused", "cause": "rate_limited"}
+    assert _read(seen, name, target="offer:v/m", **labels) == 12.5
+    series = next(each for each in seen.registry.collect() if each.name == name)
+    assert [sample.labels["target"] for sample in series.samples] == ["offer:v/m"]
+    seen.observe(EMPTY, {}, NOW)
+    assert _read(seen, name, target="offer:v/m", **labels) is None
 
 
 def test_every_reason_to_refuse_and_every_bound_has_a_series() -> None:

@@ -12,13 +12,9 @@ from runtime.config import StreamConfig
 from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFailed, UpstreamRejected
 from runtime.http.connector import Connector
 from runtime.http.response import Broken
-from runtime.upstream import (
-    ANSWER_BYTES_MAX,
-    MESSAGE_CHARS_MAX,
-    Upstream,
-    may_have_started,
-    read_answer,
-)
+from runtime.target_status import MESSAGE_CHARS_MAX
+from runtime.upstream import ANSWER_BYTES_MAX, Upstream, read_answer
+from scheduler.decision import Outcome
 
 SILENCE = (b"",)
 LIMITS = StreamConfig(connect_ms_max=500, answer_ms_max=500)
@@ -86,7 +82,7 @@ def test_a_key_that_no_header_may_hold(key: str) -> None:
         Upstream(None, "http://x", key)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("status", [408, 409, 425, 429, 503, 529])
+@pytest.mark.parametrize("status", [409, 425, 429, 498, 503, 529])
 async def test_busy_has_not_started(status: int) -> None:
     assert type(await _failed(_http(status, b"busy"))) is NotStarted
 
@@ -99,11 +95,54 @@ async def test_what_never_reached_a_model_has_not_started_and_is_not_the_callers
     assert type(error) is NotStarted
 
 
-@pytest.mark.parametrize("status", [201, 500, 502, 504, 520, 524, 599])
+@pytest.mark.parametrize("status", [201, 408, 500, 502, 504, 520, 524, 599])
 async def test_what_may_have_reached_a_model_may_have_started(status: int) -> None:
     error = await _failed(_http(status, b'{"error": {"message": "your key is secret"}}'))
     assert type(error) is UpstreamFailed
-    assert may_have_started(status)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "outcome", "pause_s"),
+    [
+        (429, b"Retry-After: 7\r\n", Outcome.RATE_LIMITED, 7.0),
+        (429, b"retry-after-ms: 250\r\nretry-after: 1\r\n", Outcome.RATE_LIMITED, 0.25),
+        (429, b"", Outcome.RATE_LIMITED, None),
+        (503, b"retry-after: 2\r\n", Outcome.TARGET_BUSY, 2.0),
+        (503, b"", Outcome.TARGET_FAILED, None),
+        (402, b"retry-after: 3\r\n", Outcome.KEY_REFUSED, 3.0),
+        (500, b"retry-after: 9\r\n", Outcome.TARGET_FAILED, 9.0),
+    ],
+)
+async def test_what_a_refusal_asks_for(
+    status: int, headers: bytes, outcome: Outcome, pause_s: float | None
+) -> None:
+    error = await _failed(_http(status, headers=headers))
+    assert isinstance(error, UpstreamFailed)
+    assert (error.outcome, error.pause_s) == (outcome, pause_s)
+    assert error.retry_after_s is None  # the target's wish is not told to the client
+
+
+async def test_what_one_answer_asked_for_is_not_the_nexts() -> None:
+    said = [b"Retry-After: 7\r\n", b""]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for headers in said:
+            await reader.readuntil(b"\r\n\r\n{}")
+            writer.write(_http(429, headers=headers))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    connector = Connector()
+    port = server.sockets[0].getsockname()[1]
+    upstream = Upstream(connector, f"http://127.0.0.1:{port}/v1", "k")
+    told = []
+    for _ in said:
+        with pytest.raises(UpstreamFailed) as caught:
+            await upstream.post("/x", b"{}", LIMITS)
+        told.append(caught.value.pause_s)
+    await connector.close()
+    server.close()
+    assert told == [7.0, None]
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
