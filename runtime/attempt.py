@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import time
 
-from models.money import NanoUsd
+from models.money import NanoUsd, format_usd
 from runtime.bill import Bill
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway
+from runtime.http.tags import Tell
 from runtime.job import Job
 from runtime.ledger.rows import Ending, Reserve, Settle
 from runtime.membership import LocalTarget
@@ -66,6 +67,14 @@ class Attempt:
     @property
     def bought(self) -> bool:
         return isinstance(self.target, Account)
+
+    @property
+    def closing_comment(self) -> bytes:
+        """What a stream's caller asked to be told at its end, as a comment: others skip those. A
+        header comes before the answer; what it cost is known after it."""
+        if self.job.tags.tell is not Tell.COST:
+            return b""
+        return f": baseload-cost-usd {format_usd(self.cost_nano_usd)}\n\n".encode()
 
     async def begin(self) -> None:
         """The durable intent. Nothing reaches a target before this returns."""

@@ -202,7 +202,7 @@ class _Passage:
         bill = Bill.of(scanner.usage, scanner.frames)
         failure = await self._settle(attempt, bill, failure)
         if failure is None:
-            await send(_part(scanner.tail, more=False))
+            await send(_part(attempt.closing_comment + scanner.tail, more=False))
             return
         response.close()
         self._job.record.error = failure.code

@@ -37,6 +37,10 @@ class CostTier(StrEnum):
     PREMIUM = "premium"
 
 
+class Tell(StrEnum):
+    COST = "cost"
+
+
 @dataclass(frozen=True, slots=True)
 class Tags:
     """None: the caller did not say, and no default does."""
@@ -49,6 +53,7 @@ class Tags:
     latency_budget_ms: int | None = None
     cost_tier: CostTier = CostTier.STANDARD
     deadline: datetime | None = None
+    tell: Tell | None = None  # what a stream shall say at its end beside the answer
 
 
 NO_TAGS = Tags()
@@ -144,6 +149,7 @@ _PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     ),
     "cost_tier": (CostTier, "one of " + ", ".join(CostTier)),
     "deadline": (_deadline, "a time with its offset such as 2030-01-31T18:00:00Z"),
+    "tell": (Tell, "one of " + ", ".join(Tell)),
 }
 TAG_HEADERS = {header_of(field): allowed for field, (_, allowed) in _PARSERS.items()}
 _KNOWN = ", ".join(TAG_HEADERS)

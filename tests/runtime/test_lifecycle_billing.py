@@ -12,6 +12,7 @@ import aiohttp
 import openai
 import pytest
 
+from models.money import format_usd
 from models.prices import load_price_book
 from runtime.engine.script import Fault, Script
 from runtime.ledger.report import report
@@ -226,3 +227,13 @@ async def test_the_sum_of_the_parts_is_the_report(tmp_path: Path) -> None:
         assert sum(line.cost_nano_usd for line in told.lines) == told.total.cost_nano_usd
         assert {place.partition(":")[0] for place in told.by_target} == {"local", "offer"}
         assert len(told.by_feature) == 4
+
+
+async def test_a_stream_tells_what_it_cost_to_whom_asks(tmp_path: Path) -> None:
+    async with stack(tmp_path, scripts=[], sells=True) as s:
+        plain = await (await s.post(chat("x", stream=True))).read()
+        told = await (await s.post(chat("x", stream=True), X_Baseload_Tell="cost")).read()
+        assert b"baseload-cost" not in plain
+        cost = format_usd(s.rows()[-1].cost_nano_usd)
+        assert f"\n\n: baseload-cost-usd {cost}\n\ndata: ".encode() in told
+        assert told.endswith(b"data: [DONE]\n\n")
