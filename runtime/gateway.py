@@ -11,9 +11,9 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import date
 
 from models.money import NanoUsd
 from models.prices import PriceBook
@@ -26,7 +26,7 @@ from runtime.job import Job
 from runtime.ledger.store import Ledger
 from runtime.membership import Endpoint, LocalTarget, Membership
 from runtime.pools import Pool
-from runtime.providers import Account, open_accounts
+from runtime.providers import Account, open_accounts, utc_today
 from runtime.rejection import refusal_of
 from runtime.shared_clocks import SharedClocks
 from runtime.shut_targets import ShutLog, described, shut_targets
@@ -56,7 +56,9 @@ class Gateway:
         prices: PriceBook,
         ledger: Ledger,
         telemetry: Telemetry,
+        today: Callable[[], date] = utc_today,
     ) -> None:
+        """``today`` is the date of which prices hold: UTC's."""
         self.config = config
         self.pools = {pool.model: pool for pool in pools}
         self.ledger = ledger
@@ -67,6 +69,8 @@ class Gateway:
         self.accounts: dict[str, Account] = {}
         self._buyable: dict[Sensitivity, frozenset[str]] = {}
         self._prices = prices
+        self._today = today
+        self._priced_on: date | None = None
         self._scheduler = Scheduler(config.settings(), ())
         self._decisions: dict[str, asyncio.Future[Dispatch | Buy | Reject]] = {}
         self._watchdog = Watchdog()
@@ -93,14 +97,21 @@ class Gateway:
 
     def reconfigure(self, config: GatewayConfig) -> None:
         """Atomic: offers and settings change, books and waiting requests stay."""
-        accounts = open_accounts(config, self._prices, self.connector, _today())
-        self.config, self.accounts = config, accounts
+        today = self._today()
+        accounts = open_accounts(config, self._prices, self.connector, today)
+        self.config, self.accounts, self._priced_on = config, accounts, today
         self._buyable = {
             each: frozenset(name for name, account in accounts.items() if account.may_have(each))
             for each in Sensitivity
         }
         offers = [account.offer for account in accounts.values()]
         self._scheduler.set_settings(config.settings(), offers, time.monotonic())
+
+    def _renew_prices(self) -> None:
+        """Before anything is decided or bought: a price may have begun or ended with the day."""
+        if self._today() != self._priced_on:
+            log.info("a new day: the offers' prices are renewed")
+            self.reconfigure(self.config)
 
     async def close(self, drain_s_max: float) -> None:
         """Refuses new work, lets the running finish, settles the rest, closes the ledger."""
@@ -179,6 +190,7 @@ class Gateway:
         """Waits for the scheduler's answer; raises what a rejection means to the caller."""
         if self.draining:
             raise Draining()
+        self._renew_prices()
         future = asyncio.get_running_loop().create_future()
         self._decisions[arrival.request_id] = future
         try:
@@ -199,12 +211,15 @@ class Gateway:
         return action
 
     def target_of(self, decision: Dispatch | Buy, job: Job) -> LocalTarget | Account | None:
-        """What was decided on; None if it has gone since, or the configuration forbids it since."""
+        """What was decided on; None if it has gone since, has no price any more, or the
+        configuration forbids it since."""
         if isinstance(decision, Dispatch):
             return self.locals.get(decision.replica_id)
+        self._renew_prices()
         if decision.offer_id not in self.offers_for(job.tenant, job.tags.sensitivity):
             return None
-        return self.accounts.get(decision.offer_id)
+        account = self.accounts.get(decision.offer_id)
+        return account if account is not None and account.offer.price is not None else None
 
     def first_token(self, request_id: str) -> None:
         self._scheduler.on_first_token(request_id, _now())
@@ -242,6 +257,7 @@ class Gateway:
     async def _tick_forever(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            self._renew_prices()
             now = _now()
             self._watchdog.look(self.config.stream, self._scheduler.on_progress, now)
             self._apply(self._scheduler.on_tick(now))
@@ -280,7 +296,3 @@ class Gateway:
 
 def _now() -> float:
     return time.monotonic()
-
-
-def _today() -> datetime:
-    return datetime.now(UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 from models.prices import Price, PriceBook
 from runtime.config import GatewayConfig
@@ -30,6 +30,11 @@ class Account:
         return sensitivity in self.sensitivities
 
 
+def utc_today() -> date:
+    """Of which day prices hold."""
+    return datetime.now(UTC).date()
+
+
 def price_of(account: Account) -> Price:
     """The price of an eligible offer; the scheduler never buys where it is unknown."""
     if account.offer.price is None:
@@ -38,7 +43,7 @@ def price_of(account: Account) -> Price:
 
 
 def open_accounts(
-    config: GatewayConfig, prices: PriceBook, connector: Connector, now: datetime
+    config: GatewayConfig, prices: PriceBook, connector: Connector, today: date
 ) -> dict[str, Account]:
     """Accounts by offer id. A provider whose key is not in the environment is left out."""
     accounts: dict[str, Account] = {}
@@ -54,7 +59,7 @@ def open_accounts(
             continue
         for model in settings.offers:
             terms = settings.offer(model)
-            price = prices.price_at(provider, terms.name, now.date())
+            price = prices.price_at(provider, terms.name, today)
             if price is None:
                 log.warning("offer %s/%s has no known price: never bought", provider, terms.name)
             offer = Offer(

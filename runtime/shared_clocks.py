@@ -152,11 +152,14 @@ class SharedClocks:
 
     def forget_dead(self) -> None:
         """Takes off what gateways that have died left in flight."""
-        with self:
-            _, gateways, _ = self._head()
-            for place, name in enumerate(gateways):
-                if name != _NOBODY and place != self.place and not self._is_alive(name):
-                    self._forget(place)
+        try:
+            with self:
+                _, gateways, _ = self._head()
+                for place, name in enumerate(gateways):
+                    if name != _NOBODY and place != self.place and not self._is_alive(name):
+                        self._forget(place)
+        except OSError as error:
+            log.warning("clocks of gateways that have died stay for now: %s", error)
 
     # -- under the lock -------------------------------------------------------------------
 

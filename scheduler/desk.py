@@ -22,7 +22,7 @@ from scheduler.queue import BATCH_CLASS, PARKED_CLASS, Moment, Waiting
 from scheduler.settings import Settings
 from scheduler.snapshot import Limit
 from scheduler.spending import Spending
-from scheduler.valuation import latest_at, value
+from scheduler.valuation import cost_elsewhere, latest_at, value
 
 SERVED_PER_EVENT_MAX = 64
 DUE_PER_TICK_MAX = 4_096
@@ -144,6 +144,17 @@ class Desk:
                 actions += self._without_replica(waiting, pool, settings, now)
         pool.release_all()
         return actions + self._serve_all(pool, settings, now)
+
+    def revalue(self, pool: Pool, settings: Settings) -> None:
+        """Prices have changed: what everyone who waits would cost elsewhere is worked out anew."""
+        for waiting in pool.queue.all():
+            cost_nano = cost_elsewhere(waiting, pool)
+            if cost_nano == waiting.cost_nano:
+                continue
+            if waiting.cost_nano is None:  # it may be bought from now on
+                pool.queue.at(Moment.LATEST, latest_at(waiting, pool, settings), waiting)
+            waiting.cost_nano = cost_nano
+            pool.queue.reorder(waiting, self._policy.urgency(waiting, pool))
 
     # Who may wait, and until when
 

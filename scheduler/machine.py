@@ -59,11 +59,14 @@ class Scheduler:
     # Configuration and membership
 
     def set_settings(self, settings: Settings, offers: Sequence[Offer], now: float) -> None:
-        """Reconfigure. Books, breakers and queues live on; the next tick reviews who is held."""
+        """Reconfigure. Books, breakers and queues live on, and who waits is valued anew; the next
+        tick reviews them."""
         self._settings = settings
         for pool in self._pools.values():
             pool.bid.configure(settings)
         self._set_offers(offers, now)
+        for pool in self._pools.values():
+            self._desk.revalue(pool, settings)
 
     def _set_offers(self, offers: Sequence[Offer], now: float) -> None:
         self._accounts = {o.provider: self._accounts.get(o.provider, Breaker()) for o in offers}

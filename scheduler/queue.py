@@ -108,6 +108,10 @@ class Queue:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def all(self) -> list[Waiting]:
+        """Those who wait, in the order of their arrival."""
+        return list(self._waiting.values())
+
     def has_requests_room(self, settings: Settings) -> bool:
         return len(self._waiting) < settings.queue_requests_max
 
@@ -254,6 +258,13 @@ class Queue:
         self._leave(waiting)
         waiting.klass = klass
         if not stands_aside:
+            self._enter(waiting)
+
+    def reorder(self, waiting: Waiting, urgency: float) -> None:
+        """It is worth more or less than it was."""
+        self._urgency[waiting.arrival.request_id] = urgency
+        if waiting.place:
+            self._leave(waiting)
             self._enter(waiting)
 
     def set_aside(self, waiting: Waiting) -> None:

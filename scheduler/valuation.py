@@ -21,19 +21,25 @@ def value(waiting: Waiting, pool: Pool, now: float) -> None:
         for replica_id, blocks in waiting.hits.items():
             tokens = int(blocks * arrival.block_tokens * pool.prefixes.trust(replica_id))
             waiting.cached_tokens = max(waiting.cached_tokens, tokens)
-    costs = [
-        cost_nano
-        for book in pool.offers
-        if may_ever_buy(waiting, book)
-        and (cost_nano := book.cost_nano(arrival, arrival.output_tokens_expected)) is not None
-    ]
-    waiting.cost_nano = min(costs, default=None)
+    waiting.cost_nano = cost_elsewhere(waiting, pool)
     first = next(iter(pool.replicas.values()), None)
     if first is None:
         return
     waiting.work_s = pool.cost.work_s(arrival, waiting.cached_tokens, first.replica)
     if pool.cost.is_measured and not waiting.is_batch:
         pool.bid.add(waiting.density, waiting.work_s, now)
+
+
+def cost_elsewhere(waiting: Waiting, pool: Pool) -> int | None:
+    """What it is expected to cost at the cheapest offer that it may have; None for none."""
+    arrival = waiting.arrival
+    costs = [
+        cost_nano
+        for book in pool.offers
+        if may_ever_buy(waiting, book)
+        and (cost_nano := book.cost_nano(arrival, arrival.output_tokens_expected)) is not None
+    ]
+    return min(costs, default=None)
 
 
 def latest_at(waiting: Waiting, pool: Pool, settings: Settings) -> float:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from runtime.ledger.report import RequestCost, report, requests
 from runtime.ledger.store import Ledger
 from runtime.membership import Endpoint
 from runtime.pools import Pool
+from runtime.providers import utc_today
 from runtime.telemetry import Telemetry
 from scheduler.replica import Replica
 
@@ -172,6 +174,7 @@ async def stack(
     terms: dict[str, Any] | None = None,
     pool: Pool = POOL,
     prices: PriceBook | None = None,
+    today: Callable[[], date] = utc_today,
 ) -> AsyncIterator[Stack]:
     """A replica per script, and a vendor that ``sells`` on ``terms`` (its key must be in the
     environment).
@@ -191,7 +194,7 @@ async def stack(
     await asyncio.gather(*(each.server.start() for each in served))
     ledger = Ledger.open(tmp_path / "ledger.db", owner="test")
     routing = routing_of(served[-1] if sells else None, config or {}, terms or {})
-    gateway = Gateway(routing, [pool], prices or load_price_book(), ledger, Telemetry())
+    gateway = Gateway(routing, [pool], prices or load_price_book(), ledger, Telemetry(), today)
     await gateway.start()
     gateway.set_replicas([each.endpoint for each in served[:-1]])
     edge = Edge()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any, cast
 
 import pytest
@@ -13,12 +13,12 @@ from runtime.http.connector import Connector
 from runtime.http.tags import Sensitivity
 from runtime.providers import Account, open_accounts
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
+TODAY = date(2026, 6, 1)
 CONNECTOR = cast(Connector, None)  # nothing is sent here
 
 
 def _accounts(**providers: Any) -> dict[str, Account]:
-    return open_accounts(load_config({"providers": providers}), load_price_book(), CONNECTOR, NOW)
+    return open_accounts(load_config({"providers": providers}), load_price_book(), CONNECTOR, TODAY)
 
 
 def _provider(key_env: str, **offers: Any) -> dict[str, Any]:
