@@ -151,7 +151,7 @@ class Honesty:
                 row.output_tokens,
                 TTFT_BUDGET_MS,
                 (),
-                offer_id,
+                (offer_id,),
             )
             for number, row in enumerate(ramp(self._ramp_rows(0), self._top_per_s, RAMP_S))
         )

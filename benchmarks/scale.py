@@ -159,7 +159,7 @@ def memory_mib(requests: int, looks: int) -> list[float]:
             at_s += random.expovariate(400.0)
             offer_id = DEFAULT_OFFERS[number % len(DEFAULT_OFFERS)].offer_id
             tokens = 20 + random.randrange(100), 1 + random.randrange(10)
-            yield Request(f"q{number}", at_s, *tokens, 16, 2_000, (number,), offer_id)
+            yield Request(f"q{number}", at_s, *tokens, 16, 2_000, (number,), (offer_id,))
 
     simulate_stream(
         stream(), profile, offers=DEFAULT_OFFERS, duration_s=requests / 400.0, replicas=8

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.simulation.baselines import POLICIES
+from benchmarks.simulation.baselines import POLICY_NAMES
 from benchmarks.simulation.experiment import LAPS_MAX, BadExperiment, Experiment
-from benchmarks.simulation.offers import DEFAULT_OFFERS, BadOffer, SimOffer, parse_offer
+from benchmarks.simulation.offer_text import parse_offer
+from benchmarks.simulation.offers import DEFAULT_OFFERS, BadOffer, SimOffer
 from benchmarks.simulation.sweep import Trial, sweep
 from cluster import cli_simulate_options as options
 from cluster.cli_simulate_options import ALL, AUTO, PLAIN
@@ -36,6 +37,7 @@ def simulate(
     lengths: options.LengthsTold = PLAIN.lengths,
     seed: options.Seed = PLAIN.seed,
     offer: options.Offers = None,
+    alternatives: options.AlternativesOf = None,
     pinned_share: options.PinnedShare = PLAIN.pinned_share,
     batch_share: options.BatchShare = PLAIN.batch_share,
     tenants: options.Tenants = PLAIN.tenants,
@@ -54,6 +56,8 @@ def simulate(
 
     Example: baseload simulate --trace conv.csv --load 1.5 --report conv.html
 
+    Example: baseload simulate --offer out=2.25,in=0.45 --policies bid-price,density-first
+
     Example: baseload simulate --loads 0.9,1.5,3 --policies bid-price,first-come --json
     """
     try:
@@ -69,6 +73,7 @@ def simulate(
             lengths=lengths,
             seed=seed,
             offers=_offers(offer),
+            alternatives=alternatives,
             pinned_share=pinned_share,
             batch_share=batch_share,
             tenants=tenants,
@@ -124,7 +129,7 @@ def _policies(policy: str | None, policies: str | None) -> list[str]:
     if policy is not None:
         raise ConfigError("--policy or --policies: give one of them")
     if policies == ALL:
-        return list(POLICIES)
+        return list(POLICY_NAMES)
     return list(dict.fromkeys(each.strip() for each in policies.split(",")))
 
 

@@ -8,17 +8,19 @@ from typing import Annotated
 import typer
 
 from benchmarks.simulation.arrivals import ArrivalKind
-from benchmarks.simulation.baselines import POLICIES
+from benchmarks.simulation.baselines import BEST_THRESHOLD, POLICY_NAMES
 from benchmarks.simulation.experiment import HORIZON_S_MIN, LAPS_MAX, RATE_PER_S, Experiment
 from benchmarks.simulation.forecast import Lengths
-from benchmarks.simulation.offers import DEFAULT_OFFERS
+from benchmarks.simulation.offer_text import BOOK_EXAMPLE
+from benchmarks.simulation.offers import DEFAULT_OFFERS, EXAMPLE
 from benchmarks.simulation.profile import known_profiles
 from benchmarks.simulation.scaling import Scaling
+from benchmarks.simulation.thresholds import GRID
 from benchmarks.simulation.traces import TraceFormat
-from benchmarks.simulation.workload import Prefixes
+from benchmarks.simulation.workload import Alternatives, Prefixes
 
 REQUESTS, POOL, OUTPUT = "Requests", "Engines, offers and policy", "Output"
-KNOWN_POLICIES = ", ".join(POLICIES)
+KNOWN_POLICIES = ", ".join(POLICY_NAMES)
 PLAIN = Experiment()
 AUTO, ALL = "auto", "all"
 
@@ -156,8 +158,19 @@ Offers = Annotated[
     list[str] | None,
     typer.Option(
         "--offer",
-        help="What may be bought, in USD per M tokens, as in out=2.3,in=0.58; may be repeated. "
-        f"Default: out={', out='.join(o.offer_id.removeprefix('out-') for o in DEFAULT_OFFERS)}.",
+        help=f"What may be bought, in USD per M tokens, as in {EXAMPLE} (without in=: a quarter of "
+        f"out), or an entry of the price book, as in {BOOK_EXAMPLE} (without a day: today's). May "
+        "be repeated. Nothing is billed as cached: a provider holds no prefix here. Default: "
+        f"out={', out='.join(o.offer_id.removeprefix('out-') for o in DEFAULT_OFFERS)}, assumed.",
+        rich_help_panel=POOL,
+    ),
+]
+AlternativesOf = Annotated[
+    Alternatives | None,
+    typer.Option(
+        "--alternatives",
+        help="What each request may be bought from: any of the offers, or one of them that is "
+        "drawn for it at random. Default: any; of the default offers, drawn.",
         rich_help_panel=POOL,
     ),
 ]
@@ -171,7 +184,8 @@ PolicyNames = Annotated[
     str | None,
     typer.Option(
         "--policies",
-        help="A sweep over policies, as in bid-price,first-come; or all.",
+        help="A sweep over policies, as in bid-price,density-first; or all. "
+        f"{BEST_THRESHOLD} runs {len(GRID)} thresholds and shows the one that spent least.",
         rich_help_panel=POOL,
     ),
 ]

@@ -11,13 +11,18 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.simulation.alternatives import alternatives_in_words, warnings
 from benchmarks.simulation.experiment import HORIZON_S_MIN
 from benchmarks.simulation.figures import FIGURES, REGRET_MEANS, regret_in_words
+from benchmarks.simulation.offers import offer_in_words
 from benchmarks.simulation.simulator import OnProgress
-from benchmarks.simulation.sweep import Stage, Trial, trial_name
+from benchmarks.simulation.sweep import Stage, Trial, threshold_in_words, trial_name
 from cluster.terminal import note, page
 
-COMPARED = ("spend_usd", "bound_usd", "buy_all_usd", "regret", "slo_attainment", "spilled_share")
+COMPARED = (
+    *("spend_usd", "bound_usd", "buy_all_usd", "regret", "spend_over_bound"),
+    *("slo_attainment", "spilled_share"),
+)
 
 
 @contextmanager
@@ -61,6 +66,8 @@ class _Speed(ProgressColumn):
 def show(trials: Sequence[Trial], *, is_sweep: bool, as_json: bool) -> None:
     for trial in {trial.experiment.load: trial for trial in trials}.values():
         _warn_if_short(trial)
+    for warning in warnings(trials[0].experiment):
+        note.print(f"warning: {warning}")
     if as_json:
         documents = [trial.as_json() for trial in trials]
         print(json.dumps(documents if is_sweep else documents[0], indent=2))
@@ -72,6 +79,11 @@ def show(trials: Sequence[Trial], *, is_sweep: bool, as_json: bool) -> None:
     else:
         out.print(_several(trials))
         out.print(REGRET_MEANS)
+    for words in filter(None, map(threshold_in_words, trials)):
+        out.print(f"{words}.")
+    out.print(f"Alternatives: {alternatives_in_words(trials[0].experiment)}.")
+    for offer in trials[0].experiment.offers:
+        out.print(f"  {offer_in_words(offer)}")
 
 
 def _warn_if_short(trial: Trial) -> None:

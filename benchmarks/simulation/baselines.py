@@ -57,6 +57,15 @@ class FixedThreshold(FirstCome):
         return not self.admits(waiting, pool)
 
 
+class DensityFirst(FirstCome):
+    """Orders the queue by what buying would cost per engine second (value per engine-second, as
+    the bid price does) and buys late. It has no price and turns nobody away: what the bid price
+    spends less than this, its price saves; the rest is the order's."""
+
+    def urgency(self, waiting: Waiting, pool: Pool) -> float:
+        return -waiting.density
+
+
 class LargestFirst(FirstCome):
     """Serves the smallest first, so that it is the largest that wait, and are bought."""
 
@@ -71,7 +80,10 @@ POLICIES: Mapping[str, Callable[[], Policy]] = {
     "spill-on-error": SpillOnError,
     "fixed-threshold": FixedThreshold,
     "largest-first": LargestFirst,
+    "density-first": DensityFirst,
 }
+BEST_THRESHOLD = "best-threshold"  # the best of a grid, by trial: see ``thresholds``
+POLICY_NAMES = (*POLICIES, BEST_THRESHOLD)
 
 
 def policy_name(policy: Policy | None) -> str:

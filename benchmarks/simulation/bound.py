@@ -1,11 +1,12 @@
 """What a clairvoyant would have to spend on a workload: a lower bound, by a linear program.
 
 It knows every arrival and length, may split requests, and serves each within its budget or buys it
-at its offer; what may not be bought is charged at the dearest when it is missed. No schedule of
-the simulator costs less, as long as none of its requests is preempted, for each gives a point of
-the program with the same cost. ``x[r, slot]`` is the share of r's prompt that is read in the slot,
-``executed`` and ``backlog`` what is done and left to do of the decoding that it starts, in engine
-seconds and classes of requests. Every step, shared out over the slots that it touches, obeys:
+at the cheapest of its offers; what may not be bought is charged at the dearest when it is missed.
+No schedule of the simulator costs less, as long as none of its requests is preempted, for each
+gives a point of the program with the same cost or less. ``x[r, slot]`` is the share of r's prompt
+that is read in the slot, ``executed`` and ``backlog`` what is done and left to do of the decoding
+that it starts, in engine seconds and classes of requests. Every step, shared out over the slots
+that it touches, obeys:
 
 - Time: its prompts, its decoding and its fixed time ``a`` fill its length. ``a`` is charged in
   part: by requests, ``a >= a * decoding / running_max``, or by context, ``a >= a * kv / kv_max``.
@@ -32,7 +33,7 @@ from benchmarks.simulation.linear_program import Floats, Ints, LinearProgram
 from benchmarks.simulation.pace import add_pace, decode_s, shares_left
 from benchmarks.simulation.prefixes import warm_tokens_at_best
 from benchmarks.simulation.profile import Profile
-from benchmarks.simulation.run import LATE_S
+from benchmarks.simulation.run import LATE_S, charge_nano
 from benchmarks.simulation.workload import Request, Workload
 from models.money import NANO_PER_USD
 
@@ -156,14 +157,8 @@ def _due_s(request: Request) -> float:
 
 
 def _charges_nano(workload: Workload) -> list[int]:
-    """What each costs at its own offer; at the dearest if it may not be bought."""
-    prices = {offer.offer_id: offer.price for offer in workload.offers}
-    charges = []
-    for request in workload.requests:
-        may = prices.values() if request.offer_id is None else [prices[request.offer_id]]
-        lengths = request.prompt_tokens, 0, request.output_tokens
-        charges.append(max((price.cost_nano(*lengths) for price in may), default=0))
-    return charges
+    offers = {offer.offer_id: offer for offer in workload.offers}
+    return [charge_nano(request, offers) for request in workload.requests]
 
 
 @dataclass(frozen=True, slots=True)

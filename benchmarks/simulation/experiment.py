@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import cast, get_args
 
 from benchmarks.simulation.arrivals import DAY_S, ArrivalKind, repeated, synthetic_rows
-from benchmarks.simulation.baselines import POLICIES
+from benchmarks.simulation.baselines import POLICY_NAMES
 from benchmarks.simulation.forecast import Lengths
 from benchmarks.simulation.offers import DEFAULT_OFFERS, SimOffer
 from benchmarks.simulation.profile import Profile, load_profile
 from benchmarks.simulation.scaling import Scaling
 from benchmarks.simulation.traces import FORMAT_OF_EXTENSION, TraceFormat, TraceRow, read_trace
-from benchmarks.simulation.workload import Prefixes, Workload, make_workload
+from benchmarks.simulation.workload import Alternatives, Prefixes, Workload, make_workload
 from models.money import PICO_PER_TOKEN_PER_USD_PER_MTOK
 
 HORIZON_S_MIN = 500.0
@@ -56,6 +56,7 @@ class Experiment:
     lengths: Lengths = "learned"
     seed: int = 1
     offers: tuple[SimOffer, ...] = DEFAULT_OFFERS
+    alternatives: Alternatives | None = None  # None: any; of the default offers, drawn
     pinned_share: float = 0.0
     batch_share: float = 0.0
     tenants: int = 1
@@ -67,9 +68,9 @@ class Experiment:
     def __post_init__(self) -> None:
         if self.trace is not None and self.arrivals is not None:
             raise BadExperiment("a run has a trace or synthetic arrivals, not both: leave out one")
-        if self.policy not in POLICIES:
+        if self.policy not in POLICY_NAMES:
             raise BadExperiment(
-                f"unknown policy {self.policy!r}; known policies: {', '.join(POLICIES)}"
+                f"unknown policy {self.policy!r}; known policies: {', '.join(POLICY_NAMES)}"
             )
         if self.lengths not in get_args(Lengths):
             raise BadExperiment(f"unknown lengths {self.lengths!r}: use learned or told")
@@ -113,15 +114,18 @@ def prepare(experiment: Experiment) -> Prepared:
 
 
 def _settled(experiment: Experiment) -> Experiment:
+    if experiment.alternatives is None:
+        usual: Alternatives = "drawn" if experiment.offers == DEFAULT_OFFERS else "any"
+        experiment = replace(experiment, alternatives=usual)
     if experiment.trace is None:
         if experiment.trace_format is not None:
             raise BadExperiment("a format needs the trace that it is the format of")
         arrivals = experiment.arrivals or "poisson"
-        usual = experiment.requests / DAY_S if arrivals == "diurnal" else RATE_PER_S
+        per_s = experiment.requests / DAY_S if arrivals == "diurnal" else RATE_PER_S
         return replace(
             experiment,
             arrivals=arrivals,
-            rate_per_s=usual if experiment.rate_per_s is None else experiment.rate_per_s,
+            rate_per_s=per_s if experiment.rate_per_s is None else experiment.rate_per_s,
             scaling=experiment.scaling or "compress",
             laps=experiment.laps or 1,
         )
@@ -168,6 +172,7 @@ def _workload(
         load=experiment.load,
         ttft_ms=experiment.ttft_ms,
         offers=experiment.offers,
+        alternatives=cast(Alternatives, experiment.alternatives),
         seed=experiment.seed,
         scaling=cast(Scaling, experiment.scaling),
         prefixes=experiment.prefixes,

@@ -41,6 +41,9 @@ FIGURES = (
     Figure("bound_usd", "bound, USD", "what nobody can get below, even knowing the future", usd),
     Figure("buy_all_usd", "buying all, USD", "the same requests without any engine", usd),
     Figure("regret", "regret", "share of the possible saving that was missed", "{:.3f}".format),
+    Figure(
+        "spend_over_bound", "spend / bound", "how many times the bound was spent", "{:.2f}".format
+    ),
     Figure("slo_attainment", "in time", "answered within the budget, of all", "{:.2%}".format),
     Figure("goodput", "goodput, 1/s", "answered in time, per second", "{:,.1f}".format),
     Figure("local_utilization", "use of engines", "work on tokens, of what they can do", share),
@@ -61,7 +64,8 @@ FIGURES = (
 
 REGRET_MEANS = (
     "Regret: of what someone who knows the future could save against buying everything, the share "
-    "that was not saved. 0 is the bound, 1 is buying everything."
+    "that was not saved. 0 is the bound, 1 is buying everything. Where buying everything is dear, "
+    "regret is small whatever was spent: spend / bound shows it."
 )
 
 

@@ -3,7 +3,7 @@
 Turns arrivals, tokens and failures into the scheduler's events, and its actions into requests at
 replicas and purchases. Answers that break the scheduler's contract end the run, since its figures
 would mean nothing: a target for a request that has one, a replica that never was, an offer that
-is not the request's own. A purchase of a request that may not leave is counted.
+is none of the request's own. A purchase of a request that may not leave is counted.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class SimGateway:
             lengths=curve,
             blocks=request.blocks,
             block_tokens=self._block_tokens,
-            offers=frozenset() if request.offer_id is None else frozenset((request.offer_id,)),
+            offers=frozenset(request.offer_ids),
             deadline_ms=deadline_ms,
         )
 
@@ -196,10 +196,10 @@ class SimGateway:
 
     def _buy(self, passage: Passage, action: Buy) -> None:
         request, offer = passage.request, self._run.offers[action.offer_id]
-        if request.offer_id is None:
+        if not request.offer_ids:
             self._run.pinned_bought += 1
-        elif request.offer_id != action.offer_id:
-            raise BrokenContract(f"{action}: the request may only be bought from its own offer")
+        elif action.offer_id not in request.offer_ids:
+            raise BrokenContract(f"{action}: the request may only be bought from its own offers")
         first_s = self._clock.now + offer.ttft_ms / 1000
         if self._random.random() < self._offer_failure_share:
             self._clock.at(first_s, self._fail, passage)

@@ -1,7 +1,8 @@
 """Offers of a simulated run: what an external API costs there and how fast it answers.
 
 The default three are assumed list prices, not anyone's: they span a 30-fold output price, so that
-it matters which request is bought. Prices are exact integers, as in a bill.
+it matters which request is bought. An offer of one's own is written as prices, or as the name of a
+dated entry of the price book. Prices are exact integers, as in a bill.
 """
 
 from __future__ import annotations
@@ -9,26 +10,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from math import isfinite
+from functools import cache
 
-from models.money import pico_usd_per_token
-from models.prices import Price
+from models.lookup import UnknownName
+from models.money import PICO_PER_TOKEN_PER_USD_PER_MTOK, pico_usd_per_token
+from models.prices import Price, PriceBook, load_price_book
 
 OFFER_TTFT_MS = 600
 OFFER_OUTPUT_TOK_S = 60.0
-OFFER_TEXT_CHARS_MAX = 200
-OFFER_TTFT_MS_MAX = 600_000
 OUTPUT_USD_PER_MTOK = ("0.42", "2.30", "12.60")
+EXAMPLE = "out=2.25,in=0.45,ttft_ms=600"  # of an offer as people write it
 
 _INPUT_SHARE_OF_OUTPUT = Decimal("0.25")
 _CACHED_SHARE_OF_INPUT = Decimal("0.1")
 _ASSUMED_FROM = date(2026, 1, 1)
-_OPTIONS = ("id", "in", "cached", "out", "ttft_ms", "tok_s")
-_EXAMPLE = "out=2.3,in=0.58,cached=0.06,ttft_ms=600"
 
 
 class BadOffer(ValueError):
-    """An offer's text that does not say what it costs."""
+    """An offer's text that does not say what it costs; the message says what to write."""
+
+
+class UnknownPrice(UnknownName):
+    noun, where = "offer", "price book"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,64 +76,46 @@ def make_offer(
     return SimOffer(offer_id, price, ttft_ms, output_tok_s)
 
 
+def book_offer(
+    name: str,
+    on: date,
+    *,
+    offer_id: str | None = None,
+    ttft_ms: int = OFFER_TTFT_MS,
+    output_tok_s: float = OFFER_OUTPUT_TOK_S,
+) -> SimOffer:
+    """``provider/model`` at its price of that day in the price book; raises BadOffer."""
+    prices = _price_book().prices
+    known = [price for price in prices if f"{price.provider}/{price.model}" == name]
+    if not known:
+        names = dict.fromkeys(f"{price.provider}/{price.model}" for price in prices)
+        raise BadOffer(f"{UnknownPrice(name, names)}; or write its prices, as in {EXAMPLE}")
+    price = next((price for price in known if price.stands_on(on)), None)
+    if price is None:
+        spans = ", ".join(f"{p.effective_from} to {p.effective_to or 'now'}" for p in known)
+        raise BadOffer(
+            f"{name} has no price on {on}: its prices are of {spans} (the last day left out); "
+            f"name a day, as in {name}@{known[0].effective_from}"
+        )
+    return SimOffer(offer_id or price.price_id, price, ttft_ms, output_tok_s)
+
+
+@cache
+def _price_book() -> PriceBook:
+    return load_price_book()
+
+
 DEFAULT_OFFERS = tuple(make_offer(usd) for usd in OUTPUT_USD_PER_MTOK)
 
 
-def parse_offer(text: str) -> SimOffer:
-    """An offer from ``out=2.3,in=0.58,cached=0.06,ttft_ms=600``; raises BadOffer.
-
-    Only ``out`` is needed. ``tok_s`` sets its speed, ``id`` its name.
-    """
-    options = _options(text)
-    if "out" not in options:
-        raise BadOffer(f"{text!r} lacks out=, the USD per M output tokens; write {_EXAMPLE}")
-    try:
-        return make_offer(
-            options["out"],
-            options.get("in"),
-            options.get("cached"),
-            offer_id=options.get("id"),
-            ttft_ms=_ttft_ms(options.get("ttft_ms")),
-            output_tok_s=_output_tok_s(options.get("tok_s")),
-        )
-    except (ValueError, ArithmeticError) as error:
-        what = "not a decimal number" if isinstance(error, ArithmeticError) else error
-        raise BadOffer(f"{text!r}: {what}; write {_EXAMPLE}") from None
-
-
-def _options(text: str) -> dict[str, str]:
-    if len(text) > OFFER_TEXT_CHARS_MAX:
-        raise BadOffer(f"an offer is at most {OFFER_TEXT_CHARS_MAX} characters; write {_EXAMPLE}")
-    options: dict[str, str] = {}
-    for part in text.split(","):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        if name not in _OPTIONS or not equals or not value:
-            raise BadOffer(
-                f"{text!r}: cannot read {part!r}; an offer has {', '.join(_OPTIONS)}, "
-                f"as in {_EXAMPLE}"
-            )
-        if name in options:
-            raise BadOffer(f"{text!r}: {name} stands twice")
-        options[name] = value
-    return options
-
-
-def _ttft_ms(text: str | None) -> int:
-    if text is None:
-        return OFFER_TTFT_MS
-    plain = text.isascii() and text.isdigit() and len(text) <= len(str(OFFER_TTFT_MS_MAX))
-    if not plain or not 0 < int(text) <= OFFER_TTFT_MS_MAX:
-        raise ValueError(f"ttft_ms must be a whole number from 1 to {OFFER_TTFT_MS_MAX}")
-    return int(text)
-
-
-def _output_tok_s(text: str | None) -> float:
-    if text is None:
-        return OFFER_OUTPUT_TOK_S
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not (isfinite(value) and value > 0):
-        raise ValueError("tok_s must be above 0")
-    return value
+def offer_in_words(offer: SimOffer) -> str:
+    """Its name, what it costs, and how fast it answers, in one line."""
+    price = offer.price
+    in_usd, out_usd = (
+        f"{pico / PICO_PER_TOKEN_PER_USD_PER_MTOK:g}"
+        for pico in (price.input_pico, price.output_pico)
+    )
+    return (
+        f"{offer.offer_id}: {in_usd} in, {out_usd} out (USD per M tokens), "
+        f"first token after {offer.ttft_ms} ms, {offer.output_tok_s:g} tokens/s"
+    )

@@ -17,10 +17,12 @@ from models.money import NANO_PER_USD
 class Outcome:
     """Shares are of all requests unless said otherwise; ``*_ms`` are None where none was seen.
 
-    ``spend_usd`` = ``paid_usd`` + ``missed_usd``: a missed request is charged at its own offer,
-    one that may not be bought at the dearest. A bought answer costs its tokens there, none of
-    them cached: a provider does not hold our prefixes. ``regret`` is how much of what could be
-    saved against buying everything was not; it and ``bound_usd`` are None without a bound.
+    ``spend_usd`` = ``paid_usd`` + ``missed_usd``: a missed request is charged at the cheapest of
+    its offers, one that may not be bought at the dearest. A bought answer costs its tokens there,
+    none of them cached: a provider does not hold our prefixes. ``regret`` is how much of what
+    could be saved against buying everything was not. Where buying everything is dear it is small
+    whatever was spent, so ``spend_over_bound`` stands beside it. Both and ``bound_usd`` are None
+    without a bound, and ``spend_over_bound`` with a bound of 0.
 
     ``local_utilization`` is the work done on tokens, as ``Profile.work_s`` counts it and nothing
     twice, over the capacity up to the horizon. ``busy_share`` is the share of that time in which
@@ -37,6 +39,7 @@ class Outcome:
     bound_usd: float | None
     buy_all_usd: float
     regret: float | None
+    spend_over_bound: float | None
     slo_attainment: float | None
     goodput: float
     local_utilization: float
@@ -86,6 +89,7 @@ def outcome_of(run: Run, bound_usd: float | None = None) -> Outcome:
         bound_usd=bound_usd,
         buy_all_usd=buy_all_usd,
         regret=regret(spend_usd, bound_usd, buy_all_usd),
+        spend_over_bound=None if bound_usd is None else _share(spend_usd, bound_usd),
         slo_attainment=_share(run.met, run.requests),
         goodput=run.met / run.duration_s,
         local_utilization=run.useful_s / capacity_s,

@@ -40,6 +40,8 @@ POLICY_LOOKS = {
     "spill-on-error": (PURPLE, "v"),
     "fixed-threshold": (VERMILLION, "D"),
     "largest-first": (SKY, "P"),
+    "density-first": ("#8C3D00", "X"),
+    "best-threshold": ("#5B2A46", "h"),
 }
 REASON_COLOURS = {
     Reason.LOCAL_FIT: BLUE,

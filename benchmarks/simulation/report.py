@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from benchmarks.page import card, head, page, pairs, row, said, section
+from benchmarks.simulation.alternatives import alternatives_in_words, warnings
 from benchmarks.simulation.experiment import Experiment
 from benchmarks.simulation.figures import FIGURES, regret_in_words
-from benchmarks.simulation.offers import SimOffer
+from benchmarks.simulation.offers import offer_in_words
 from benchmarks.simulation.plots import over_time, reasons, spend_bars, spend_by_load
-from benchmarks.simulation.sweep import Trial, trial_name
-from models.money import PICO_PER_TOKEN_PER_USD_PER_MTOK
+from benchmarks.simulation.sweep import Trial, threshold_in_words, trial_name
 
 COLUMNS_MAX = 3  # trials side by side
 OVER_TIME_MAX = 12  # plots over time: the first policy at each load
@@ -33,8 +33,10 @@ def _head(trials: Sequence[Trial]) -> str:
         f"{what} on {_count(first.replicas, 'replica')} of profile {trials[0].outcome.profile}, "
         f"at load {', '.join(loads)}; lengths {first.lengths}, seed {first.seed}."
     )
-    words = regret_in_words(trials[0].outcome) if len(trials) == 1 else None
-    return head("Baseload simulation", lead, words)
+    says = [regret_in_words(trials[0].outcome)] if len(trials) == 1 else []
+    says += [f"{words}." for trial in trials if (words := threshold_in_words(trial))]
+    says += [f"Warning: {warning}." for warning in warnings(first)]
+    return head("Baseload simulation", lead, " ".join(says) or None)
 
 
 def _figures(trials: Sequence[Trial]) -> str:
@@ -85,17 +87,10 @@ def _chosen(experiment: Experiment) -> dict[str, str]:
         for name, value in experiment.as_json().items()
         if value is not None
     }
-    return texts | {"offers": "; ".join(_offer(offer) for offer in experiment.offers)}
-
-
-def _offer(offer: SimOffer) -> str:
-    price = offer.price
-    prices = (price.input_pico, price.output_pico)
-    in_usd, out_usd = (f"{pico / PICO_PER_TOKEN_PER_USD_PER_MTOK:g}" for pico in prices)
-    return (
-        f"{offer.offer_id}: {in_usd} in, {out_usd} out (USD per M tokens), "
-        f"first token after {offer.ttft_ms} ms, {offer.output_tok_s:g} tokens/s"
-    )
+    return texts | {
+        "alternatives": alternatives_in_words(experiment),
+        "offers": "; ".join(map(offer_in_words, experiment.offers)),
+    }
 
 
 def _count(count: int, noun: str) -> str:

@@ -9,6 +9,7 @@ been bought in time.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 
 from benchmarks.simulation.histogram import Histogram
@@ -81,10 +82,7 @@ class Run:
                 setattr(self, each.name, each.default_factory())
 
     def charge_nano(self, request: Request) -> NanoUsd:
-        """What the request costs at its own offer; at the dearest if it may not be bought."""
-        if request.offer_id is not None:
-            return cost_nano(self.offers[request.offer_id], request)
-        return max((cost_nano(offer, request) for offer in self.offers.values()), default=0)
+        return charge_nano(request, self.offers)
 
     def on_arrival(self, request: Request) -> None:
         self.requests += 1
@@ -118,6 +116,14 @@ class Run:
         self.missed += 1
         if passage.paid_nano is None:
             self.missed_nano += self.charge_nano(passage.request)
+
+
+def charge_nano(request: Request, offers: Mapping[str, SimOffer]) -> NanoUsd:
+    """What the request costs at the cheapest of its offers, since it is known to the last token;
+    at the dearest of all if it may not be bought."""
+    if request.offer_ids:
+        return min(cost_nano(offers[offer_id], request) for offer_id in request.offer_ids)
+    return max((cost_nano(offer, request) for offer in offers.values()), default=0)
 
 
 def cost_nano(offer: SimOffer, request: Request) -> NanoUsd:

@@ -11,11 +11,14 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from benchmarks.simulation.baselines import POLICIES
+from benchmarks.simulation.alternatives import warnings
+from benchmarks.simulation.baselines import BEST_THRESHOLD, POLICIES
 from benchmarks.simulation.experiment import BadExperiment, Experiment, Prepared, prepare
 from benchmarks.simulation.outcome import Outcome, outcome_of
 from benchmarks.simulation.series import Series
 from benchmarks.simulation.simulator import OnProgress, simulate
+from benchmarks.simulation.thresholds import GRID, BuyAbove, Threshold
+from scheduler.policy import Policy
 
 TRIALS_MAX = 100
 
@@ -24,18 +27,38 @@ Stage: TypeAlias = Callable[[str, float | None], AbstractContextManager[OnProgre
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One simulation: what was chosen, what it came to, and how it went over time."""
+    """One simulation: what was chosen, what it came to, and how it went over time.
+
+    ``grid`` is empty but for the best threshold: it is what each threshold that was tried spent,
+    in USD, the best one first.
+    """
 
     experiment: Experiment
     outcome: Outcome
     series: Series
+    grid: tuple[tuple[Threshold, float], ...] = ()
 
     def as_json(self) -> dict[str, object]:
-        return self.outcome.as_json() | {"experiment": self.experiment.as_json()}
+        grid = [{"buys_above": str(each), "spend_usd": usd} for each, usd in self.grid]
+        return self.outcome.as_json() | {
+            "experiment": self.experiment.as_json(),
+            "warnings": warnings(self.experiment),
+            **({"grid": grid} if grid else {}),
+        }
 
 
 def trial_name(trial: Trial) -> str:
     return _name(trial.experiment)
+
+
+def threshold_in_words(trial: Trial) -> str | None:
+    """Which threshold was the best, and of how many; None of another policy."""
+    if not trial.grid:
+        return None
+    return (
+        f"{trial_name(trial)} buys at once while {trial.grid[0][0]}: of {len(trial.grid)} "
+        "thresholds, tried on these very requests, the one that spent least"
+    )
 
 
 def _name(experiment: Experiment) -> str:
@@ -63,7 +86,8 @@ def sweep(
         ]
         for load in loads or [experiment.load]
     ]
-    if (count := sum(map(len, cells))) > TRIALS_MAX:
+    tried = (_simulations(each.policy) for at_load in cells for each in at_load)
+    if (count := sum(tried)) > TRIALS_MAX:
         raise BadExperiment(f"{count} simulations at once: at most {TRIALS_MAX}, leave some out")
     trials = []
     for at_load in cells:
@@ -77,18 +101,46 @@ def sweep(
 
 
 def run(prepared: Prepared, bound_usd: float | None = None, *, stage: Stage = silent) -> Trial:
+    """Plays the experiment's policy; of the best threshold, all of its grid."""
+    name = _name(prepared.experiment)
+    if prepared.experiment.policy == BEST_THRESHOLD:
+        return _best_threshold(prepared, bound_usd, stage)
+    return _run(prepared, POLICIES[prepared.experiment.policy](), name, bound_usd, stage)
+
+
+def _run(
+    prepared: Prepared, policy: Policy, name: str, bound_usd: float | None, stage: Stage
+) -> Trial:
     experiment, workload = prepared.experiment, prepared.workload
-    with stage(_name(experiment), workload.duration_s) as on_progress:
+    with stage(name, workload.duration_s) as on_progress:
         ran = simulate(
             workload,
             prepared.profile,
             replicas=experiment.replicas,
-            policy=POLICIES[experiment.policy](),
+            policy=policy,
             lengths=experiment.lengths,
             seed=experiment.seed,
             on_progress=on_progress,
         )
     return Trial(experiment, outcome_of(ran, bound_usd), ran.series)
+
+
+def _best_threshold(prepared: Prepared, bound_usd: float | None, stage: Stage) -> Trial:
+    tried = []
+    for number, threshold in enumerate(GRID, 1):
+        name = f"{_name(prepared.experiment)}, {number} of {len(GRID)}"
+        tried.append((threshold, _run(prepared, BuyAbove(threshold), name, bound_usd, stage)))
+    tried.sort(key=lambda each: each[1].outcome.spend_usd)  # stable: the first of equals
+    best = tried[0][1]
+    return replace(
+        best,
+        outcome=replace(best.outcome, policy=BEST_THRESHOLD),
+        grid=tuple((threshold, trial.outcome.spend_usd) for threshold, trial in tried),
+    )
+
+
+def _simulations(policy: str) -> int:
+    return len(GRID) if policy == BEST_THRESHOLD else 1
 
 
 def _bound_usd(prepared: Prepared, stage: Stage) -> float:

@@ -14,7 +14,7 @@ from math import isfinite
 from random import Random
 from typing import Literal, TypeAlias
 
-from benchmarks.simulation.offers import DEFAULT_OFFERS, SimOffer, parse_offer
+from benchmarks.simulation.offers import DEFAULT_OFFERS, SimOffer
 from benchmarks.simulation.prefixes import (
     BLOCK_TOKENS,
     PREFIX_GROUPS,
@@ -26,17 +26,10 @@ from benchmarks.simulation.profile import Profile
 from benchmarks.simulation.scaling import Scaling, schedule
 from benchmarks.simulation.traces import MOONCAKE_BLOCK_TOKENS, TraceRow
 
-__all__ = [
-    "BLOCK_TOKENS",
-    "DEFAULT_OFFERS",
-    "Request",
-    "SimOffer",
-    "Workload",
-    "make_workload",
-    "parse_offer",
-]
+__all__ = ["BLOCK_TOKENS", "DEFAULT_OFFERS", "Request", "SimOffer", "Workload", "make_workload"]
 
 Prefixes: TypeAlias = Literal["synthetic", "trace"]
+Alternatives: TypeAlias = Literal["any", "drawn"]
 
 BATCH_DEADLINE_S = 4 * 3600.0
 TENANTS_MAX = 10_000
@@ -53,7 +46,7 @@ class Request:
     max_output_tokens: int  # what the caller allows: the scheduler sees this
     ttft_budget_ms: int
     blocks: tuple[int, ...]  # hashes of the leading blocks that others may share, in order
-    offer_id: str | None  # the one offer it may be bought from; None: pinned, never bought
+    offer_ids: tuple[str, ...]  # that it may be bought from; none: pinned, never bought
     tenant: str = "default"
     task: str = ""
     deadline_s: float | None = None  # batch lane: completion, from the start of the run
@@ -94,6 +87,7 @@ class _Mix:
 
     ttft_ms: int
     offers: tuple[SimOffer, ...]
+    alternatives: Alternatives
     seed: int
     pinned_share: float
     batch_share: float
@@ -109,6 +103,7 @@ def make_workload(
     load: float,
     ttft_ms: int,
     offers: Sequence[SimOffer] = DEFAULT_OFFERS,
+    alternatives: Alternatives = "drawn",
     seed: int = 1,
     scaling: Scaling = "fold",
     prefixes: Prefixes = "synthetic",
@@ -124,8 +119,12 @@ def make_workload(
     Work is ``Profile.work_s`` with warm prompt tokens taken off, so that load 1 is a pool that is
     always full and never behind. Such a cache prefills each block once in whatever order, so the
     work does not depend on how the arrivals are moved to reach the load (see ``scaling``).
+
+    ``alternatives`` says what each request may be bought from: ``any`` of the offers, as behind a
+    real gateway, or one of them that is ``drawn`` for it, evenly.
     """
-    mix = _Mix(ttft_ms, tuple(offers), seed, pinned_share, batch_share, batch_deadline_s, tenants)
+    shares = pinned_share, batch_share, batch_deadline_s
+    mix = _Mix(ttft_ms, tuple(offers), alternatives, seed, *shares, tenants)
     _check(mix, replicas, load, warm_share, prefix_groups)
     _check_fit(rows, profile)
     blocks, block_tokens = _blocks(rows, prefixes, warm_share, prefix_groups, seed)
@@ -150,7 +149,7 @@ def _requests(
 ) -> tuple[Request, ...]:
     """The rows that arrive, with what was drawn for each; draws cover all rows, in trace order."""
     count = len(rows)
-    offer_ids = _drawn([offer.offer_id for offer in mix.offers], None, count, f"{mix.seed}:offers")
+    offer_ids = _alternatives(mix, count)
     pinned = _flags(mix.pinned_share, count, f"{mix.seed}:pinned")
     batch = _flags(mix.batch_share, count, f"{mix.seed}:batch")
     names = ["default"] if mix.tenants == 1 else [f"tenant-{n}" for n in range(1, mix.tenants + 1)]
@@ -170,12 +169,21 @@ def _requests(
             ),
             ttft_budget_ms=budget_ms[batch[index]],
             blocks=rows[index].blocks,
-            offer_id=None if pinned[index] else offer_ids[index],
+            offer_ids=() if pinned[index] else offer_ids[index],
             tenant=tenants[index],
             deadline_s=at_s + mix.batch_deadline_s if batch[index] else None,
         )
         for index, at_s in arrivals
     )
+
+
+def _alternatives(mix: _Mix, count: int) -> list[tuple[str, ...]]:
+    names = [offer.offer_id for offer in mix.offers]
+    if mix.alternatives == "any":
+        return [tuple(names)] * count
+    if mix.alternatives != "drawn":
+        raise ValueError(f"unknown alternatives {mix.alternatives!r}: use any or drawn")
+    return [(name,) for name in _drawn(names, None, count, f"{mix.seed}:offers")]
 
 
 def _blocks(

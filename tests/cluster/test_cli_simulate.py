@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmarks.simulation.baselines import POLICIES
+from benchmarks.simulation.baselines import POLICY_NAMES
 from cluster.cli import app
 from tests.cluster.refusal import refusal
 
@@ -76,6 +76,7 @@ def test_options_reach_the_run() -> None:
         *("--policy", "first-come", "--lengths", "told", "--pinned-share", "0.2"),
         *("--batch-share", "0.1", "--tenants", "3", "--warm-share", "0.5", "--scaling", "fold"),
         *("--laps", "2", "--offer", "out=2.3,in=0.58", "--offer", "out=8,id=dear"),
+        *("--alternatives", "drawn"),
     )
     chosen = run["experiment"]
     assert run["policy"] == chosen["policy"] == "first-come"
@@ -87,6 +88,7 @@ def test_options_reach_the_run() -> None:
     assert (chosen["pinned_share"], chosen["batch_share"], chosen["warm_share"]) == (0.2, 0.1, 0.5)
     assert (chosen["ttft_ms"], chosen["tenants"], chosen["laps"]) == (4000, 3, 2)
     assert [offer["id"] for offer in chosen["offers"]] == ["out-2.3", "dear"]
+    assert chosen["alternatives"] == "drawn"
 
 
 def test_a_sweep_is_a_list_and_a_table() -> None:
@@ -98,7 +100,8 @@ def test_a_sweep_is_a_list_and_a_table() -> None:
         (3, "first-come"),
     ]
     shown = simulate(*NO_BOUND, "--policies", "all").stdout
-    assert all(policy in shown for policy in POLICIES)
+    assert all(policy in shown for policy in POLICY_NAMES)
+    assert "best-threshold at load 1.5 buys at once while" in shown
     assert "Regret: of what someone who knows the future" in shown
     assert len(told(*NO_BOUND, "--loads", "2")) == 1
 
@@ -123,6 +126,28 @@ def test_people_read_a_table_and_what_regret_means() -> None:
     assert "spend, USD" in shown
     assert "someone who knows the future could save" in shown
     assert "without the bound" in simulate(*NO_BOUND).stdout
+
+
+def test_what_a_request_may_be_bought_from_is_said() -> None:
+    plain = simulate(*NO_BOUND)
+    assert (
+        "Alternatives: 3 offers, 30 times apart; each request may be bought from one"
+        in plain.stdout
+    )
+    assert "out-12.60: 3.15 in, 12.6 out (USD per M tokens)" in plain.stdout
+    assert "warning" not in plain.stderr
+    own = ("--offer", "out=2.25,in=0.45", "--offer", "groq/openai/gpt-oss-120b@2026-06-01,id=[b]")
+    shown = simulate(*NO_BOUND, *own).stdout
+    assert "each request may be bought from any of them" in shown
+    assert "[b]: 0.15 in, 0.6 out (USD per M tokens)" in shown
+    assert told(*NO_BOUND, *own)["experiment"]["alternatives"] == "any"
+
+
+def test_a_budget_that_no_offer_can_keep_is_warned_of() -> None:
+    done = simulate(*NO_BOUND, "--ttft-ms", "500", "--json")
+    assert "warning: no offer answers within the TTFT budget of 500 ms" in done.stderr
+    assert json.loads(done.stdout)["warnings"][0] in done.stderr
+    assert told(*NO_BOUND)["warnings"] == []
 
 
 def test_a_report_is_written(tmp_path: Path) -> None:
@@ -155,6 +180,8 @@ def test_a_report_is_written(tmp_path: Path) -> None:
         (("--laps", "many"), "or auto"),
         (("--laps", "99"), "laps must be 1 to"),
         (("--offer", "in=3"), "lacks out="),
+        (("--offer", "deepinfra/moonshotai/Kimi-K2"), "did you mean deepinfra/moonshotai/"),
+        (("--offer", "deepseek/deepseek-chat@2026-05-01"), "name a day, as in deepseek/"),
         (("--offer", "out=3", "--offer", "out=3"), "different names"),
         (("--report", "no/such/page.html"), "make the folder no/such first"),
         (("--report", "."), "give the path of a file"),

@@ -15,6 +15,7 @@ from scheduler.replica import Replica
 
 BLOCK_TOKENS = 16
 OFFERS = {offer.offer_id: offer for offer in DEFAULT_OFFERS}
+ALONE = [(name,) for name in OFFERS]
 
 # Small enough that a handful of requests fills it: by time, by slots or by KV.
 PROFILE = Profile(
@@ -68,7 +69,7 @@ def random_instance(seed: int) -> Instance:
             output_tokens=random.choice(outputs),
             ttft_budget_ms=budget_ms,
             blocks=tuple(range(prompt // 2 // BLOCK_TOKENS)) if are_shared else (),
-            offer_id=random.choice([*OFFERS, *OFFERS, None]),
+            offer_ids=random.choice([*ALONE, *ALONE, (), tuple(OFFERS)]),
         )
         for index in range(random.randint(4, 7 if replicas == 1 else 6))
     ]
@@ -94,7 +95,7 @@ def stretched_instance(seed: int) -> Instance:
             prompt_tokens=random.choice((120, 128)) if index >= longs else 10,
             output_tokens=1 if index >= longs else random.choice((30, 60)),
             ttft_budget_ms=random.choice((140, 150, 170)),
-            offer_id=random.choice([*OFFERS]),
+            offer_ids=random.choice(ALONE),
         )
         for longs in [random.choice((1, 2))]
         for index in range(6)
@@ -111,7 +112,7 @@ def request_of(request_id: str, **values: object) -> Request:
         max_output_tokens=100,
         ttft_budget_ms=300,
         blocks=(),
-        offer_id=DEFAULT_OFFERS[0].offer_id,
+        offer_ids=ALONE[0],
     )
     return replace(base, **values)  # type: ignore[arg-type]
 
@@ -122,9 +123,11 @@ def workload_of(requests: Sequence[Request], seed: int = 1) -> Workload:
 
 
 def charge_nano(request: Request) -> int:
-    offers = OFFERS.values() if request.offer_id is None else [OFFERS[request.offer_id]]
     lengths = request.prompt_tokens, 0, request.output_tokens
-    return max(offer.price.cost_nano(*lengths) for offer in offers)
+    costs = {name: offer.price.cost_nano(*lengths) for name, offer in OFFERS.items()}
+    if not request.offer_ids:
+        return max(costs.values())
+    return min(costs[name] for name in request.offer_ids)
 
 
 def is_in_time(order: Sequence[Request], profile: Profile) -> bool:

@@ -105,7 +105,7 @@ def test_decoding_is_not_put_off() -> None:
         ROOMY, prefill_tok_s=1_000.0, step_fixed_s=0.0, kv_tokens_max=1_000, running_max=8
     )
     long = request_of(
-        "long", prompt_tokens=10, output_tokens=60, offer_id=DEFAULT_OFFERS[-1].offer_id
+        "long", prompt_tokens=10, output_tokens=60, offer_ids=(DEFAULT_OFFERS[-1].offer_id,)
     )
     stream = [request_of(f"r{index}", at_s=0.1 * index, output_tokens=1) for index in range(110)]
     price_usd = charge_nano(stream[0]) / NANO_PER_USD
@@ -131,8 +131,8 @@ def test_a_prefix_may_be_warm_if_another_came_before_the_deadline() -> None:
 
 
 def test_what_may_not_be_bought_is_charged_at_the_dearest_offer() -> None:
-    pinned = request_of("pinned", prompt_tokens=295, output_tokens=1, offer_id=None)
-    dearest = replace(pinned, offer_id=DEFAULT_OFFERS[-1].offer_id)
+    pinned = request_of("pinned", prompt_tokens=295, output_tokens=1, offer_ids=())
+    dearest = replace(pinned, offer_ids=(DEFAULT_OFFERS[-1].offer_id,))
     bounds = [lp_bound(workload_of([one]), PROFILE, 1).usd for one in (pinned, dearest)]
     assert bounds[0] == bounds[1] > 0
 

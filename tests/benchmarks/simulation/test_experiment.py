@@ -58,7 +58,7 @@ def test_a_short_trace_is_played_until_the_run_is_long(tmp_path: Path) -> None:
     assert len(auto.workload.requests) == laps * len(once.workload.requests)
     assert auto.workload.duration_s >= HORIZON_S_MIN > once.workload.duration_s
     first, second = auto.workload.requests[:800], auto.workload.requests[800:1600]
-    assert [each.offer_id for each in first] != [each.offer_id for each in second]
+    assert [each.offer_ids for each in first] != [each.offer_ids for each in second]
 
 
 def test_a_tiny_trace_is_not_played_for_ever(tmp_path: Path) -> None:

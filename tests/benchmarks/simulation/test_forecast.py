@@ -9,7 +9,7 @@ from benchmarks.simulation.workload import Request
 
 
 def request(output_tokens: int) -> Request:
-    return Request("r", 0.0, 500, output_tokens, 4_096, 2_000, (), None)
+    return Request("r", 0.0, 500, output_tokens, 4_096, 2_000, (), ())
 
 
 def test_the_truth_is_told_from_the_first_request() -> None:

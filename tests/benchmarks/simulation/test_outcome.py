@@ -14,8 +14,15 @@ from tests.benchmarks.simulation.example_profile import PROFILE
 CHEAP, MIDDLE, DEAR = DEFAULT_OFFERS
 COST_NANO = {offer.offer_id: offer.price.cost_nano(1_000, 0, 100) for offer in DEFAULT_OFFERS}
 DEMANDED = [
-    *("spend_usd", "bound_usd", "buy_all_usd", "regret", "slo_attainment", "goodput"),
-    *("local_utilization", "spilled_share", "held_p99_ms", "decisions_per_s"),
+    *("spend_usd", "bound_usd", "buy_all_usd", "regret", "spend_over_bound"),
+    *(
+        "slo_attainment",
+        "goodput",
+        "local_utilization",
+        "spilled_share",
+        "held_p99_ms",
+        "decisions_per_s",
+    ),
     *("cpu_us_per_decision", "seed"),
 ]
 
@@ -26,7 +33,17 @@ def new_run() -> Run:
 
 
 def passage(run: Run, offer_id: str | None, deadline_s: float | None = None) -> Passage:
-    request = Request("r", 5.0, 1_000, 100, 200, 2_000, (), offer_id, deadline_s=deadline_s)
+    request = Request(
+        "r",
+        5.0,
+        1_000,
+        100,
+        200,
+        2_000,
+        (),
+        () if offer_id is None else (offer_id,),
+        deadline_s=deadline_s,
+    )
     run.on_arrival(request)
     return Passage(request, Arrival("r", "t", "m", 1_000, 100, 200, 2_000))
 
@@ -81,6 +98,16 @@ def test_regret_is_0_at_the_bound_and_1_when_all_is_bought() -> None:
     assert regret(6.0, 2.0, 10.0) == 0.5
     assert regret(6.0, None, 10.0) is None
     assert regret(1.0, 1.0, 1.0) is None
+
+
+def test_spend_over_bound_is_what_regret_hides_where_all_is_dear() -> None:
+    run = new_run()
+    run.buy_all_nano, run.paid_nano = 100_000_000_000, 3_000_000_000
+    outcome = outcome_of(run, 1.0)
+    assert outcome.spend_over_bound == 3.0
+    assert outcome.regret == pytest.approx(2 / 99)
+    assert outcome_of(run, 0.0).spend_over_bound is None
+    assert outcome_of(run).spend_over_bound is None
 
 
 def test_the_json_has_what_is_demanded_even_of_an_empty_run() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.drawing import numbered
-from benchmarks.simulation.baselines import POLICIES
+from benchmarks.simulation.baselines import POLICY_NAMES
 from benchmarks.simulation.experiment import Experiment
 from benchmarks.simulation.figures import FIGURES
-from benchmarks.simulation.offers import parse_offer
+from benchmarks.simulation.offer_text import parse_offer
 from benchmarks.simulation.plots import (
     POLICY_LOOKS,
     REASON_COLOURS,
@@ -61,6 +61,13 @@ def test_a_page_says_what_was_run(trials: list[Trial]) -> None:
     for part in ("0.9, 2", "never-spill, bid-price", "2026-02-03", "a <fast> CPU"):
         assert part in text
     assert "2.3 out (USD per M tokens)" in text
+    assert "3 offers, 30 times apart; each request may be bought from one of them only" in text
+    assert "Warning" not in text
+
+
+def test_a_page_warns_of_offers_that_come_too_late(trials: list[Trial]) -> None:
+    late = replace(trials[0], experiment=replace(trials[0].experiment, ttft_ms=500))
+    assert "Warning: no offer answers within the TTFT budget" in Page(report([late], ORIGIN)).text
 
 
 def test_names_from_outside_are_escaped(trials: list[Trial]) -> None:
@@ -103,8 +110,8 @@ def test_names_in_a_page_are_its_own() -> None:
 
 
 def test_every_policy_and_reason_has_a_look_of_its_own() -> None:
-    assert set(POLICY_LOOKS) == set(POLICIES)
-    assert len(set(POLICY_LOOKS.values())) == len(POLICIES)
+    assert set(POLICY_LOOKS) == set(POLICY_NAMES)
+    assert len(set(POLICY_LOOKS.values())) == len(POLICY_NAMES)
     assert set(REASON_COLOURS) == set(Reason)
     assert len(set(REASON_COLOURS.values())) == len(Reason)
 

@@ -84,6 +84,7 @@ def test_overload_is_bought_and_what_is_kept_fits_the_capacity() -> None:
 
 
 def test_the_bid_price_spends_less_than_every_baseline() -> None:
+    """Where the alternatives are three offers, thirty times apart, one drawn for each request."""
     spent = {policy: outcome(2.0, policy).spend_usd for policy in POLICIES}
     assert min(spent, key=lambda policy: spent[policy]) == "bid-price"
 

@@ -85,20 +85,20 @@ def test_the_length_limit_fits_the_context() -> None:
 
 def test_offers_are_drawn_evenly_and_apart_from_lengths() -> None:
     requests = build().requests
-    counts = Counter(request.offer_id for request in requests)
-    assert set(counts) == {offer.offer_id for offer in DEFAULT_OFFERS}
+    counts = Counter(request.offer_ids for request in requests)
+    assert set(counts) == {(offer.offer_id,) for offer in DEFAULT_OFFERS}
     assert min(counts.values()) > 900
     other = [replace(row, output_tokens=1 + index % 3) for index, row in enumerate(ROWS)]
     drawn = by_id(build(other))
-    assert all(drawn[request.request_id].offer_id == request.offer_id for request in requests)
+    assert all(drawn[request.request_id].offer_ids == request.offer_ids for request in requests)
 
 
 def test_pinned_requests_have_no_offer_and_the_rest_keep_theirs() -> None:
     free, some = by_id(build()), by_id(build(pinned_share=0.3))
-    pinned = [key for key, request in some.items() if request.offer_id is None]
+    pinned = [key for key, request in some.items() if not request.offer_ids]
     assert len(pinned) == pytest.approx(900, abs=90)
     assert all(
-        some[key] == replace(free[key], offer_id=None if key in set(pinned) else free[key].offer_id)
+        some[key] == replace(free[key], offer_ids=() if key in set(pinned) else free[key].offer_ids)
         for key in free
     )
 
@@ -122,11 +122,11 @@ def test_tenants_are_of_unequal_size() -> None:
 @pytest.mark.parametrize(
     ("option", "value", "field"),
     [
-        ("pinned_share", 0.5, "offer_id"),
+        ("pinned_share", 0.5, "offer_ids"),
         ("batch_share", 0.5, "deadline_s"),
         ("tenants", 9, "tenant"),
         ("warm_share", 1.0, "blocks"),
-        ("offers", (make_offer("1"),), "offer_id"),
+        ("offers", (make_offer("1"),), "offer_ids"),
     ],
 )
 def test_an_option_changes_its_own_field_only(option: str, value: Any, field: str) -> None:
