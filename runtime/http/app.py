@@ -14,16 +14,27 @@ from runtime.errors import BadRequest, BaseloadError, MethodNotAllowed
 from runtime.http.boundary import Boundary
 from runtime.http.edge import RECORD, Edge
 from runtime.http.generation import Generation
-from runtime.http.information import add_information
+from runtime.http.information import add_information, add_pages
 from runtime.http.openapi import DocumentedApp, documented
 from runtime.http.refusal import anthropic_refusal, refusal
+from runtime.http.welcome import WHAT
 from runtime.http.wire import parse_chat, parse_completion
 from runtime.http.wrong_route import is_anthropics, route_not_found
+from runtime.version import VERSION
+
+_TITLES = {"/v1/chat/completions": "Chat completions", "/v1/completions": "Completions"}
 
 
 def create_app(edge: Edge) -> ASGIApp:
     """FastAPI serves, documents and routes; generation has a short way past its middleware."""
-    app = DocumentedApp(title="Baseload", version="1", redirect_slashes=False)
+    app = DocumentedApp(
+        title="Baseload",
+        version=VERSION,
+        description=WHAT,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
     routes = {
         "/v1/chat/completions": Generation(edge, "/chat/completions", parse_chat),
         "/v1/completions": Generation(edge, "/completions", parse_completion),
@@ -34,10 +45,11 @@ def create_app(edge: Edge) -> ASGIApp:
             generation.respond,
             methods=["POST"],
             response_class=Response,
-            summary=f"OpenAI-compatible {path.removeprefix('/v1/')}, streamed or not",
+            summary=f"{_TITLES[path]} as OpenAI has them, streamed or whole",
             openapi_extra=documented(generation.kind),
         )
     add_information(app, edge)
+    add_pages(app, edge)
     app.add_exception_handler(BaseloadError, _on_baseload_error)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _on_http_exception)  # type: ignore[arg-type]
     return Boundary(app, routes, edge)

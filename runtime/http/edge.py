@@ -42,9 +42,11 @@ class Edge:
     def logs_requests(self) -> bool:
         return self._gateway is None or self._gateway.config.telemetry.access_log
 
-    def served(self) -> list[str]:
-        """The models' names; none while the process starts."""
-        return self._gateway.models() if self._gateway is not None else []
+    @property
+    def example_model(self) -> str:
+        """One that is served; a placeholder while the process starts."""
+        served = self._gateway.models() if self._gateway is not None else []
+        return served[0] if served else "THE-MODEL"
 
     def tenant(self, request: Request) -> str:
         if self._keys is None:

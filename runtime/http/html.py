@@ -20,6 +20,7 @@ h3 { font-size: 1rem; margin: 1.5rem 0 .25rem }
 a { color: var(--link) }
 code, pre { font: .875rem/1.5 ui-monospace, monospace }
 code { background: var(--soft); border-radius: .2rem; padding: .1rem .25rem }
+h2 code { font-size: 1.05rem }
 pre { background: var(--soft); border-radius: .4rem; padding: .75rem; overflow-x: auto;
   overflow-wrap: normal }
 pre code { background: none; padding: 0 }
@@ -29,6 +30,7 @@ table { border-collapse: collapse; width: 100% }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .75rem .35rem 0; text-align: left;
   vertical-align: top }
 th { font-weight: 600 }
+th:first-child { width: 16rem }
 td:first-child { white-space: nowrap }
 @media (max-width: 36rem) {
   table, tbody, tr, td { display: block }

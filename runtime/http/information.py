@@ -6,19 +6,31 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
+from runtime.http.docs_page import docs_body
 from runtime.http.edge import Edge
+from runtime.http.html import page
 from runtime.http.models import entry, model_not_found
 from runtime.http.openapi import KEYED
-from runtime.http.welcome import welcome
+from runtime.http.welcome import example, welcome
 
 
 def add_information(app: FastAPI, edge: Edge) -> None:
-    @app.get("/", summary="What this is, and how to call it")
-    async def root(request: Request) -> Response:
-        return welcome(request, next(iter(edge.served()), None))
-
     _add_models(app, edge)
     _add_probes(app, edge)
+
+
+def add_pages(app: FastAPI, edge: Edge) -> None:
+    """For people. They are no part of the API, and so not in its document."""
+
+    @app.get("/", include_in_schema=False)
+    async def root(request: Request) -> Response:
+        return welcome(request, edge.example_model)
+
+    @app.get("/redoc", include_in_schema=False)
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        body = docs_body(app.openapi(), example(request, edge.example_model))
+        return page("Baseload API", body)
 
 
 def _add_models(app: FastAPI, edge: Edge) -> None:

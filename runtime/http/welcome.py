@@ -17,7 +17,6 @@ WHAT = "Self-hosted inference for open-weight models, with an OpenAI-compatible 
 HOST_CHARS_MAX = 128
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 _KEY = "$BASELOAD_API_KEY"
-_PLACEHOLDER = "THE-MODEL"
 _LINKS = {
     "/docs": "every route, field and error",
     "/v1/models": "the models that are served (needs the key)",
@@ -26,7 +25,7 @@ _LINKS = {
 }
 
 
-def welcome(request: Request, model: str | None) -> Response:
+def welcome(request: Request, model: str) -> Response:
     """``model`` is one that is served, for the example."""
     base_url = _base_url(request)
     if "text/html" not in request.headers.get("accept", ""):
@@ -41,12 +40,17 @@ def welcome(request: Request, model: str | None) -> Response:
         f"""<h1>Baseload</h1>
 <p>{WHAT} <span class="quiet">Version {escape(VERSION)}.</span></p>
 <p>Base URL for clients: <code>{escape(base_url)}</code></p>
-<pre><code>{escape(_curl(base_url, model or _PLACEHOLDER))}</code></pre>
+<pre><code>{escape(_curl(base_url, model))}</code></pre>
 <p class="quiet"><code>{_KEY}</code> stands for your API key.</p>
 <ul>
 {items}
 </ul>""",
     )
+
+
+def example(request: Request, model: str) -> str:
+    """A call that works, but for its key."""
+    return _curl(_base_url(request), model)
 
 
 def _curl(base_url: str, model: str) -> str:
