@@ -14,6 +14,7 @@ from runtime.bill import Bill
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway
 from runtime.http.tags import Tell
+from runtime.http.wire import to_upstream
 from runtime.job import Job
 from runtime.ledger.rows import Ending, Reserve, Settle
 from runtime.membership import LocalTarget
@@ -46,6 +47,7 @@ class Attempt:
         self.cost_nano_usd: NanoUsd = 0
         self._mark: int | None = None
         self._share_ns = 0
+        self._bound_nano_usd: NanoUsd | None = None  # of a purchase: the most that it can cost
         self._ended = False
         self._reserved = False
 
@@ -54,15 +56,18 @@ class Attempt:
         return self.target.upstream
 
     @property
-    def model_there(self) -> str:
-        """The model's name at the target."""
-        return self.job.model if isinstance(self.target, LocalTarget) else self.target.name
-
-    @property
     def trace_header(self) -> bytes:
         """The caller's trace, for an engine of ours; a vendor is told nothing of our callers."""
         trace = self.job.record.trace
         return b"" if trace is None or self.bought else b"traceparent: %b\r\n" % trace.header()
+
+    def body(self) -> bytes:
+        """What the target is asked."""
+        request, target = self.job.request, self.target
+        if isinstance(target, LocalTarget):
+            return to_upstream(request, model=self.job.model)
+        most = target.offer.output_tokens_max
+        return to_upstream(request, model=target.name, openai_only=True, answer_tokens_max=most)
 
     @property
     def bought(self) -> bool:
@@ -163,18 +168,22 @@ class Attempt:
         if prompt is None:
             prompt = self.job.arrival.prompt_tokens
         cost = price.cost_nano(prompt, bill.cached_tokens or 0, bill.completion_tokens or 0)
-        return cost, f"price {price.price_id}" + (", tokens estimated" if estimated else "")
+        words = f"price {price.price_id}" + (", tokens estimated" if estimated else "")
+        if self._bound_nano_usd is not None and cost > self._bound_nano_usd:
+            words += f", {cost} nano-USD for the tokens told, not more than the reserve's bound"
+            cost = self._bound_nano_usd
+        return cost, words
 
     def _reserve_row(self) -> Reserve:
         job = self.job
         arrival = job.arrival
         if isinstance(self.target, LocalTarget):
             price_id = f"card {self.target.pool.card}"
-            bound = None
+            output_tokens_max = arrival.max_output_tokens
         else:
-            price = price_of(self.target)
-            price_id = price.price_id
-            bound = price.cost_nano(arrival.prompt_tokens, 0, arrival.max_output_tokens)
+            price_id = price_of(self.target).price_id
+            output_tokens_max = self.target.offer.answer_tokens_most(arrival)
+            self._bound_nano_usd = self.target.offer.most_nano(arrival)
         return Reserve(
             request_id=job.request_id,
             attempt=self.number,
@@ -188,8 +197,8 @@ class Attempt:
             reason=self.decision.reason.value,
             price_id=price_id,
             prompt_tokens_est=arrival.prompt_tokens,
-            output_tokens_max=arrival.max_output_tokens,
-            bound_nano_usd=bound,
+            output_tokens_max=output_tokens_max,
+            bound_nano_usd=self._bound_nano_usd,
         )
 
 

@@ -55,6 +55,7 @@ class OfferConfig(_Part):
 
     name: OfferName
     context_tokens_max: int = Field(default=131_072, ge=1)
+    output_tokens_max: int | None = Field(default=None, ge=1)  # sent if a caller names no limit
     in_flight_max: int = Field(default=64, ge=1)
     requests_per_min_max: int | None = Field(default=None, ge=1)
     tokens_per_min_max: int | None = Field(default=None, ge=1)  # prompt and answer

@@ -18,6 +18,7 @@ from runtime.http.tags import CostTier, Tags, header_of
 from runtime.http.wire import ChatRequest, CompletionRequest
 from runtime.prefix_blocks import BLOCK_BYTES, prefix_blocks
 from runtime.record import RequestRecord
+from runtime.worst_case import worst_case
 from scheduler.arrival import PRIORITY_FIRST, PRIORITY_LAST, PRIORITY_USUAL, Arrival
 from scheduler.lengths import LengthCurve
 from scheduler.tokens import PromptShape
@@ -78,11 +79,14 @@ def new_job(
     context_tokens_max: int,
     ttft_budget_ms: int,
     offers: frozenset[str],
+    body: bytes,
 ) -> Job:
-    """``offers`` are those that it may be bought from. BadRequest for a deadline out of bounds."""
+    """``offers`` are those that it may be bought from, and ``body`` is how it came.
+    BadRequest for a deadline out of bounds."""
     arrived_ms = time.time_ns() // 1_000_000
     deadline_ms = _deadline_ms(tags, arrived_ms)
-    shape = shape_of(request)
+    text = "".join(request.texts())
+    shape = _shape(request, text)
     exact = request.prompt_tokens if isinstance(request, CompletionRequest) else None
     prompt_tokens = exact or estimator.prompt_tokens(request.model, shape)
     kind = Kind(tenant, tags.task or "", request.model, prompt_tokens)
@@ -101,6 +105,7 @@ def new_job(
         offers=offers,
         deadline_ms=deadline_ms,
         body_bytes=shape.utf8_bytes,
+        worst=worst_case(request, text, body),
         **_sizes(request, shape, lengths, len(blocks), [prompt_tokens], room),
     )
     return Job(
@@ -170,8 +175,12 @@ def _deadline_ms(tags: Tags, arrived_ms: int) -> int | None:
 
 def shape_of(request: Request) -> PromptShape:
     """Of all its prompts together."""
+    return _shape(request, "".join(request.texts()))
+
+
+def _shape(request: Request, text: str) -> PromptShape:
     messages = len(request.messages) if isinstance(request, ChatRequest) else 0
-    return PromptShape.of("".join(request.texts()), messages)
+    return PromptShape.of(text, messages)
 
 
 def needs_exact_count(job: Job, context_tokens_max: int) -> bool:

@@ -33,7 +33,6 @@ from runtime.http.choices import CUT_OFF_REASONS, each_choice, finish_reason
 from runtime.http.response import Broken, Response
 from runtime.http.sse import FrameScanner
 from runtime.http.usage import Tally, Usage
-from runtime.http.wire import to_upstream
 from runtime.job import Job
 from runtime.upstream import read_answer
 from scheduler.decision import Outcome
@@ -153,7 +152,7 @@ class _Passage:
         raise UpstreamFailed("The model server failed twice before its first token.") from failed
 
     async def _dispatch(self, attempt: Attempt) -> tuple[Response, bytes]:
-        body = to_upstream(self._job.request, model=attempt.model_there, openai_only=attempt.bought)
+        body = attempt.body()
         limits = self._gateway.config.stream
         try:
             async with self._watched():

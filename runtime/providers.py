@@ -71,6 +71,7 @@ def open_accounts(
                 price=price,
                 requests_per_min_max=terms.requests_per_min_max,
                 tokens_per_min_max=terms.tokens_per_min_max,
+                output_tokens_max=terms.output_tokens_max,
             )
             accounts[offer.offer_id] = Account(
                 offer, upstream, terms.name, settings.allowed_sensitivity

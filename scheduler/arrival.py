@@ -10,8 +10,18 @@ PRIORITY_FIRST, PRIORITY_USUAL, PRIORITY_LAST = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
+class Worst:
+    """The most that a target can count, where the rest of an Arrival is estimated."""
+
+    prompt_tokens: int
+    answers: int
+    answer_tokens: int | None  # of one; None: only the target itself ends it
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
-    """One request, reduced to what a decision needs. All token counts are estimates.
+    """One request, reduced to what a decision needs. All token counts are estimates, but for
+    ``worst``; without it they are exact.
 
     ``ttft_budget_ms`` is how long the caller accepts to wait for the first token. A request with
     ``deadline_ms`` is of the batch lane instead: it fills valleys, and must be complete by then.
@@ -28,6 +38,7 @@ class Arrival:
     max_output_tokens: int
     ttft_budget_ms: int
     sequence_tokens: int | None = None  # the longest of several answers; None: there is one
+    worst: Worst | None = None
     lengths: LengthCurve | None = None  # of one answer; refines the expectation as it streams
     priority: int = PRIORITY_USUAL
     blocks: tuple[int, ...] = ()

@@ -98,7 +98,7 @@ def refuse_offer(
     if refusal := refuse_for_good(waiting, book):
         return refusal
     arrival, offer = waiting.arrival, book.offer
-    most_nano = book.cost_nano(arrival, arrival.max_output_tokens)
+    most_nano = offer.most_nano(arrival)
     if most_nano is None:
         return Refusal.PRICE_UNKNOWN
     if book.target == waiting.excluded:

@@ -80,7 +80,7 @@ class Ending:
             reason = Reason.RETRY
         replicas = survey_replicas(waiting, pool, settings, now)
         action = Buy(arrival.request_id, book.offer.offer_id, reason, (*replicas, *offers))
-        most_nano = book.cost_nano(arrival, arrival.max_output_tokens) or 0
+        most_nano = book.offer.most_nano(arrival) or 0
         self._spending.on_buy(arrival.request_id, arrival.tenant, most_nano, now)
         book.add(arrival, now)
         self._placed[arrival.request_id] = book

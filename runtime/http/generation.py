@@ -39,10 +39,11 @@ class Generation:
     async def respond(self, request: Request) -> Response:
         record: RequestRecord = request.scope[RECORD]
         tenant = record.tenant = self._edge.tenant(request)
-        parsed = self._parse(await read_body(request))
+        body = await read_body(request)
+        parsed = self._parse(body)
         record.model, record.streamed = parsed.model, parsed.streaming
         gateway = self._edge.gateway
-        return Answer(gateway, await _job(gateway, request, tenant, self._path, parsed))
+        return Answer(gateway, await _job(gateway, request, tenant, self._path, parsed, body))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The same, as an ASGI app of its own."""
@@ -74,6 +75,7 @@ async def _job(
     tenant: str,
     path: str,
     parsed: ChatRequest | CompletionRequest,
+    body: bytes,
 ) -> Job:
     tags = parse_tags(request.headers.items())
     record: RequestRecord = request.scope[RECORD]
@@ -92,6 +94,7 @@ async def _job(
         context_tokens_max=tokens_max,
         ttft_budget_ms=gateway.config.ttft_budget_ms,
         offers=gateway.offers_for(tenant, tags.sensitivity),
+        body=body,
     )
     if needs_exact_count(job, tokens_max):
         tokenizer = pool.tokenizer if pool else None

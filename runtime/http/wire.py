@@ -35,13 +35,20 @@ def to_upstream(
     model: str,
     cache_salt: str | None = None,
     openai_only: bool = False,
+    answer_tokens_max: int | None = None,
 ) -> bytes:
-    """The body for a target. ``openai_only`` is for vendors: no fields that only vLLM knows.
+    """The body for a target. ``openai_only`` is for vendors: no fields that only vLLM knows, and
+    the bound on an answer always said: the caller's, else ``answer_tokens_max``.
 
     Usage is always asked of a stream: the bill needs it, whether or not the client wants it.
     """
     fields = request.upstream_fields(openai_only=openai_only)
     fields["model"] = model
+    if openai_only:
+        asked = request.answer_tokens_max
+        most = answer_tokens_max if asked is None else asked
+        if most is not None:
+            fields.setdefault("max_tokens", most)
     if request.streaming:
         fields["stream_options"] = {"include_usage": True}
     if not openai_only and cache_salt is not None:

@@ -27,4 +27,5 @@ def made_job(
         context_tokens_max=CONTEXT,
         ttft_budget_ms=2_000,
         offers=OFFERS,
+        body=request.model_dump_json().encode(),
     )

@@ -16,8 +16,9 @@ from sqlalchemy import select
 from models.prices import Price, PriceBook
 from runtime.ledger import sqlite
 from runtime.ledger.schema import attempts
+from runtime.pools import Pool
 from tests.runtime.http.targets import CHUNKED, END, HOST, chunk, sized
-from tests.runtime.parts import KEY_ENV, MODEL, Stack, stack
+from tests.runtime.parts import KEY_ENV, MODEL, POOL, Stack, stack
 
 FIRST, SECOND = "first", "second"  # the second is the dearer one, so it is asked second
 PROMPT_NANO, CACHED_NANO, OUTPUT_NANO = 1_000, 100, 2_000  # of one token, at the first
@@ -60,17 +61,22 @@ async def vendor(*answers: Answer) -> AsyncIterator[Vendor]:
 
 @asynccontextmanager
 async def market(
-    tmp_path: Path, first: Vendor, second: Vendor | None = None, config: Any = None
+    tmp_path: Path,
+    first: Vendor,
+    second: Vendor | None = None,
+    config: Any = None,
+    pool: Pool = POOL,
+    terms: Any = MODEL,
 ) -> AsyncIterator[Stack]:
-    """A gateway without a replica: what it is asked is bought."""
+    """A gateway without a replica: what it is asked is bought, on ``terms``."""
     names = {FIRST: first} if second is None else {FIRST: first, SECOND: second}
     providers = {
-        name: {"base_url": each.url, "key_env": KEY_ENV, "offers": {MODEL: MODEL}}
+        name: {"base_url": each.url, "key_env": KEY_ENV, "offers": {MODEL: terms}}
         for name, each in names.items()
     }
     config = {**(config or {}), "providers": providers}
     prices = PriceBook((_price(FIRST, 1), _price(SECOND, 2)))
-    async with stack(tmp_path, scripts=[], config=config, prices=prices) as made:
+    async with stack(tmp_path, scripts=[], config=config, prices=prices, pool=pool) as made:
         yield made
 
 
