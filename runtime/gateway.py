@@ -268,6 +268,7 @@ class Gateway:
             snapshot = self._scheduler.snapshot(now)
             self._shut_log.note(shut_targets(snapshot))
             self.telemetry.observe(snapshot, self.estimator.limits, now)
+            self.telemetry.observe_connections(self.connector.faults)
             self.telemetry.config_refused(self.refused_config is not None)
             await asyncio.sleep(OBSERVE_S)
 

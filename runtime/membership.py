@@ -84,7 +84,7 @@ class Membership:
 
     async def _follow(self, endpoint: Endpoint, connector: Connector) -> None:
         replica = endpoint.replica
-        upstream = Upstream(connector, endpoint.base_url, endpoint.token)
+        upstream = Upstream(connector, endpoint.base_url, endpoint.token, f"local:{replica.model}")
         while True:
             try:
                 async with upstream.subscribe("/load", REPORT_SILENCE_S_MAX) as lines:

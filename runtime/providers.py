@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from models.prices import Price, PriceBook
@@ -73,7 +73,8 @@ def open_accounts(
                 tokens_per_min_max=terms.tokens_per_min_max,
                 output_tokens_max=terms.output_tokens_max,
             )
+            named = replace(upstream, name=f"offer:{offer.offer_id}")
             accounts[offer.offer_id] = Account(
-                offer, upstream, terms.name, settings.allowed_sensitivity
+                offer, named, terms.name, settings.allowed_sensitivity
             )
     return accounts

@@ -19,6 +19,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from models.money import NANO_PER_USD
+from runtime.http.connection_faults import ConnectionFaults
 from runtime.http.limits import refusals
 from runtime.job import Job
 from runtime.ledger.rows import Settle
@@ -79,6 +80,12 @@ class Telemetry:
             "baseload_target_shut_seconds",
             "Until a target that is kept away from is tried again; 0 while a probe decides",
             ("target", "state", "cause"),
+            registry=registry,
+        )
+        self._faults = Gauge(
+            "baseload_connection_faults",
+            "Connections to targets that could not be had, by what was in the way",
+            ("target", "cause"),
             registry=registry,
         )
         self._limits = Gauge(
@@ -188,6 +195,10 @@ class Telemetry:
             if job.record.client_request_id is not None:
                 span.set_attribute("client_request_id", job.record.client_request_id)
         span.end()
+
+    def observe_connections(self, faults: ConnectionFaults) -> None:
+        for (target, fault), times in faults.counts.items():
+            self._faults.labels(target, fault.value).set(times)
 
     def observe(self, snapshot: Snapshot, limits: Mapping[str, int], now: float) -> None:
         """``limits`` are counters from outside the scheduler."""

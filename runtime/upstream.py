@@ -16,7 +16,7 @@ from runtime.config import StreamConfig
 from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFailed
 from runtime.http.connector import Connector, Origin
 from runtime.http.limits import LIMITS, refusals
-from runtime.http.response import Broken, Response
+from runtime.http.response import Broken, NotSent, Response, Stale
 from runtime.target_status import failure, pause_of
 
 CONNECT_S_MAX = 2.0  # of a subscription
@@ -34,6 +34,7 @@ class Upstream:
     connector: Connector
     base_url: str
     key: str = field(repr=False)
+    name: str = "target"  # for operators: the offer, or the model of a replica
     origin: Origin = field(init=False)
     _heads: dict[tuple[str, str], bytes] = field(init=False, repr=False, default_factory=dict)
 
@@ -52,25 +53,40 @@ class Upstream:
         every chunk. Raises NotStarted (no work was done), UpstreamFailed (it may have been) or
         UpstreamRejected (the request's own fault, with the target's status).
         """
-        try:
-            connection = await self.connector.connect(self.origin, limits.connect_ms_max / 1000)
-        except (OSError, UnicodeError) as error:
-            raise NotStarted("the target did not accept the connection") from error
         head = self._head("POST", self.base_url + path)
-        response = connection.send(
-            b"%b%bcontent-length: %d\r\n\r\n%b" % (head, header, len(body), body)
-        )
+        request = b"%b%bcontent-length: %d\r\n\r\n%b" % (head, header, len(body), body)
+        try:
+            response = await self._ask(request, limits, new=False)
+        except Stale:  # nobody has read the request
+            self.connector.faults.note_stale(self.name)
+            response = await self._ask(request, limits, new=True)
+        if response.status == 200:
+            return response
+        raise await _failure(response)
+
+    async def _ask(self, request: bytes, limits: StreamConfig, *, new: bool) -> Response:
+        """An answer whose head has come. Raises Stale, never on a ``new`` connection."""
+        connect_s_max = limits.connect_ms_max / 1000
+        try:
+            connection = await self.connector.connect(self.origin, connect_s_max, new=new)
+        except (OSError, UnicodeError) as error:
+            now_s = asyncio.get_running_loop().time()
+            self.connector.faults.note(self.name, str(self.origin), error, now_s)
+            raise NotStarted("the target did not accept the connection") from error
+        response = connection.send(request)
         response.expire_after(limits.answer_ms_max / 1000)
         try:
-            status = await response.head()
+            await response.head()
+        except Stale:
+            raise
+        except NotSent as error:
+            raise NotStarted("the target did not take the whole request") from error
         except (Broken, TimeoutError) as error:
             raise UpstreamFailed("the target did not answer") from error
         except asyncio.CancelledError:
             response.close()
             raise
-        if status == 200:
-            return response
-        raise await _failure(response)
+        return response
 
     @asynccontextmanager
     async def subscribe(

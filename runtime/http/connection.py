@@ -14,7 +14,11 @@ from typing import cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from runtime.http.limits import LIMITS, refusals
-from runtime.http.response import Broken, Response
+from runtime.http.response import Broken, NotSent, Response, Stale
+
+# A target that had closed the connection already says so within one round trip. One that closes it
+# later may have worked for as long.
+STALE_S_MAX = 2.0
 
 _HEEDED = frozenset({b"content-length", b"transfer-encoding", b"retry-after", b"retry-after-ms"})
 
@@ -25,7 +29,8 @@ class Connection(asyncio.Protocol):
     def __init__(
         self, idle: Callable[[Connection], None], gone: Callable[[Connection], None]
     ) -> None:
-        self.lost = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.lost = self._loop.create_future()
         self._idle = idle
         self._gone = gone
         self._transport: asyncio.Transport
@@ -35,6 +40,9 @@ class Connection(asyncio.Protocol):
         self._is_framed = False  # its head says where its body ends; else its connection's end does
         self._is_complete = False
         self._keeps_alive = False
+        self._is_unsent = False  # of the request, something is still here
+        self._requests = 0
+        self._asked_at_s = 0.0
         self._body: list[bytes] = []  # of the piece that is being parsed
 
     @property
@@ -45,6 +53,8 @@ class Connection(asyncio.Protocol):
         """Only while idle."""
         self._head_bytes = 0
         self._is_framed = self._is_complete = False
+        self._requests += 1
+        self._asked_at_s = self._loop.time()
         response = self._response = Response(self._transport)
         self._transport.write(request)
         return response
@@ -56,6 +66,13 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=1, low=0)  # to hear of all that waits
+
+    def pause_writing(self) -> None:
+        self._is_unsent = True
+
+    def resume_writing(self) -> None:
+        self._is_unsent = False
 
     def data_received(self, data: bytes) -> None:
         response = self._response
@@ -87,11 +104,21 @@ class Connection(asyncio.Protocol):
             if exc is None and response.status and not self._is_framed:
                 response.end()
             else:
-                response.fail(Broken("the target closed the connection"))
+                response.fail(self._broken(response))
         self._parser = None  # it holds this object
         self._gone(self)
         if not self.lost.done():
             self.lost.set_result(None)
+
+    def _broken(self, response: Response) -> Broken:
+        if response.status or self._head_bytes:
+            return Broken("the target closed the connection")
+        waited_s = self._loop.time() - self._asked_at_s
+        if self._requests > 1 and (self._is_unsent or waited_s <= STALE_S_MAX):
+            return Stale("the target closed a kept connection")
+        if self._is_unsent:
+            return NotSent("the target closed the connection before it had the request")
+        return Broken("the target closed the connection")
 
     def _finish(self, response: Response, *, reusable: bool) -> None:
         self._response = None

@@ -1,13 +1,12 @@
 """Opens connections to targets and keeps those that may serve again.
 
-Name look-up, and the race between a host's addresses (RFC 8305), are aiohappyeyeballs'; TLS is
-the standard library's, with the system's certificates.
+The race between a host's addresses (RFC 8305) is aiohappyeyeballs'; TLS is the standard
+library's, with the system's certificates.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from dataclasses import dataclass
 from functools import partial
@@ -17,16 +16,14 @@ from urllib.parse import urlsplit
 from aiohappyeyeballs import start_connection
 
 from runtime.http.connection import Connection
+from runtime.http.connection_faults import ConnectionFaults, NoConnection
 from runtime.http.limits import LIMITS, refusals
+from runtime.http.resolver import Resolver
 
 IDLE_S_MAX = 15.0
 CLOSE_S_MAX = 2.0
 NEXT_ADDRESS_S = 0.25  # before a host's next address is tried beside the first
 PORTS = {"http": 80, "https": 443}
-
-
-class NoConnection(OSError):
-    """None can be had: as many are open as may be, or the target closes them at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +36,43 @@ class Origin:
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """Raises ValueError for what is no http(s) URL, or cannot be sent as it is written."""
+        """Raises ValueError for what is no http(s) URL, or cannot be sent as it is written. The
+        message does not repeat the URL, which may hold a password."""
+        if not (url.isascii() and url.isprintable()) or " " in url:
+            raise ValueError("the URL must be in ASCII, without spaces")
         parts = urlsplit(url)
-        if parts.scheme not in PORTS or not parts.hostname or not url.isascii() or " " in url:
-            raise ValueError(f"{url!r} is no http(s) URL in ASCII")
+        if parts.scheme not in PORTS or not parts.hostname:
+            raise ValueError("the URL must be http(s)://host[:port]/path")
+        if "@" in parts.netloc or "?" in url or "#" in url:
+            raise ValueError("the URL may hold no user, password, query (?) or fragment (#)")
+        if parts.port == 0:
+            raise ValueError("the URL may not name port 0")
         return cls(parts.hostname, parts.port or PORTS[parts.scheme], parts.scheme == "https")
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
 
 class Connector:
     """One for a process: made and used on its event loop, closed at its end."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, resolver: Resolver | None = None) -> None:
+        self.faults = ConnectionFaults()
         self._tls = tls or ssl.create_default_context()
+        self._resolver = resolver or Resolver()
         self._live: set[Connection] = set()
         self._opening = 0
         self._idle: dict[Origin, list[tuple[float, Connection]]] = {}
         self._sweep: asyncio.TimerHandle | None = None
 
-    async def connect(self, origin: Origin, connect_s_max: float) -> Connection:
+    async def connect(
+        self, origin: Origin, connect_s_max: float, *, new: bool = False
+    ) -> Connection:
         """An idle connection, else a new one. Raises OSError (TimeoutError among it) and
         UnicodeError (a name that cannot be one); then nothing has been sent."""
         idle = self._idle.get(origin, [])
-        while idle:
+        while idle and not new:
             _, connection = idle.pop()  # the one that was used last
             if connection.is_open:
                 return connection
@@ -71,6 +83,9 @@ class Connector:
         try:
             async with asyncio.timeout(connect_s_max):
                 return await self._open(origin)
+        except OSError:
+            self._resolver.forget(origin.host, origin.port)
+            raise
         finally:
             self._opening -= 1
 
@@ -86,10 +101,13 @@ class Connector:
 
     async def _open(self, origin: Origin) -> Connection:
         loop = asyncio.get_running_loop()
-        addresses = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-        connected = await start_connection(
-            addresses, happy_eyeballs_delay=NEXT_ADDRESS_S, interleave=1
-        )
+        addresses = await self._resolver.addresses(origin.host, origin.port)
+        try:
+            connected = await start_connection(
+                addresses, happy_eyeballs_delay=NEXT_ADDRESS_S, interleave=1
+            )
+        except RuntimeError as error:  # what uvloop may raise in place of an OSError
+            raise NoConnection(str(error)) from error
         _, connection = await loop.create_connection(
             lambda: Connection(partial(self._keep, origin), self._live.discard),
             sock=connected,  # from here on the transport's, which closes it

@@ -66,6 +66,8 @@ class Limits:
     target_head_bytes_max: int = 64 * 1024  # of an answer's head that comes in several pieces
     retry_after_chars_max: int = 64
     load_line_bytes_max: int = 64 * 1024
+    lookups_max: int = 64  # of names, under way at once: a thread each
+    names_max: int = 1024  # whose addresses are kept
     connections_max: int = 4096  # of a process, to targets; the scheduler's own bounds are lower
 
 

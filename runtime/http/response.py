@@ -20,6 +20,15 @@ class Broken(ConnectionError):
     """The connection ended before the answer did, or what came was no HTTP."""
 
 
+class NotSent(Broken):
+    """The connection ended before all of the request had left: nobody can have read it whole."""
+
+
+class Stale(Broken):
+    """A kept connection ended as it was used again, before any byte of an answer: most likely the
+    target had closed it already, as servers do with idle ones."""
+
+
 class Response:
     """Written by its ``Connection``; read by one task. ``take`` must not raise."""
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from runtime.http.connection_faults import Fault
 from scheduler.breaker import BreakerState, Condition
 from tests.runtime.parts import Stack, chat, stack, until
-from tests.runtime.raw_vendors import STREAM, Vendor, Visit, content, event, says, vendor
+from tests.runtime.raw_vendors import STREAM, Vendor, Visit, content, event, says, vendor, well
 
 A, B = "deepseek-ai/DeepSeek-V3.2", "zai-org/GLM-5"  # two models of one vendor, with prices
 OTHERS_A = "deepseek/deepseek-v3.2"  # dearer
@@ -135,3 +136,36 @@ def _speaks_and_waits(go: asyncio.Event) -> Any:
         await go.wait()
 
     return answer
+
+
+async def test_a_kept_connection_that_the_vendor_closes_costs_nothing(tmp_path: Path) -> None:
+    async def once(visit: Visit) -> None:
+        if visit.served:
+            visit.writer.close()
+        else:
+            await well(visit)
+
+    async with vendor(**{A: once}) as v, stack(tmp_path, config=_config(v)) as s:
+        for _ in range(3):
+            assert await _status(s, "a") == 200
+        await s.idle()
+        assert [(row.attempts, row.outcome) for row in s.rows()] == [(1, "ok")] * 3
+        assert len(v.asked) == 5
+        assert _conditions(s)[A].state is BreakerState.CLOSED
+        faults = s.gateway.connector.faults.counts
+        assert faults == {(f"offer:deepinfra/{A}", Fault.STALE): 2}
+
+
+async def test_a_connection_that_cannot_be_had_is_told_to_operators_and_not_to_clients(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with vendor() as v:
+        pass  # its port is closed now
+    async with stack(tmp_path, config=_config(v)) as s:
+        answer = await s.post(_ask("a"))
+        port = v.url.rpartition(":")[2].partition("/")[0]
+        assert port not in await answer.text()
+        assert f"offer:deepinfra/{A}: no connection to 127.0.0.1:{port} (refused)" in caplog.text
+        registry = s.gateway.telemetry.registry
+        labels = {"target": f"offer:deepinfra/{A}", "cause": "refused"}
+        await until(lambda: bool(registry.get_sample_value("baseload_connection_faults", labels)))

@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from runtime.http.connection_faults import ConnectionFaults
 from runtime.job import Job
 from runtime.ledger.rows import Ending, Settle
 from runtime.telemetry import HOUR_S, Telemetry
@@ -68,6 +69,17 @@ def test_a_target_that_is_kept_away_from_has_a_series_until_it_serves_again() ->
     assert [sample.labels["target"] for sample in series.samples] == ["offer:v/m"]
     seen.observe(EMPTY, {}, NOW)
     assert _read(seen, name, target="offer:v/m", **labels) is None
+
+
+def test_what_was_in_the_way_of_a_connection_is_counted() -> None:
+    faults, telemetry = ConnectionFaults(), Telemetry()
+    for _ in range(3):
+        faults.note("offer:v/m", "v:443", TimeoutError(), NOW)
+    faults.note_stale("local:m")
+    telemetry.observe_connections(faults)
+    name = "baseload_connection_faults"
+    assert _read(telemetry, name, target="offer:v/m", cause="timeout") == 3
+    assert _read(telemetry, name, target="local:m", cause="stale") == 1
 
 
 def test_every_reason_to_refuse_and_every_bound_has_a_series() -> None:

@@ -9,7 +9,10 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
+
 from runtime.http.connector import Connector, Origin
+from runtime.http.resolver import Resolver
 from runtime.http.response import Response
 
 HOST = "127.0.0.1"
@@ -20,6 +23,10 @@ END = b"0\r\n\r\n"
 PATIENCE_S = 5.0
 
 Talk = Callable[["Visit"], Awaitable[None]]
+Loop = Callable[[], asyncio.AbstractEventLoop]
+
+LOOPS = (asyncio.new_event_loop, uvloop.new_event_loop)
+CERTIFICATE = Path(__file__).parent / "tls" / "localhost.pem"  # its own issuer; with its key
 
 
 def chunk(body: bytes) -> bytes:
@@ -48,6 +55,12 @@ class Visit:
             await asyncio.sleep(0)
 
 
+async def polite(visit: Visit) -> None:
+    """A good answer to every request."""
+    while await visit.asked():
+        await visit.say(sized(b"a"))
+
+
 @dataclass
 class Site:
     """The server, and a connector to it."""
@@ -67,6 +80,7 @@ async def site(
     host: str = HOST,
     certificate: Path | None = None,
     trusts: ssl.SSLContext | None = None,
+    resolver: Resolver | None = None,
 ) -> AsyncIterator[Site]:
     """Every connection is talked to by ``talk``, and closed when that returns.
 
@@ -87,7 +101,7 @@ async def site(
             writer.close()
 
     server = await asyncio.start_server(serve, ANY, 0, ssl=tls)
-    connector = Connector(trusts)
+    connector = Connector(trusts, resolver)
     try:
         port = server.sockets[0].getsockname()[1]
         async with asyncio.timeout(PATIENCE_S):

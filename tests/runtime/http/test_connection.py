@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
+from runtime.http.connection import Connection
 from runtime.http.limits import LIMITS, refusals
-from runtime.http.response import Broken
-from tests.runtime.http.targets import ASK, CHUNKED, END, Talk, Visit, chunk, site, sized, whole
+from runtime.http.response import Broken, NotSent, Stale
+from tests.runtime.http.targets import (
+    ASK,
+    CHUNKED,
+    END,
+    LOOPS,
+    Loop,
+    Talk,
+    Visit,
+    chunk,
+    site,
+    sized,
+    whole,
+)
 
 PROVISIONAL = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -137,6 +151,95 @@ async def test_what_nobody_asked_for_ends_the_connection() -> None:
         await told.wait()
         assert await whole(await s.ask()) == b"a"
         assert len(s.visits) == 2
+
+
+def _closes_after(*answers: bytes) -> Talk:
+    async def talk(visit: Visit) -> None:
+        for answer in answers:
+            await visit.asked()
+            await visit.say(answer)
+
+    return talk
+
+
+async def _asked_on_a_kept_one(talk: Talk, request: bytes = ASK) -> Broken:
+    """What breaks the second request on one connection."""
+    async with site(talk) as s:
+        connection = await s.connector.connect(s.origin, 1.0)
+        await whole(connection.send(ASK))
+        response = connection.send(request)
+        with pytest.raises(Broken) as caught:
+            await response.head()
+        return caught.value
+
+
+@pytest.mark.parametrize(
+    ("second", "is_stale"),
+    [(b"", True), (b"H", False), (PROVISIONAL, False), (b"HTTP/1.1 200 OK\r\n", False)],
+)
+async def test_a_kept_connection_that_ends_without_a_byte_was_stale(
+    second: bytes, is_stale: bool
+) -> None:
+    broken = await _asked_on_a_kept_one(_closes_after(sized(b"a"), second))
+    assert (type(broken) is Stale) == is_stale
+    async with site(_says(b"", closes=True)) as s:  # a new one never is
+        with pytest.raises(Broken) as caught:
+            await (await s.ask()).head()
+        assert type(caught.value) is Broken
+
+
+async def test_a_kept_connection_that_ends_late_may_have_been_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runtime.http.connection.STALE_S_MAX", -1.0)
+    broken = await _asked_on_a_kept_one(_closes_after(sized(b"a"), b""))
+    assert type(broken) is Broken
+    # But not where a part of it is still here.
+    broken = await _asked_on_a_kept_one(_hears_a_part(sized(b"a")), ASK + MUCH)
+    assert type(broken) is Stale
+
+
+MUCH = b"x" * 32_000_000  # more than the kernel buffers
+
+
+def _hears_a_part(*answers: bytes) -> Talk:
+    """Good answers, and then one request is read in part only."""
+
+    async def talk(visit: Visit) -> None:
+        for answer in answers:
+            await visit.asked()
+            await visit.say(answer)
+        await visit.asked()
+        visit.writer.transport.abort()
+
+    return talk
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("reads", [True, False])
+def test_whether_all_of_a_request_was_sent(loop: Loop, reads: bool) -> None:
+    with asyncio.Runner(loop_factory=loop) as runner:
+        broken = runner.run(_broken_after(reads=reads))
+    assert type(broken) is (Broken if reads else NotSent)
+
+
+async def _broken_after(*, reads: bool) -> Broken:
+    """Of a request that is more than the kernel takes at once, but not much more."""
+    loop = asyncio.get_running_loop()
+    here, there = socket.socketpair()
+    here.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the least that there can be
+    with there:
+        there.setblocking(False)
+        _, connection = await loop.create_connection(
+            lambda: Connection(lambda _: None, lambda _: None), sock=here
+        )
+        response = connection.send(MUCH[:30_000])
+        read = 0
+        while reads and read < 30_000:
+            read += len(await loop.sock_recv(there, 65_536))
+    with pytest.raises(Broken) as caught:
+        await response.head()
+    return caught.value
 
 
 async def test_a_connection_that_the_target_ended_is_not_used_again() -> None:

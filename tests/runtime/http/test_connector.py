@@ -5,29 +5,26 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-import ssl
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 
-from runtime.http.connector import Connector, NoConnection, Origin
+from runtime.http.connection_faults import NoConnection
+from runtime.http.connector import Connector, Origin
 from runtime.http.limits import LIMITS, refusals
-from tests.runtime.http.targets import HOST, PATIENCE_S, Visit, site, sized, whole
-
-Loop = Callable[[], asyncio.AbstractEventLoop]
-
-LOOPS = (asyncio.new_event_loop, uvloop.new_event_loop)
-CERTIFICATE = Path(__file__).parent / "tls" / "localhost.pem"  # its own issuer; with its key
-
-
-async def _polite(visit: Visit) -> None:
-    while await visit.asked():
-        await visit.say(sized(b"a"))
+from tests.runtime.http.targets import (
+    HOST,
+    LOOPS,
+    PATIENCE_S,
+    Loop,
+    Visit,
+    polite,
+    site,
+    whole,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,14 +40,30 @@ def test_an_origin(url: str, origin: Origin) -> None:
     assert Origin.of(url) == origin
 
 
-@pytest.mark.parametrize("url", ["", "h:80", "ftp://h", "http://", "http://h/ü", "http://h/a b"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "",
+            "h:80",
+            "ftp://h",
+            "http://",
+            "http://h/ü",
+            "http://h/a b",
+            "http://h/\n",
+            "http://h:0",
+        ),
+        *("http://:pw@h", "http://u@h", "http://@h", "http://h?a", "http://h/v1#b", "http://h/?"),
+    ],
+)
 def test_no_origin(url: str) -> None:
-    with pytest.raises(ValueError, match="no http"):
+    with pytest.raises(ValueError, match="the URL") as caught:
         Origin.of(url)
+    assert "pw" not in str(caught.value)
 
 
 async def test_the_connection_used_last_is_used_next() -> None:
-    async with site(_polite) as s:
+    async with site(polite) as s:
         both = [await s.ask(), await s.ask()]
         for response in both:
             await whole(response)
@@ -61,7 +74,7 @@ async def test_the_connection_used_last_is_used_next() -> None:
 
 async def test_an_idle_connection_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.http.connector.IDLE_S_MAX", 0.05)
-    async with site(_polite) as s:
+    async with site(polite) as s:
         await whole(await s.ask())
         await asyncio.sleep(0.02)
         await whole(await s.ask())
@@ -78,7 +91,7 @@ async def test_there_is_a_most(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def slow(visit: Visit) -> None:
         await go.wait()
-        await _polite(visit)
+        await polite(visit)
 
     async with site(slow) as s:
         responses = [await s.ask(), await s.ask()]
@@ -143,15 +156,34 @@ async def test_a_connection_lost_before_it_is_had_is_forgotten(
         return transport, connection
 
     monkeypatch.setattr(loop, "create_connection", lost_at_once)
-    async with site(_polite) as s:
+    async with site(polite) as s:
         with pytest.raises(NoConnection, match="at once"):
             await s.ask()
         assert not s.connector._live
 
 
-async def test_every_address_of_a_name_is_tried() -> None:
-    async with site(_polite, host="localhost") as s:  # ::1 too, where nobody listens
-        assert await whole(await s.ask()) == b"a"
+async def test_what_uvloop_raises_is_no_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*args: Any, **more: Any) -> Any:
+        raise RuntimeError("as uvloop does")
+
+    monkeypatch.setattr("runtime.http.connector.start_connection", refused)
+    async with site(polite) as s:
+        with pytest.raises(NoConnection, match="as uvloop does"):
+            await s.ask()
+
+
+async def test_a_new_connection_although_one_is_idle() -> None:
+    async with site(polite) as s:
+        await whole(await s.ask())
+        await s.connector.connect(s.origin, PATIENCE_S, new=True)
+        await _until(lambda: len(s.visits) == 2)
+        await whole(await s.ask())
+        assert len(s.visits) == 2
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    while not holds():
+        await asyncio.sleep(0.01)
 
 
 async def test_nobody_listens() -> None:
@@ -162,13 +194,6 @@ async def test_nobody_listens() -> None:
         with pytest.raises(ConnectionRefusedError):
             await connector.connect(origin, PATIENCE_S)
         await connector.close()
-
-
-async def test_a_name_that_cannot_be_one() -> None:
-    connector = Connector()
-    with pytest.raises(UnicodeError):
-        await connector.connect(Origin("a" * 70 + ".x", 80, tls=False), PATIENCE_S)
-    await connector.close()
 
 
 async def test_a_connection_that_does_not_come_about_has_its_time() -> None:
@@ -189,50 +214,6 @@ async def test_a_connection_that_does_not_come_about_has_its_time() -> None:
             each.close()
 
 
-@pytest.mark.parametrize("loop", LOOPS)
-def test_tls_to_a_target_that_is_trusted(loop: Loop) -> None:
-    with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(_served_twice_by_tls())
-
-
-async def _served_twice_by_tls() -> None:
-    trusting = ssl.create_default_context(cafile=CERTIFICATE)
-    async with site(_polite, host="localhost", certificate=CERTIFICATE, trusts=trusting) as s:
-        for _ in range(2):
-            assert await whole(await s.ask()) == b"a"
-        assert len(s.visits) == 1
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-def test_no_tls_to_a_target_that_is_not(loop: Loop) -> None:
-    with asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(_refused_by_tls())
-
-
-async def _refused_by_tls() -> None:
-    async with site(_polite, host="localhost", certificate=CERTIFICATE) as s:
-        with pytest.raises(ssl.SSLCertVerificationError):
-            await s.ask()
-        assert not s.connector._live
-
-
-async def test_no_tls_to_another_than_was_asked_for() -> None:
-    trusting = ssl.create_default_context(cafile=CERTIFICATE)
-    async with site(_polite, host="127.0.0.2", certificate=CERTIFICATE, trusts=trusting) as s:
-        with pytest.raises(ssl.SSLCertVerificationError):
-            await s.ask()
-
-
-async def test_a_target_that_speaks_no_tls() -> None:
-    async def rude(visit: Visit) -> None:
-        await visit.say(b"220 something else\r\n")
-        await visit.reader.read()
-
-    async with site(rude) as s:
-        with pytest.raises(ssl.SSLError):
-            await s.connector.connect(replace(s.origin, tls=True), PATIENCE_S)
-
-
 async def test_closing_cuts_off_what_is_under_way() -> None:
     async with site(lambda visit: asyncio.sleep(PATIENCE_S)) as s:
         response = await s.ask()
@@ -245,7 +226,7 @@ async def test_closing_cuts_off_what_is_under_way() -> None:
 
 
 async def test_a_connection_that_is_gone_holds_nothing() -> None:
-    async with site(_polite) as s:
+    async with site(polite) as s:
         connection = await s.connector.connect(s.origin, PATIENCE_S)
         await whole(connection.send(b"GET / HTTP/1.1\r\n\r\n"))
         s.connector._idle.clear()
