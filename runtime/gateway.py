@@ -11,12 +11,13 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
 from models.money import NanoUsd
 from models.prices import PriceBook
+from runtime.background import Background
 from runtime.config import GatewayConfig
 from runtime.errors import Draining, LedgerUnavailable
 from runtime.estimate import Estimator
@@ -25,6 +26,7 @@ from runtime.http.tags import Sensitivity
 from runtime.job import Job
 from runtime.ledger.store import Ledger
 from runtime.membership import Endpoint, LocalTarget, Membership
+from runtime.others_spending import OthersSpending
 from runtime.pools import Pool
 from runtime.providers import Account, open_accounts, utc_today
 from runtime.rejection import refusal_of
@@ -75,7 +77,8 @@ class Gateway:
         self._decisions: dict[str, asyncio.Future[Dispatch | Buy | Reject]] = {}
         self._watchdog = Watchdog()
         self._shut_log = ShutLog()
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._background = Background()
+        self._others = OthersSpending(ledger)
         self._connector: Connector | None = None
         self._underway = 0
         self._clocks = SharedClocks.open(ledger.path, ledger.owner)
@@ -90,10 +93,11 @@ class Gateway:
         gc.freeze()
         gc.set_threshold(GC_ALLOCATIONS)
         self.reconfigure(self.config)
+        await self._others.tell(self._scheduler)  # before the first purchase
         self.telemetry.start(self.pools.values())
-        self._spawn("tick", self._tick_forever())
-        self._spawn("observe", self._observe_forever())
-        self._spawn("sweep", self._sweep_forever())
+        self._background.spawn("tick", self._tick_forever())
+        self._background.spawn("observe", self._observe_forever())
+        self._background.spawn("sweep", self._sweep_forever())
 
     def reconfigure(self, config: GatewayConfig) -> None:
         """Atomic: offers and settings change, books and waiting requests stay."""
@@ -122,9 +126,7 @@ class Gateway:
                 future.set_exception(Draining())
         self._watchdog.stall_all()
         await self._idle(SETTLE_S_MAX)
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self._background.cancel()
         await self._membership.close()
         await self.connector.close()
         self._clocks.close()
@@ -152,7 +154,7 @@ class Gateway:
 
     def ready(self) -> bool:
         """Would a request be served? True once every pool has been up, while it can serve."""
-        if self.draining or "tick" not in self._tasks or not self.ledger.healthy():
+        if self.draining or not self._background.runs("tick") or not self.ledger.healthy():
             return False
         now = time.monotonic()
         return all(
@@ -276,23 +278,13 @@ class Gateway:
         while True:
             try:
                 swept = await asyncio.to_thread(self.ledger.sweep)
+                await self._others.tell(self._scheduler)
                 self._clocks.forget_dead()
             except LedgerUnavailable:
                 return  # for good: readiness and health say so
             if swept:
                 log.warning("ledger: ended %d rows of gateways that had died", swept)
             await asyncio.sleep(SWEEP_S)
-
-    def _spawn(self, name: str, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks[name] = task
-        task.add_done_callback(lambda done: self._ended(name, done))
-
-    def _ended(self, name: str, task: asyncio.Task[None]) -> None:
-        if self._tasks.get(name) is task:  # else it has a successor of that name
-            del self._tasks[name]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.critical("task %s ended", name, exc_info=error)
 
 
 def _now() -> float:

@@ -9,7 +9,7 @@ as far as there is room; a tick also does what has come due, and renews the bid 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from scheduler.arrival import Arrival
 from scheduler.book import Book
@@ -27,7 +27,7 @@ from scheduler.queue import Waiting
 from scheduler.replica import LoadReport, Replica
 from scheduler.settings import Settings
 from scheduler.snapshot import Limit, Snapshot, offer_view, pool_view, queue_view, replica_view
-from scheduler.spending import Spending
+from scheduler.spending import Elsewhere, Spending
 from scheduler.step_cost import SAMPLE_S
 
 # Tokens that a block of a prompt stands for at least; sizes the memory of what replicas hold.
@@ -181,6 +181,11 @@ class Scheduler:
             pool.reopen(book)
             return self._desk.serve(book, pool, self._settings, now)
         return []
+
+    def on_spent_elsewhere(self, purchases: Iterable[Elsewhere]) -> None:
+        """Purchases of others, and of the scheduler before this one: caps count them, too."""
+        for purchase in purchases:
+            self._spending.on_elsewhere(purchase)
 
     def on_load_report(self, report: LoadReport, now: float) -> list[Action]:
         book = self._replicas.get(report.replica_id)

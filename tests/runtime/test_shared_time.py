@@ -11,8 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-from models.prices import load_price_book
-from runtime.config import load_config
+from runtime.config import GatewayConfig, load_config
 from runtime.engine.private_server import PrivateServer
 from runtime.engine.script import Fault, Script
 from runtime.gateway import Gateway
@@ -21,17 +20,20 @@ from runtime.http.auth import KeyRing, hash_key
 from runtime.http.edge import Edge
 from runtime.ledger.store import Ledger
 from runtime.telemetry import Telemetry
-from tests.runtime.parts import HOST, KEY, POOL, Stack, chat, stack, until
+from tests.runtime.parts import HOST, KEY, Stack, chat, stack, until
 
 SPEAKS_ONCE = Script(fault=Fault.HANG, after_tokens=1)
 TOGETHER_S = 0.4  # that two requests are on a replica: long beside what else the test takes
 
 
 @asynccontextmanager
-async def _successor(s: Stack) -> AsyncIterator[str]:
-    """Another gateway of the same ledger and replicas, as in a rolling upgrade; its address."""
+async def successor(
+    s: Stack, config: GatewayConfig | None = None
+) -> AsyncIterator[tuple[Gateway, str]]:
+    """Another gateway of the same ledger and replicas, as in a rolling upgrade; and its address."""
     ledger = Ledger.open(s.ledger, owner="successor")
-    gateway = Gateway(load_config({}), [POOL], load_price_book(), ledger, Telemetry())
+    pools, prices = s.gateway.pools.values(), s.gateway._prices
+    gateway = Gateway(config or load_config({}), pools, prices, ledger, Telemetry())
     await gateway.start()
     gateway.set_replicas([each.endpoint for each in s.replicas])
     edge = Edge()
@@ -40,7 +42,7 @@ async def _successor(s: Stack) -> AsyncIterator[str]:
     await front.start()
     try:
         await until(lambda: len(gateway.locals) == len(s.replicas))
-        yield f"http://{HOST}:{front.port}/v1/chat/completions"
+        yield gateway, f"http://{HOST}:{front.port}/v1/chat/completions"
     finally:
         await gateway.close(drain_s_max=2)
         await front.stop()
@@ -77,7 +79,7 @@ async def test_a_replica_that_is_lost_and_found_bills_no_second_twice(tmp_path: 
 
 
 async def test_a_rolling_upgrade_bills_no_second_of_a_replica_twice(tmp_path: Path) -> None:
-    async with stack(tmp_path, scripts=[SPEAKS_ONCE]) as s, _successor(s) as address:
+    async with stack(tmp_path, scripts=[SPEAKS_ONCE]) as s, successor(s) as (_, address):
         began_ns = time.monotonic_ns()
         old = await _started(await s.post(chat(stream=True)))
         new = await _started(await s.http.post(address, json=chat(stream=True)))
