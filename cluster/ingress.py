@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.http.body_writer import SERVER_SEND
-from runtime.http.head import CLIENT_REQUEST_ID, REQUEST_ID, Headers
+from runtime.http.head import CLIENT_REQUEST_ID, ID_IS_SERVERS, REQUEST_ID, Headers
 
 IMPORT_PATH = "cluster.ingress.middlewares"
 SERVE_SWITCHES = frozenset(
@@ -46,7 +46,7 @@ class OneRequestId:
                 message["headers"] = _first_id_only(message["headers"])
             await send(message)
 
-        scope = {**scope, "headers": headers, SERVER_SEND: send}
+        scope = {**scope, "headers": headers, SERVER_SEND: send, ID_IS_SERVERS: True}
         await self._app(scope, receive, send_one_id)
 
 

@@ -1,8 +1,8 @@
 """The private HTTP app of one engine: an allow-list of routes behind a per-boot token.
 
-Only Schedulers talk to it. Routes: the two OpenAI routes, the load stream, and the model
-list; vLLM's public server with its many open paths is never started. Each data-parallel rank
-has them under a path of its own, because to a Scheduler every rank is a replica.
+Only Schedulers talk to it. Routes: the two OpenAI routes, the load stream, the model list, and
+text to tokens and back; vLLM's public server with its many open paths is never started. Each
+data-parallel rank has them under a path of its own, because to a Scheduler every rank is a replica.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from runtime.engine.load_meter import LoadMeter
 from runtime.engine.settings import EngineFacts
 
 Handler = Callable[[Request], Awaitable[Response]]
+TOKENIZE_PATH, DETOKENIZE_PATH = "/v1/tokenize", "/v1/detokenize"
 RANK_HEADER = b"x-data-parallel-rank"  # vLLM's own
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -41,6 +42,7 @@ class PrivateApp:
     chat: Handler
     complete: Handler
     errors: Mapping[type[Exception], ErrorHandler]  # what the handlers may raise
+    tokens: Mapping[str, Handler] = field(default_factory=dict)  # text to tokens and back, by path
     draining: bool = False
     in_flight: int = 0
     _app: Starlette = field(init=False)
@@ -63,6 +65,7 @@ class PrivateApp:
             Route("/v1/chat/completions", self._at(rank, self.chat), methods=["POST"]),
             Route("/v1/completions", self._at(rank, self.complete), methods=["POST"]),
             Route("/v1/models", self._models, methods=["GET"]),
+            *(Route(path, handler, methods=["POST"]) for path, handler in self.tokens.items()),
             Route("/load", load, methods=["GET"]),
         ]
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from runtime.engine.load_meter import HEARTBEAT_S, LoadMeter
-from runtime.engine.private_app import PrivateApp
+from runtime.engine.private_app import DETOKENIZE_PATH, TOKENIZE_PATH, PrivateApp
 from runtime.engine.script import ABSURD_REPORTS, ENDLESS_REPORT, Fault, Reports, Script
 from runtime.engine.scripted_answer import DONE, ScriptedAnswer, event
 from runtime.engine.settings import EngineFacts
@@ -55,7 +55,8 @@ class ScriptedEngine:
         self.asked: deque[Asked] = deque(maxlen=ASKED_KEPT_MAX)
         self.running = 0
         self.meter = _Meter(self)
-        self.app = PrivateApp(facts, [self.meter], token, self._respond, self._respond, {})
+        tokens = {TOKENIZE_PATH: _tokenize, DETOKENIZE_PATH: _detokenize}
+        self.app = PrivateApp(facts, [self.meter], token, self._respond, self._respond, {}, tokens)
         self._slots = asyncio.Semaphore(facts.running_max)
 
     @property
@@ -191,6 +192,18 @@ class _Meter(LoadMeter):
             if reports is Reports.ENDLESS:
                 yield ENDLESS_REPORT
             await asyncio.sleep(HEARTBEAT_S)
+
+
+async def _tokenize(request: Request) -> Response:
+    """A token for each byte. A chat is its text alone."""
+    body = await request.json()
+    texts = [message["content"] for message in body["messages"]] if "messages" in body else []
+    tokens = list("".join(texts or [body["prompt"]]).encode())
+    return JSONResponse({"tokens": tokens, "count": len(tokens), "asked": body})
+
+
+async def _detokenize(request: Request) -> Response:
+    return JSONResponse({"prompt": bytes((await request.json())["tokens"]).decode()})
 
 
 async def _tell(send: Send, status: int, body: bytes) -> None:

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from runtime.engine import instruction_set
 from runtime.engine.load_meter import LoadMeter
-from runtime.engine.private_app import PrivateApp
+from runtime.engine.private_app import DETOKENIZE_PATH, TOKENIZE_PATH, PrivateApp
 from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.engine.vllm_options import command_line, set_environment
 from runtime.engine.vllm_steps import follow, longest_scheduled_s, note
@@ -144,6 +144,12 @@ async def _private_app(
     from vllm.entrypoints.openai.completion.api_router import create_completion
     from vllm.entrypoints.openai.completion.protocol import CompletionRequest
     from vllm.entrypoints.serve.exception_handling.error_response import create_error_response
+    from vllm.entrypoints.serve.tokenize.api_router import detokenize, tokenize
+    from vllm.entrypoints.serve.tokenize.protocol import (
+        DetokenizeRequest,
+        TokenizeChatRequest,
+        TokenizeCompletionRequest,
+    )
     from vllm.exceptions import VLLMError
 
     async def chat(request: Request) -> Response:
@@ -154,6 +160,15 @@ async def _private_app(
         parsed = CompletionRequest.model_validate_json(await request.body())
         return _answer(await create_completion(parsed, request))
 
+    async def to_tokens(request: Request) -> Response:
+        body = await request.json()
+        kind = TokenizeChatRequest if "messages" in body else TokenizeCompletionRequest
+        return _answer(await tokenize(kind.model_validate(body), request))
+
+    async def to_text(request: Request) -> Response:
+        parsed = DetokenizeRequest.model_validate_json(await request.body())
+        return _answer(await detokenize(parsed, request))
+
     async def on_error(request: Request, error: Exception) -> Response:
         if isinstance(error, ValidationError):
             error = ValueError("; ".join(item["msg"] for item in error.errors()[:3]))
@@ -161,7 +176,9 @@ async def _private_app(
         return JSONResponse(answer.model_dump(), status_code=answer.error.code)
 
     known = (VLLMError, ValueError, TypeError, OverflowError, NotImplementedError)
-    app = PrivateApp(facts, meters, token, chat, complete, dict.fromkeys(known, on_error))
+    errors = dict.fromkeys(known, on_error)
+    tokens = {TOKENIZE_PATH: to_tokens, DETOKENIZE_PATH: to_text}
+    app = PrivateApp(facts, meters, token, chat, complete, errors, tokens)
     tasks = await llm.get_supported_tasks()
     await init_app_state(llm, app.state, args, tasks)
     return app

@@ -17,6 +17,7 @@ from runtime.http.generation import Generation
 from runtime.http.information import add_information, add_pages
 from runtime.http.openapi import DocumentedApp, documented
 from runtime.http.refusal import anthropic_refusal, refusal
+from runtime.http.tokens import add_tokens
 from runtime.http.welcome import WHAT
 from runtime.http.wire import parse_chat, parse_completion
 from runtime.http.wrong_route import is_anthropics, route_not_found
@@ -48,6 +49,7 @@ def create_app(edge: Edge) -> ASGIApp:
             summary=f"{_TITLES[path]} as OpenAI has them, streamed or whole",
             openapi_extra=documented(generation.kind),
         )
+    add_tokens(app, edge)
     add_information(app, edge)
     add_pages(app, edge)
     app.add_exception_handler(BaseloadError, _on_baseload_error)  # type: ignore[arg-type]

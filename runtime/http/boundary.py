@@ -16,6 +16,7 @@ from runtime.http.cors import allowing, is_allowed, preflight
 from runtime.http.edge import RECORD, SEND, Edge
 from runtime.http.head import (
     CLIENT_REQUEST_ID,
+    ID_IS_SERVERS,
     ORIGIN,
     REQUEST_ID,
     Headers,
@@ -99,6 +100,8 @@ class Boundary:
     def _read(self, scope: Scope, record: RequestRecord, track: Track) -> ASGIApp | None:
         """Reads the headers that every request may have; the answer, if they already need one."""
         found = read_head(scope["headers"])
+        if ID_IS_SERVERS in scope:
+            found.pop(REQUEST_ID, None)
         record.client_request_id = client_request_id(found)
         record.trace = trace_context(found)
         if record.client_request_id is not None:

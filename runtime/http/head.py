@@ -15,6 +15,9 @@ REQUEST_ID = b"x-request-id"
 CLIENT_REQUEST_ID = b"x-client-request-id"
 TRACEPARENT = b"traceparent"
 
+# In a scope: an x-request-id there is one that the server has set, and the caller's was renamed.
+ID_IS_SERVERS = "baseload.id_is_servers"
+
 _VISIBLE = re.compile(r"[!-~]+")
 _READ = frozenset({ORIGIN, REQUEST_ID, CLIENT_REQUEST_ID, TRACEPARENT})
 

@@ -68,6 +68,7 @@ class Limits:
     load_line_bytes_max: int = 64 * 1024
     lookups_max: int = 64  # of names, under way at once: a thread each
     names_max: int = 1024  # whose addresses are kept
+    tokenize_in_flight_max: int = 16  # requests at replicas for tokens alone
     connections_max: int = 4096  # of a process, to targets; the scheduler's own bounds are lower
 
 

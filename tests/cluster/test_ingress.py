@@ -7,7 +7,10 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from cluster.ingress import IMPORT_PATH, SERVE_SWITCHES, OneRequestId, middlewares
+from runtime.http.app import create_app
 from runtime.http.body_writer import SERVER_SEND
+from runtime.http.edge import RECORD, Edge
+from runtime.record import RequestRecord
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -49,6 +52,24 @@ async def test_a_callers_own_id_goes_on_by_another_name() -> None:
     both = [(b"x-request-id", b"a proxy's"), (b"x-client-request-id", b"theirs")]
     seen, _ = await _pass(both, [])
     assert seen == both[1:]
+
+
+async def test_the_edge_does_not_take_serves_own_id_for_the_callers() -> None:
+    """Serve sets one where there is none, between this and the app."""
+    record: RequestRecord | None = None
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal record
+        scope["headers"].append((b"x-request-id", b"serve's-own"))
+        await create_app(Edge())(scope, receive, send)
+        record = scope[RECORD]
+
+    async def send(message: Message) -> None: ...
+
+    scope = {"type": "http", "method": "GET", "path": "/live", "headers": [], "query_string": b""}
+    await OneRequestId(app)(scope, _never, send)
+    assert record is not None
+    assert record.client_request_id is None
 
 
 async def test_the_first_request_id_is_the_only_one() -> None:
