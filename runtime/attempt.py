@@ -10,7 +10,7 @@ import logging
 import time
 
 from models.money import NanoUsd, format_usd
-from runtime.bill import Bill
+from runtime.bill import NOTHING, Bill
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway
 from runtime.http.tags import Tell
@@ -74,6 +74,17 @@ class Attempt:
         return isinstance(self.target, Account)
 
     @property
+    def ended(self) -> bool:
+        return self._ended
+
+    @property
+    def output_tokens_most(self) -> int:
+        """The most that all answers can have here."""
+        if isinstance(self.target, LocalTarget):
+            return self.job.output_tokens_most
+        return self.target.offer.answer_tokens_most(self.job.arrival)
+
+    @property
     def closing_comment(self) -> bytes:
         """What a stream's caller asked to be told at its end, as a comment: others skip those. A
         header comes before the answer; what it cost is known after it."""
@@ -107,14 +118,14 @@ class Attempt:
 
     async def void(self, outcome: Outcome, detail: str = "", pause_s: float | None = None) -> None:
         """No work was done: the row costs nothing."""
-        row = self._end(Ending.VOID, Bill.of(None), outcome, detail, pause_s)
+        row = self._end(Ending.VOID, NOTHING, outcome, detail, pause_s)
         if row is not None:
             await self._gateway.ledger.settle(row)
 
-    def abandon(self, frames: int, started: bool) -> None:
+    def abandon(self, bill: Bill, started: bool) -> None:
         """For a cancelled task: the caller left, or the process is going down."""
         ending = Ending.SETTLE if started else Ending.VOID
-        row = self._end(ending, Bill.of(None, frames), Outcome.CLIENT_LEFT, "")
+        row = self._end(ending, bill, Outcome.CLIENT_LEFT, "")
         if row is not None:
             try:
                 self._gateway.ledger.settle_detached(row)
@@ -147,7 +158,7 @@ class Attempt:
             cached_tokens=bill.cached_tokens,
             completion_tokens=bill.completion_tokens,
             cost_nano_usd=cost,
-            usage_source=bill.source,
+            usage_source=bill.source.value,
             derivation=f"{derivation}, {bill.note}" if bill.note else derivation,
             held_ms=self.held_ms,
             ttft_ms=self.ttft_ms,

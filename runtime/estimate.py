@@ -40,6 +40,10 @@ class Estimator:
     def prompt_tokens(self, model: str, shape: PromptShape) -> int:
         return self._tokens.estimate(model, shape)
 
+    def answer_tokens(self, model: str, text: str) -> int:
+        """Of what was generated."""
+        return self._tokens.estimate(model, PromptShape.of_answer(text)) if text else 0
+
     def lengths(self, kind: Kind) -> LengthCurve:
         """Of one answer."""
         return self._lengths.curve(*kind)

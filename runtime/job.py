@@ -59,6 +59,14 @@ class Job:
     def streaming(self) -> bool:
         return self.request.streaming
 
+    @property
+    def output_tokens_most(self) -> int:
+        """More than these no target can generate, however wrong the estimate of the prompt is."""
+        asked, choices = self.request.answer_tokens_max, self.request.choices
+        if asked is not None:
+            return choices * asked
+        return self.arrival.max_output_tokens + choices * self.arrival.prompt_tokens  # the context
+
     def arrival_at(self, now_s: float) -> Arrival:
         """For an attempt that begins at this moment: a deadline stays where it was."""
         deadline_ms = self.arrival.deadline_ms

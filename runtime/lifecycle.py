@@ -12,11 +12,12 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager, nullcontext, suppress
+from functools import partial
 from typing import Any
 
 from models.money import format_usd
 from runtime.attempt import Attempt
-from runtime.bill import Bill
+from runtime.bill import NOTHING, Bill, learn
 from runtime.errors import (
     BaseloadError,
     LedgerUnavailable,
@@ -29,10 +30,10 @@ from runtime.errors import (
 )
 from runtime.gateway import Gateway
 from runtime.http.body_writer import BodyWriter
-from runtime.http.choices import CUT_OFF_REASONS, each_choice, finish_reason
+from runtime.http.choices import CUT_OFF_REASONS, each_choice, finish_reason, words
 from runtime.http.response import Broken, Response
 from runtime.http.sse import FrameScanner
-from runtime.http.usage import Tally, Usage
+from runtime.http.usage import Tally
 from runtime.job import Job
 from runtime.upstream import read_answer
 from scheduler.decision import Outcome
@@ -117,10 +118,10 @@ class _Passage:
         """Sync on purpose: runs in a ``finally`` whose task may be cancelled again."""
         if self._response is not None:
             self._response.close()  # an unread answer: the target sees the client leave
-        if self._attempt is not None:
-            self._attempt.abandon(self._scanner.frames, started=self._dispatched)
+        if self._attempt is not None and not self._attempt.ended:
+            self._attempt.abandon(self._bill(self._attempt), started=self._dispatched)
         if not self._learned:
-            tokens = self._scanner.frames // self._job.request.choices
+            tokens = self._delivered_tokens() // self._job.request.choices
             self._gateway.estimator.learn_answer(self._job.kind, tokens, is_complete=False)
 
     async def _open(self) -> tuple[Attempt, Response, bytes]:
@@ -147,7 +148,7 @@ class _Passage:
                 await attempt.void(error.outcome, error.code, error.pause_s)
                 failed = error
             except UpstreamFailed as error:
-                await attempt.settle(Bill.of(None), error.outcome, error.code, error.pause_s)
+                await attempt.settle(NOTHING, error.outcome, error.code, error.pause_s)
                 failed = error
         raise UpstreamFailed("The model server failed twice before its first token.") from failed
 
@@ -196,9 +197,9 @@ class _Passage:
             response.take = None
         if sending:  # the client has stopped reading: nothing more can be told to it
             response.close()
-            attempt.abandon(scanner.frames, started=True)
+            attempt.abandon(self._bill(attempt), started=True)
             return
-        bill = Bill.of(scanner.usage, scanner.frames)
+        bill = self._bill(attempt)
         failure = await self._settle(attempt, bill, failure)
         if failure is None:
             await send(_part(attempt.closing_comment + scanner.tail, more=False))
@@ -214,7 +215,7 @@ class _Passage:
         frames = self._scanner.plain_frames(chunk)
         if not frames or self._writer is None or not self._writer.write(chunk):
             return False
-        self._scanner.frames += frames
+        self._scanner.delivered.add(chunk, frames)
         return True
 
     async def _settle(
@@ -228,7 +229,7 @@ class _Passage:
             await attempt.settle(bill, Outcome.OK)
         except LedgerUnavailable as error:  # an end that was not billed is not told
             return failure or error
-        self._learn(self._scanner.usage, cut_off=self._scanner.cut_off)
+        self._learn(bill, cut_off=self._scanner.cut_off)
         return None
 
     async def _whole(self, attempt: Attempt, body: bytes, send: Send) -> None:
@@ -237,11 +238,14 @@ class _Passage:
             told = json.loads(body)
             tally.add(told)
         except (ValueError, AttributeError, RecursionError) as error:
-            await attempt.settle(Bill.of(None), Outcome.TARGET_FAILED, "bad_answer")
+            await attempt.settle(NOTHING, Outcome.TARGET_FAILED, "bad_answer")
             raise UpstreamFailed("The model server's answer was not understood.") from error
-        await attempt.settle(Bill.of(tally.usage), Outcome.OK)
+        text = "".join(map(words, each_choice(told)))
+        sent = partial(self._gateway.estimator.answer_tokens, self._job.model, text)
+        bill = Bill.of(tally.usage, attempt.output_tokens_most, sent)
+        await attempt.settle(bill, Outcome.OK)
         cut_off = any(finish_reason(each) in CUT_OFF_REASONS for each in each_choice(told))
-        self._learn(tally.usage, cut_off=cut_off)
+        self._learn(bill, cut_off=cut_off)
         start = _start(200, b"application/json", attempt)
         cost = format_usd(attempt.cost_nano_usd).encode()
         start["headers"] += [
@@ -256,17 +260,18 @@ class _Passage:
             return StreamStalled("The model server sent no token for too long.")
         return StreamBroken("The model server broke off its answer.")
 
-    def _learn(self, usage: Usage | None, *, cut_off: bool) -> None:
+    def _bill(self, attempt: Attempt) -> Bill:
+        """Of a stream, as far as it has come."""
+        return Bill.of(self._scanner.usage, attempt.output_tokens_most, self._delivered_tokens)
+
+    def _delivered_tokens(self) -> int:
+        count = partial(self._gateway.estimator.answer_tokens, self._job.model)
+        return self._scanner.delivered.tokens(count)
+
+    def _learn(self, bill: Bill, *, cut_off: bool) -> None:
         """From an answer that has come to its end."""
-        if usage is None or usage.output_tokens is None:
-            return
         self._learned = True
-        estimator, job = self._gateway.estimator, self._job
-        # Of token ids nothing is to be read off.
-        if job.shape.utf8_bytes and usage.prompt_tokens is not None:
-            estimator.learn_prompt(job.model, job.shape, usage.prompt_tokens)
-        tokens = usage.output_tokens // job.request.choices
-        estimator.learn_answer(job.kind, tokens, is_complete=not cut_off)
+        learn(self._gateway.estimator, self._job, bill, cut_off=cut_off)
 
 
 def _incomplete(scanner: FrameScanner) -> bool:

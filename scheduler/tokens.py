@@ -82,6 +82,12 @@ class PromptShape:
     counts: tuple[float, ...]
 
     @classmethod
+    def of_answer(cls, text: str) -> PromptShape:
+        """Of a text with no template around it."""
+        shape = cls.of(text, 0)
+        return cls(shape.utf8_bytes, (*shape.counts[:-1], 0))
+
+    @classmethod
     def of(cls, text: str, messages: int) -> PromptShape:
         raw = text.encode("utf-8", "surrogatepass")
         if len(raw) <= SAMPLE_BYTES:

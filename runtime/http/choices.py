@@ -1,8 +1,9 @@
-"""What the choices of an answer, or of a stream's frame, say: why one ended."""
+"""What the choices of an answer, or of a stream's frame, say: words, and why one ended."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 # With any reason that is not here the model had ended its answer.
@@ -46,3 +47,47 @@ def choice_index(choice: dict[str, Any]) -> int:
     if index is None:
         return 0
     return index if isinstance(index, int) and index >= 0 else -1
+
+
+# Where the words of an answer stand, in a message or a delta; names in a group are for the same.
+_WORDS = (
+    ("content",),
+    ("reasoning_content", "reasoning", "reasoning_details"),
+    ("refusal",),
+    ("tool_calls", "function_call"),
+)
+_ALL_NAMES = tuple(chain.from_iterable(_WORDS))
+_NO_WORDS = frozenset({"id", "index", "type", "signature", "format"})  # keys in those
+_DEPTH_MAX = 8  # of words in lists and objects
+
+
+def has_words(choice: dict[str, Any]) -> bool:
+    """Whether it carries answer: text, reasoning, a tool call or a refusal."""
+    if choice.get("text"):  # of a completion
+        return True
+    said = _said(choice)
+    return bool(said) and any(map(said.get, _ALL_NAMES))
+
+
+def words(choice: dict[str, Any]) -> str:
+    """All that was generated for it, as text."""
+    said = _said(choice)
+    found = [next((said[name] for name in names if said.get(name)), None) for names in _WORDS]
+    return "".join(chain(_strings(choice.get("text"), 1), _strings(found, 0)))
+
+
+def _said(choice: dict[str, Any]) -> dict[str, Any]:
+    said = choice.get("delta") or choice.get("message")
+    return said if isinstance(said, dict) else {}
+
+
+def _strings(value: Any, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif depth < _DEPTH_MAX and isinstance(value, dict):
+        for key, each in value.items():
+            if key not in _NO_WORDS:
+                yield from _strings(each, depth + 1)
+    elif depth < _DEPTH_MAX and isinstance(value, list):
+        for each in value:
+            yield from _strings(each, depth + 1)

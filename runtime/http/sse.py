@@ -19,7 +19,9 @@ from runtime.http.choices import (
     choice_index,
     each_choice,
     finish_reason,
+    has_words,
 )
+from runtime.http.delivered import Delivered
 from runtime.http.limits import LIMITS, refusals
 from runtime.http.usage import Tally, Usage
 
@@ -47,14 +49,14 @@ class FrameScanner:
         "_tally",
         "_wants_usage",
         "cut_off",
+        "delivered",
         "done",
         "error",
-        "frames",
         "over",
     )
 
     def __init__(self, *, choices: int = 1, wants_usage: bool = False) -> None:
-        self.frames = 0  # content frames passed on
+        self.delivered = Delivered()
         self.done = False  # [DONE] seen
         self.cut_off = False  # a limit or a filter has ended an answer, not the model
         self.error: bytes | None = None  # an error frame, or one that cannot be read
@@ -67,6 +69,11 @@ class FrameScanner:
         self._tail = bytearray()
         self._begun = False  # _held or _tail holds something: no chunk may overtake it
         self.over = False  # by [DONE] or an error: nothing more is passed on or held
+
+    @property
+    def frames(self) -> int:
+        """Content frames passed on."""
+        return self.delivered.frames
 
     @property
     def usage(self) -> Usage | None:
@@ -85,12 +92,12 @@ class FrameScanner:
     def feed(self, chunk: bytes) -> bytes:
         """The bytes that may be sent to the client at once."""
         if frames := self.plain_frames(chunk):
-            self.frames += frames
+            self.delivered.add(chunk, frames)
             return chunk
         # Before the end of an answer there is often much in the same read that is not its end.
         head = chunk[: _last_content_end(chunk)]
         if frames := self.plain_frames(head):
-            self.frames += frames
+            self.delivered.add(head, frames)
             return head + self._split(chunk[len(head) :])
         return self._split(chunk)
 
@@ -132,7 +139,7 @@ class FrameScanner:
     def _take(self, frame: bytes) -> bytes:
         """The frame, if it is to be passed on at once; else b"" and it is held or dropped."""
         if not self.finished and frame.find(b"\n") == len(frame) - 2 and _is_content(frame):
-            self.frames += 1
+            self.delivered.add(frame, 1)
             return frame
         data = _data(frame)
         if data is None:  # a comment, or fields that carry nothing
@@ -157,8 +164,8 @@ class FrameScanner:
         if not self._note_finishes(told):
             self._fail(frame)
             return b""
-        if not self.finished:
-            self.frames += 1
+        if not self.finished or any(map(has_words, each_choice(told))):
+            self.delivered.add(frame, 1)
         return self._hold_or_pass(frame)
 
     def _note_finishes(self, told: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ that is told more than once the greatest holds, and a total that is more than it
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from runtime.http.choices import choice_index, each_choice
@@ -16,33 +16,38 @@ from runtime.http.limits import LIMITS
 
 TOKENS_MAX = 10**9  # above this a report is a fault, not a count
 
-Path = tuple[str, ...]  # keys, from the usage object on
+# A usage object stands in the answer or the stream's frame itself, or here.
+USAGE = "usage"
+GROQ = "x_groq"  # of Groq's streams: an object with the usage object in it
+# Moonshot's streams have one in each choice, of that choice.
 
-# A usage object stands in the answer or the stream frame itself, or here.
-PLACES: tuple[Path, ...] = (("usage",), ("x_groq", "usage"))  # the second: Groq's streams
-IN_CHOICE: Path = ("usage",)  # Moonshot's streams: of one choice
+PROMPT, COMPLETION, TOTAL, CACHED, REASONING = (
+    "prompt",
+    "completion",
+    "total",
+    "cached",
+    "reasoning",
+)
+INPUT, CACHE_READ, CACHE_WRITE = "input", "cache_read", "cache_write"
 
-PROMPT: tuple[Path, ...] = (("prompt_tokens",),)
-COMPLETION: tuple[Path, ...] = (
-    ("completion_tokens",),
-    ("output_tokens",),  # Anthropic's; OpenAI's Responses
-)
-TOTAL: tuple[Path, ...] = (("total_tokens",),)
-CACHED: tuple[Path, ...] = (
-    ("prompt_tokens_details", "cached_tokens"),  # OpenAI, vLLM, xAI, Fireworks, Mistral, Alibaba
-    ("prompt_cache_hit_tokens",),  # DeepSeek
-    ("cached_tokens",),  # Moonshot, Together
-    ("input_tokens_details", "cached_tokens"),  # OpenAI's Responses
-    ("cache_read_input_tokens",),  # Anthropic's
-)
-REASONING: tuple[Path, ...] = (
-    ("completion_tokens_details", "reasoning_tokens"),
-    ("output_tokens_details", "reasoning_tokens"),  # OpenAI's Responses
-    ("reasoning_tokens",),  # SGLang, Perplexity
-)
-# Anthropic's ``input_tokens`` are those that no cache has to do with: these come beside them.
-INPUT: Path = ("input_tokens",)
-BESIDE_INPUT: tuple[Path, ...] = (("cache_read_input_tokens",), ("cache_creation_input_tokens",))
+# What each name in a usage object counts; a name may stand for an object of further names.
+NAMES: dict[str, str | dict[str, str]] = {
+    "prompt_tokens": PROMPT,
+    "completion_tokens": COMPLETION,
+    "total_tokens": TOTAL,
+    "prompt_tokens_details": {"cached_tokens": CACHED},  # OpenAI, vLLM, xAI, Mistral, Alibaba
+    "completion_tokens_details": {"reasoning_tokens": REASONING},
+    "reasoning_tokens": REASONING,  # SGLang, Perplexity
+    "prompt_cache_hit_tokens": CACHED,  # DeepSeek
+    "cached_tokens": CACHED,  # Moonshot, Together
+    # Anthropic; with the details, OpenAI's Responses
+    "input_tokens": INPUT,
+    "output_tokens": COMPLETION,
+    "cache_read_input_tokens": CACHE_READ,
+    "cache_creation_input_tokens": CACHE_WRITE,
+    "input_tokens_details": {"cached_tokens": CACHED},
+    "output_tokens_details": {"reasoning_tokens": REASONING},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,11 @@ class Usage:
     def at_least(self, other: Usage) -> Usage:
         """Of each count the greater: what was told once is not taken back by a smaller report."""
         return Usage(
-            *(_most((getattr(self, each.name), getattr(other, each.name))) for each in fields(self))
+            _greater(self.prompt_tokens, other.prompt_tokens),
+            _greater(self.cached_tokens, other.cached_tokens),
+            _greater(self.completion_tokens, other.completion_tokens),
+            _greater(self.reasoning_tokens, other.reasoning_tokens),
+            _greater(self.total_tokens, other.total_tokens),
         )
 
 
@@ -90,66 +99,68 @@ class Tally:
 
     def add(self, body: dict[str, Any]) -> None:
         """An answer, or a stream's frame."""
-        for place in PLACES:
-            if (usage := _read(_at(body, place))) is not None:
-                self._of_all = usage.at_least(self._of_all or usage)
+        groq = body.get(GROQ)
+        for told in (body.get(USAGE), groq.get(USAGE) if isinstance(groq, dict) else None):
+            if (usage := _read(told)) is not None:
+                before = self._of_all
+                self._of_all = usage if before is None else usage.at_least(before)
         for choice in each_choice(body):
-            if (usage := _read(_at(choice, IN_CHOICE))) is not None:
+            if (usage := _read(choice.get(USAGE))) is not None:
                 index = choice_index(choice)
                 if 0 <= index < LIMITS.choices_max:
-                    before = self._of_choices.get(index, usage)
-                    self._of_choices[index] = usage.at_least(before)
+                    before = self._of_choices.get(index)
+                    self._of_choices[index] = usage if before is None else usage.at_least(before)
 
 
 def _read(told: Any) -> Usage | None:
     if not isinstance(told, dict):
         return None
-    cached, total = _first(told, CACHED), _first(told, TOTAL)
-    prompt, completion = _prompt(told), _first(told, COMPLETION)
-    if prompt is None and completion is None:
+    counts: dict[str, int] = {}
+    for name, value in told.items():
+        count = NAMES.get(name)
+        if isinstance(count, str):
+            _note(counts, count, value)
+        elif count is not None and isinstance(value, dict):
+            for part, meaning in count.items():
+                _note(counts, meaning, value.get(part))
+    prompt, cached = _prompt(counts)
+    if prompt is None and COMPLETION not in counts:
         return None
-    if cached is not None and prompt is not None:
+    return Usage(prompt, cached, counts.get(COMPLETION), counts.get(REASONING), counts.get(TOTAL))
+
+
+def _note(counts: dict[str, int], count: str, value: Any) -> None:
+    """Who sends a count under two names may leave one of them at 0."""
+    # bool is an int to Python, not to a bill
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= TOKENS_MAX:
+        counts[count] = max(value, counts.get(count, 0))
+
+
+def _prompt(counts: dict[str, int]) -> tuple[int | None, int | None]:
+    """All of the prompt, and what of it came from a cache."""
+    prompt, read = counts.get(PROMPT), counts.get(CACHE_READ)
+    if not prompt and INPUT in counts:
+        # Anthropic's are only those that no cache has to do with.
+        prompt = counts[INPUT] + (read or 0) + counts.get(CACHE_WRITE, 0)
+    cached = _greater(counts.get(CACHED), read)
+    if prompt is not None and cached is not None:
         cached = min(cached, prompt)
-    return Usage(prompt, cached, completion, _first(told, REASONING), total)
-
-
-def _prompt(told: dict[str, Any]) -> int | None:
-    prompt, inputs = _first(told, PROMPT), _first(told, (INPUT,))
-    if prompt or inputs is None:
-        return prompt
-    return inputs + sum(_first(told, (path,)) or 0 for path in BESIDE_INPUT)
+    return prompt, cached
 
 
 def _together(usages: Iterable[Usage]) -> Usage | None:
     """Of choices that each tell their own: they have one prompt."""
-    found = list(usages)
-    if not found:
-        return None
-    outputs = [usage.output_tokens for usage in found if usage.output_tokens is not None]
-    return Usage(
-        _most(usage.prompt_tokens for usage in found),
-        _most(usage.cached_tokens for usage in found),
-        sum(outputs) if outputs else None,
-    )
+    all_of_them: Usage | None = None
+    for usage in usages:
+        output = usage.output_tokens
+        if all_of_them is not None:
+            output = (output or 0) + (all_of_them.completion_tokens or 0)
+            usage = usage.at_least(all_of_them)
+        all_of_them = Usage(usage.prompt_tokens, usage.cached_tokens, output)
+    return all_of_them
 
 
-def _first(told: dict[str, Any], paths: Iterable[Path]) -> int | None:
-    """The greatest count under these names: who sends two of them may leave one at 0."""
-    return _most(_count(_at(told, path)) for path in paths)
-
-
-def _at(told: Any, path: Path) -> Any:
-    for key in path:
-        told = told.get(key) if isinstance(told, dict) else None
-    return told
-
-
-def _most(counts: Iterable[int | None]) -> int | None:
-    return max((count for count in counts if count is not None), default=None)
-
-
-def _count(value: Any) -> int | None:
-    # bool is an int to Python, not to a bill
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= TOKENS_MAX:
-        return value
-    return None
+def _greater(one: int | None, other: int | None) -> int | None:
+    if one is None or (other is not None and other > one):
+        return other
+    return one

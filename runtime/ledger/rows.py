@@ -64,7 +64,7 @@ class Settle:
     cached_tokens: int | None
     completion_tokens: int | None
     cost_nano_usd: int
-    usage_source: str  # "target", "frames" or "none"
+    usage_source: str  # who says how many tokens: "target", "limit", "estimate" or "none"
     derivation: str  # how the cost was derived, for a reader
     held_ms: int
     ttft_ms: int | None

@@ -71,3 +71,11 @@ def test_no_report_makes_an_expectation_absurd(answer: int, complete: bool, most
     for _ in range(20):
         estimator.learn_answer(KIND, answer, is_complete=complete)
     assert 1 <= estimator.lengths(KIND).mean(most) <= most
+
+
+def test_an_answer_has_no_template_around_it() -> None:
+    estimator = Estimator()
+    assert estimator.answer_tokens("m", "") == 0
+    assert estimator.answer_tokens("m", "a") == 1
+    prompt = estimator.prompt_tokens("m", PromptShape.of("word " * 100, 1))
+    assert 90 < estimator.answer_tokens("m", "word " * 100) < prompt

@@ -50,8 +50,7 @@ async def test_mid_stream_faults(tmp_path: Path, mark: str, code: str, tokens: i
         row = s.row()
         assert (row.attempts, row.ending) == (1, "settle")
         assert row.outcome == f"target_failed: {code}"
-        # The role frame counts as one: frames are all that is known of a stream that broke.
-        assert error["tokens_billed"] == row.completion_tokens == (tokens + 1 if tokens else 0)
+        assert error["tokens_billed"] == row.completion_tokens == tokens
         await s.idle()
         frames, error = await _streamed(s)
         assert error is None

@@ -9,35 +9,14 @@ from typing import Any
 import pytest
 
 from runtime.engine.script import Fault, Script
-from runtime.estimate import Estimator, Kind
-from scheduler.tokens import PromptShape
 from tests.runtime.parts import MODEL, Stack, chat, stack, until
+from tests.runtime.pupil import Pupil
 
 ENDED, CUT = (16, True), (5, False)  # an unbounded answer of the scripted engine; a bounded one
 
 
-class _Pupil(Estimator):
-    """Keeps what it was taught."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.prompts: list[int] = []
-        self.answers: list[tuple[int, bool]] = []
-        self.kinds: set[Kind] = set()
-
-    def learn_prompt(self, model: str, shape: PromptShape, prompt_tokens: int) -> None:
-        super().learn_prompt(model, shape, prompt_tokens)
-        self.prompts.append(prompt_tokens)
-
-    def learn_answer(self, kind: Kind, output_tokens: int, *, is_complete: bool) -> None:
-        super().learn_answer(kind, output_tokens, is_complete=is_complete)
-        self.kinds.add(kind)
-        if output_tokens:
-            self.answers.append((output_tokens, is_complete))
-
-
-def _pupil(s: Stack) -> _Pupil:
-    s.gateway.estimator = _Pupil()
+def _pupil(s: Stack) -> Pupil:
+    s.gateway.estimator = Pupil()
     return s.gateway.estimator
 
 
@@ -80,7 +59,7 @@ async def test_an_interrupted_answer_teaches_that_answers_are_at_least_so_long(
 
 @pytest.mark.parametrize(
     ("mark", "answers"),
-    [("[fault:die:3]", [(4, False)]), ("[fault:reject]", []), ("[fault:server_error]", [])],
+    [("[fault:die:3]", [(3, False)]), ("[fault:reject]", []), ("[fault:server_error]", [])],
 )
 async def test_a_broken_answer_is_one_that_was_cut_off(
     tmp_path: Path, mark: str, answers: list[Any]

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from tests.runtime.parts import chat
+from tests.runtime.pupil import Pupil
 from tests.runtime.vendors import (
     CACHED_NANO,
     DONE,
+    HANG,
     OUTPUT_NANO,
     PROMPT_NANO,
     ROLE,
@@ -25,7 +27,7 @@ from tests.runtime.vendors import (
     whole,
 )
 
-LONG = {"max_tokens": 2_000}
+LONG: dict[str, Any] = {"max_tokens": 2_000}
 CONTENT = [delta("the"), delta(" river")]
 
 
@@ -80,3 +82,77 @@ async def test_reasoning_beside_the_completion_is_billed(tmp_path: Path, streams
     assert row["completion_tokens"] == 103
     assert row["cost_nano_usd"] == 32 * PROMPT_NANO + 103 * OUTPUT_NANO
     assert "9 completion tokens told" in row["derivation"]
+
+
+WORDS = " the river turned its old wheel and she listened to it for a while there, and said so"
+TWENTY = [delta(WORDS) for _ in range(11)]  # frames of some twenty tokens each
+TOKENS = 11 * 20
+
+
+@pytest.mark.parametrize(
+    ("answer", "fields"),
+    [
+        (streamed(ROLE, *TWENTY, delta("", "stop"), DONE), {"stream": True}),
+        (streamed(ROLE, *TWENTY, delta("", "stop"), usage(0, 0), DONE), {"stream": True}),
+        (streamed(ROLE, *[each | usage(0, 0) | each for each in TWENTY], delta("", "stop"), DONE),
+         {"stream": True}),
+        (whole(message(11 * WORDS)), {}),
+        (whole(message(11 * WORDS, usage=usage(0, 0)["usage"])), {}),
+    ],
+    ids=["none", "zeros", "zeros in every frame", "none, in one piece", "zeros, in one piece"],
+)  # fmt: skip
+async def test_usage_that_is_not_told_is_estimated_and_marked(
+    tmp_path: Path, answer: Answer, fields: dict[str, Any]
+) -> None:
+    row = await _bill(tmp_path, answer, **fields)
+    assert row["outcome"] == "ok"
+    assert row["usage_source"] == "estimate"
+    assert row["prompt_tokens"] is None
+    assert 0.7 * TOKENS < row["completion_tokens"] < 1.3 * TOKENS
+    assert row["cost_nano_usd"] > row["completion_tokens"] * OUTPUT_NANO
+    assert "tokens estimated" in row["derivation"]
+
+
+@pytest.mark.parametrize("ends", [HANG, b""], ids=["the client leaves", "the vendor breaks off"])
+async def test_a_frame_is_no_token(tmp_path: Path, ends: bytes) -> None:
+    answer = [*streamed(ROLE, *TWENTY)[:-1], ends]
+    async with vendor(answer) as first, market(tmp_path, first) as s:
+        response = await s.post(chat(stream=True, **LONG))
+        got = b""
+        while got.count(b"listened") < len(TWENTY):
+            got += await response.content.readany()
+        if ends == HANG:
+            response.close()
+        else:
+            assert b"incomplete_stream" in await response.read()
+        await s.idle()
+        (row,) = settled(s)
+    assert row["usage_source"] == "estimate"
+    assert 0.7 * TOKENS < row["completion_tokens"] < 1.3 * TOKENS
+
+
+@pytest.mark.parametrize("streams", [True, False])
+@pytest.mark.parametrize("told", [900_000_000, 11])
+async def test_more_than_was_asked_for_is_billed_to_the_limit_and_teaches_nothing(
+    tmp_path: Path, told: int, streams: bool
+) -> None:
+    counts = usage(8, told)
+    frames = streamed(ROLE, *CONTENT, delta("", "stop"), counts, DONE)
+    answer = frames if streams else whole(message("the river", usage=counts["usage"]))
+    async with vendor(answer) as first, market(tmp_path, first) as s:
+        pupil = s.gateway.estimator = Pupil()
+        response = await s.post(chat(max_tokens=5, n=1, stream=streams))
+        assert response.status == 200
+        await response.read()
+        await s.idle()
+        (row,) = settled(s)
+    assert (row["usage_source"], row["completion_tokens"]) == ("limit", 5)
+    assert row["cost_nano_usd"] == 8 * PROMPT_NANO + 5 * OUTPUT_NANO
+    assert f"{told} completion tokens told, at most 5 can be" in row["derivation"]
+    assert (pupil.prompts, pupil.answers) == ([], [])
+
+
+async def test_where_nothing_was_asked_the_offers_context_is_the_limit(tmp_path: Path) -> None:
+    answer = whole(message("the river", usage=usage(8, 10**8)["usage"]))
+    row = await _bill(tmp_path, answer, max_tokens=None)
+    assert (row["usage_source"], row["completion_tokens"]) == ("limit", 131_072)
