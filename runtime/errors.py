@@ -2,6 +2,7 @@
 
     BaseloadError
     ├── ConfigError              not HTTP: raised at start, one line that says what to do
+    ├── StartFailed              what was started died: in runtime/start_failed.py
     ├── InternalError       500  a defect here; its text goes to the log, never to the client
     ├── RequestError             the caller's request is at fault; the same bytes fail again
     │   ├── BadRequest      400

@@ -8,6 +8,7 @@ The kernel then kills the child when its parent dies, however it dies, SIGKILL i
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -34,4 +35,5 @@ def install() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         die_with_parent(parent.pid)
+    faulthandler.enable(all_threads=False)  # a death by a signal leaves its stack in the log
     instruction_set.apply()

@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from runtime.engine import instruction_set
 from runtime.engine.load_meter import LoadMeter
 from runtime.engine.private_app import DETOKENIZE_PATH, TOKENIZE_PATH, PrivateApp
 from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.engine.vllm_options import command_line, set_environment
 from runtime.engine.vllm_steps import follow, longest_scheduled_s, note
+from runtime.errors import ConfigError
 
 
 class VllmEngine:
@@ -39,8 +39,6 @@ class VllmEngine:
         started_s = time.monotonic()
         device = settings.device if settings.device != "auto" else _device()
         set_environment(settings, device)
-        if device == "cpu":
-            instruction_set.hand_down(instruction_set.choose())
 
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.entrypoints.launchers.cli_args import make_arg_parser
@@ -48,7 +46,11 @@ class VllmEngine:
         from vllm.utils.argparse_utils import FlexibleArgumentParser
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        parser = make_arg_parser(FlexibleArgumentParser())
+        class Parser(FlexibleArgumentParser):  # type: ignore[misc]
+            def error(self, message: str) -> NoReturn:  # argparse would end this process
+                raise ConfigError(f"vLLM refuses the flags of {settings.model}: {message}")
+
+        parser = make_arg_parser(Parser())
         args = parser.parse_args(command_line(settings, device))
         args.served_model_name = [settings.model]
         meters = [LoadMeter() for _ in range(settings.data_parallel)]

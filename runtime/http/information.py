@@ -12,6 +12,7 @@ from runtime.http.html import page
 from runtime.http.models import entry, model_not_found
 from runtime.http.openapi import KEYED
 from runtime.http.welcome import example, welcome
+from runtime.run_mark import run_id
 
 
 def add_information(app: FastAPI, edge: Edge) -> None:
@@ -68,6 +69,8 @@ def _add_probes(app: FastAPI, edge: Edge) -> None:
         told = {"ready": is_ready, "replicas": replicas, "offers": sorted(gateway.accounts)}
         if shut := gateway.shut_targets():
             told["shut"] = shut
+        if run := run_id():  # so that whoever started it knows that it is this one that answers
+            told["run"] = run
         if gateway.refused_config is not None:
             told["config_refused"] = gateway.refused_config
         return told

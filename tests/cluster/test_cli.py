@@ -13,10 +13,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cluster import cli, supervisor
 from cluster.cli import app, main
+from cluster.ports import free_ports
 from cluster.profile import LOCAL_PROFILE
 from cluster.state import STATE_ENV
 from runtime.http.auth import KeyRing
+from runtime.start_failed import StartFailed
 from tests.runtime.ledger.samples import opened, reserve, settle
 
 RUNNER = CliRunner()
@@ -136,3 +139,57 @@ def test_the_books_of_a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert json.loads(audited.stdout)["ok"] is True
     for command in ("report", "requests", "audit"):
         assert RUNNER.invoke(app, ["ledger", command]).exit_code == 0
+
+
+def test_a_start_that_fails_says_why_before_it_ends_what_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+
+    def wait_ready(*_: object) -> None:
+        raise StartFailed("an engine died", "/log", ["last words"])
+
+    def stop(run: object, *, drain: bool) -> int:
+        seen.append(capsys.readouterr().err)
+        assert not drain  # nothing that runs is worth waiting for
+        return 0
+
+    monkeypatch.setenv(STATE_ENV, str(tmp_path))
+    monkeypatch.setattr(supervisor, "start", lambda *_, **__: None)
+    monkeypatch.setattr(supervisor, "wait_ready", wait_ready)
+    monkeypatch.setattr(supervisor, "stop", stop)
+    monkeypatch.setattr(supervisor, "preflight", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["baseload", "serve"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert seen == [
+        "baseload: an engine died\nThe end of its log, /log:\n  | last words\n",
+    ]
+    assert capsys.readouterr().err == "stopped\n"
+
+
+@pytest.mark.parametrize("name", ["serve.log", "serve.yaml", "serve.lock", "ray-token", "starts"])
+def test_a_state_folder_with_something_in_the_way_is_one_line(
+    name: str, tmp_path: Path, baseload: Baseload
+) -> None:
+    (tmp_path / "state").mkdir()
+    if name == "starts":
+        (tmp_path / "state" / name).touch()
+    else:
+        (tmp_path / "state" / name).mkdir()
+    (port,) = free_ports(1)
+    told = baseload.refused("serve", "--port", str(port))
+    assert str(tmp_path / "state" / name) in told
+    assert "cannot be used" in told
+
+
+def test_a_file_that_cannot_be_read_is_one_line_in_every_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, baseload: Baseload
+) -> None:
+    def load(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(cli, "load", load)
+    told = baseload.refused("serve", str(tmp_path / "x.yaml"))
+    assert told == f"baseload: {tmp_path}/x.yaml cannot be used: Permission denied\n"

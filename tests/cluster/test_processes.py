@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from cluster import processes
+from runtime.run_mark import RUN_ENV
 
 SLEEP = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
@@ -32,7 +33,7 @@ def run_id() -> str:
 
 @contextmanager
 def _child(run_id: str, code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    environment = os.environ | {processes.RUN_ENV: run_id}
+    environment = os.environ | {RUN_ENV: run_id}
     with subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         env=environment,

@@ -16,10 +16,14 @@ from pathlib import Path
 import pytest
 
 from cluster import supervisor
-from cluster.processes import RUN_ENV
+from cluster.ports import claim_range, free_ports
 from cluster.profile import LOCAL_PROFILE, Profile, load
+from cluster.run_files import run_files
+from cluster.start_report import Report
 from cluster.state import STATE_ENV
+from cluster.supervisor import Run
 from runtime.errors import ConfigError
+from runtime.start_failed import StartFailed
 
 
 def _profile(port: int) -> Profile:
@@ -34,7 +38,7 @@ def _refused(profile: Profile, state: Path) -> str:
 
 
 def test_all_is_well(tmp_path: Path) -> None:
-    (port,) = supervisor.free_ports(1)
+    (port,) = free_ports(1)
     supervisor.preflight(_profile(port), tmp_path / "new" / "state")
     state = tmp_path / "new" / "state"
     assert state.stat().st_mode & 0o777 == 0o700
@@ -53,7 +57,7 @@ def test_a_port_in_use(tmp_path: Path) -> None:
 
 def test_a_state_folder_that_cannot_be_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    (port,) = supervisor.free_ports(1)
+    (port,) = free_ports(1)
     told = _refused(_profile(port), tmp_path / "file" / "state")
     assert "cannot be written (Not a directory)" in told
     assert STATE_ENV in told
@@ -62,35 +66,14 @@ def test_a_state_folder_that_cannot_be_one(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_a_state_folder_without_permission(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    (port,) = supervisor.free_ports(1)
+    (port,) = free_ports(1)
     assert "cannot be written (Permission denied)" in _refused(_profile(port), tmp_path)
 
 
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "FREE_DISK_BYTES_MIN", 2**60)
-    (port,) = supervisor.free_ports(1)
+    (port,) = free_ports(1)
     assert "MiB are free at" in _refused(_profile(port), tmp_path)
-
-
-def test_free_ports_are_free_and_distinct() -> None:
-    ports = supervisor.free_ports(5)
-    assert len(set(ports)) == 5
-    assert all(supervisor.port_is_free("127.0.0.1", port) for port in ports)
-
-
-def test_the_environment_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_worker_niceness", "5")
-    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)  # an earlier test's Ray sets it
-    made = supervisor.environment("cafe0123deadbeef", tmp_path)
-    assert made[RUN_ENV] == "cafe0123deadbeef"
-    assert made[STATE_ENV] == str(tmp_path)
-    assert "RAY_worker_niceness" not in made  # the operator's value stays
-    assert made["RAY_USAGE_STATS_ENABLED"] == "0"
-    wrapper = Path(made["RAY_SERVE_HAPROXY_BINARY_PATH"])
-    assert wrapper.parent == Path(sys.executable).parent
-    sockets = [value for value in made.values() if value.endswith(".sock")]
-    assert sockets
-    assert all(len(value) < 40 for value in sockets)
 
 
 @contextmanager
@@ -127,7 +110,7 @@ def test_what_is_no_readiness_is_none(body: bytes) -> None:
 
 
 def test_nobody_answers_yet() -> None:
-    (port,) = supervisor.free_ports(1)
+    (port,) = free_ports(1)
     assert supervisor.probe_ready(_profile(port)) == {}
 
 
@@ -166,20 +149,85 @@ def test_whether_a_process_catches_the_interrupt(code: str, catches: bool) -> No
     assert not supervisor._catches_sigint(child.pid)
 
 
-def test_the_tail_of_a_log(tmp_path: Path) -> None:
-    log = tmp_path / "serve.log"
-    log.write_bytes(b"\xff\n" + b"".join(b"line %d\n" % number for number in range(100)))
-    told = supervisor._tail(log).splitlines()
-    assert len(told) == supervisor.LOG_TAIL_LINES
-    assert told[-1] == "line 99"
+def test_another_run_s_readiness_is_not_ours() -> None:
+    """On one machine a port may for a moment be answered by another run."""
+    told = {"ready": True, "replicas": {"tiny-moe": 2}, "run": "theirs"}
+    with _answering(200, json.dumps(told).encode()) as port:
+        assert supervisor.probe_ready(_profile(port), "ours") == {}
+        assert supervisor.probe_ready(_profile(port), "theirs") == told
+        assert supervisor.probe_ready(_profile(port)) == told
+    with _answering(200, b'{"ready": true, "replicas": {"tiny-moe": 2}}') as port:
+        assert supervisor.probe_ready(_profile(port), "ours") == {}
 
 
-def test_two_runs_of_one_machine_listen_on_ports_of_their_own(tmp_path: Path) -> None:
-    ranges = []
-    for run_id in ("00000001deadbeef", "00000002deadbeef"):
-        made = supervisor.environment(run_id, tmp_path)
-        first = int(made["RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT"])
-        last = int(made["RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT"])
-        assert 1_024 < first < last < 32_768
-        ranges.append(range(first, last + 1))
-    assert not set(ranges[0]) & set(ranges[1])
+@contextmanager
+def _run(folder: Path, port: int, code: str = "import time; time.sleep(60)") -> Iterator[Run]:
+    """A run whose child does ``code`` instead of starting Ray."""
+    files = run_files(folder, port)
+    with (
+        files.log.open("wb") as log,
+        subprocess.Popen([sys.executable, "-c", code], stdout=log, stderr=log) as child,
+    ):
+        ports = claim_range(port)
+        reports = folder / "reports"
+        reports.mkdir()
+        try:
+            yield Run("ours", child, files, ports, reports, _profile(port), False, 0, False)
+        finally:
+            child.kill()
+            ports.close()
+            files.close()
+
+
+def _put(run: Run, **facts: object) -> None:
+    report = Report.model_validate({"part": "an engine of tiny-moe"} | facts)
+    (run.reports / "1.json").write_text(report.model_dump_json())
+
+
+def test_the_wait_ends_when_all_replicas_are_there(tmp_path: Path) -> None:
+    told = {"ready": True, "replicas": {"tiny-moe": 2}, "run": "ours"}
+    said: list[str] = []
+    with _answering(200, json.dumps(told).encode()) as port, _run(tmp_path, port) as run:
+        _put(run, notes=("without AMX",))
+        supervisor.wait_ready(run, said.append)
+    assert said == ["without AMX", "2 of 2 replicas of tiny-moe, 0 s"]
+
+
+def test_the_wait_ends_as_soon_as_an_engine_has_failed(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    with _run(tmp_path, port) as run:
+        _put(run, phase="failed", failure="an engine died", log_path="/l", log_tail=("a",))
+        with pytest.raises(StartFailed, match="an engine died") as caught:
+            supervisor.wait_ready(run, lambda line: None)
+        assert run.child.poll() is None
+    assert caught.value.log_lines() == ["The end of its log, /l:", "  | a"]
+
+
+@pytest.mark.parametrize(
+    ("code", "ending"),
+    [
+        ("print('last words'); raise SystemExit(3)", "exit status 3"),
+        ("import os; print('last words', flush=True); os.kill(os.getpid(), 9)", "SIGKILL"),
+    ],
+)
+def test_the_wait_ends_when_the_process_that_starts_ray_does(
+    code: str, ending: str, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    expected = pytest.raises(StartFailed, match=rf"Ray Serve ended \({ending}\)")
+    with _run(tmp_path, port, code) as run, expected as caught:
+        supervisor.wait_ready(run, lambda line: None)
+    assert caught.value.log_tail == ("last words",)
+
+
+def test_a_long_wait_shows_life_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "LIFE_SIGN_S", 0.0)
+    monkeypatch.setattr(supervisor, "START_S_MAX", 1.0)
+    monkeypatch.setattr(supervisor, "POLL_S", 0.1)
+    (port,) = free_ports(1)
+    said: list[str] = []
+    expected = pytest.raises(StartFailed, match="not ready after 1 s: starting Ray")
+    with _run(tmp_path, port) as run, expected:
+        supervisor.wait_ready(run, said.append)
+    assert len(said) > 1
+    assert all(line.startswith("starting Ray, ") for line in said)

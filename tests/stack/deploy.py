@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
+from cluster.run_environment import ray_authentication
 from cluster.state import ADDRESS_FILE
-from cluster.supervisor import ray_authentication
 
 
 def deploy(state: Path, document: dict[str, Any]) -> None:

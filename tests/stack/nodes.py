@@ -21,8 +21,8 @@ import psutil
 
 from cluster import processes
 from cluster.placement import card_resource
+from cluster.run_environment import environment
 from cluster.state import ADDRESS_FILE
-from cluster.supervisor import environment
 from tests.stack.running import PYTEST_ENV, is_engine
 
 RAY = Path(sys.executable).parent / "ray"

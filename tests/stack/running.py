@@ -14,12 +14,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
 from cluster import processes
-from cluster.supervisor import free_ports
+from cluster.ports import free_ports
+from runtime.run_mark import RUN_ENV
 
 BASELOAD = Path(sys.executable).parent / "baseload"
 START_S_MAX = 240.0
@@ -50,7 +51,7 @@ class Stack:
     def run_id(self) -> str:
         """The mark of this stack's processes, read from one of them."""
         child = psutil.Process(self.process.pid).children()[0]
-        return child.environ()[processes.RUN_ENV]
+        return child.environ()[RUN_ENV]
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
         try:
@@ -129,7 +130,10 @@ def assert_nothing_left(run_id: str) -> None:
 
 @contextmanager
 def running(
-    state: Path, profile: Path | None = None, env: Mapping[str, str] = NO_ENV
+    state: Path,
+    profile: Path | None = None,
+    env: Mapping[str, str] = NO_ENV,
+    stderr: IO[str] | None = None,
 ) -> Iterator[Stack]:
     """Started, ready, and gone at the end whatever the test did to it. The local profile, if no
     other is given."""
@@ -139,7 +143,7 @@ def running(
         [BASELOAD, "serve", *([profile] if profile else []), "--port", str(port)],
         env=keep | {"BASELOAD_STATE": str(state)} | dict(env),
         stdout=subprocess.PIPE,
-        stderr=sys.stderr,
+        stderr=stderr or sys.stderr,
         text=True,
         start_new_session=True,
     )

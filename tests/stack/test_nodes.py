@@ -20,6 +20,7 @@ import psutil
 import pytest
 import yaml
 
+from cluster.capacity import WAIT_ENV
 from tests.stack.caller import broken, caller
 from tests.stack.deploy import deploy
 from tests.stack.nodes import Node, cards_of_head, node
@@ -72,7 +73,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("nodes")
     profile, state = folder / "nodes.yaml", folder / "state"
     profile.write_text(yaml.safe_dump(copy.deepcopy(PROFILE)))
-    env = {**cards_of_head(CARD, 1), "BASELOAD_DRAIN_S": str(DRAIN_S)}
+    env = {**cards_of_head(CARD, 1), "BASELOAD_DRAIN_S": str(DRAIN_S), WAIT_ENV: "1"}
     with ExitStack() as others:
         joined: list[Node] = []
         # The stack is ready when both replicas are, so the node must come while it waits.

@@ -20,9 +20,10 @@ import pytest
 import yaml
 
 from cluster import processes
+from cluster.ports import free_ports
 from cluster.profile import LOCAL_PROFILE
 from cluster.state import STATE_ENV
-from cluster.supervisor import free_ports
+from runtime.run_mark import RUN_ENV
 from tests.stack.caller import broken, caller
 from tests.stack.running import PYTEST_ENV, Stack
 
@@ -85,7 +86,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     state = folder / "state"
     env = keep | {
         STATE_ENV: str(state),
-        processes.RUN_ENV: run_id,
+        RUN_ENV: run_id,
         "RAY_AUTH_MODE": "disabled",
         "RAY_USAGE_STATS_ENABLED": "0",
     }
