@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
+from runtime.http.answer_headers import ANSWER_HEADERS
 from runtime.http.limits import LIMITS
 
 EVERY = "*"
@@ -20,10 +21,7 @@ MAX_AGE_S = 600  # of a preflight's answer
 Headers = list[tuple[bytes, bytes]]
 
 # What a page may read of an answer, beside its body.
-EXPOSED = (
-    b"x-request-id, x-client-request-id, retry-after, x-should-retry, x-baseload-target, "
-    b"x-baseload-reason, x-baseload-model, x-baseload-held-ms, x-baseload-cost-usd"
-)
+EXPOSED = ", ".join([*ANSWER_HEADERS, "retry-after", "x-should-retry"]).encode()
 _SENT = "authorization, content-type"  # what every caller's page sends
 _NAMES = re.compile(r"[A-Za-z0-9_-]+( *, *[A-Za-z0-9_-]+)*")
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")

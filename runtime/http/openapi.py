@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from runtime.http.answer_headers import ANSWER_HEADERS
 from runtime.http.tags import TAG_HEADERS
 from runtime.http.wire import ChatRequest, CompletionRequest
 
@@ -32,15 +33,6 @@ _READ = {
     "x-client-request-id": "what the caller calls the request (X-Request-ID is read, too)",
     "traceparent": "the caller's trace, as W3C has it",
 }
-_TOLD = {
-    "x-request-id": "our id of the request, as in the ledger and the log",
-    "x-client-request-id": "the caller's own id of it",
-    "x-baseload-target": "where it was served: local:<replica> or offer:<provider>/<model>",
-    "x-baseload-reason": "why there",
-    "x-baseload-model": "the model's name here",
-    "x-baseload-held-ms": "how long it waited for a decision, in ms",
-    "x-baseload-cost-usd": "what it cost, where the answer is not streamed",
-}
 
 
 class DocumentedApp(FastAPI):
@@ -57,7 +49,8 @@ def documented(kind: type[ChatRequest] | type[CompletionRequest]) -> dict[str, A
     answer = {
         "description": "The answer, whole or as a stream of events",
         "headers": {
-            name: {"schema": _TEXT, "description": meaning} for name, meaning in _TOLD.items()
+            name: {"schema": _TEXT, "description": meaning}
+            for name, meaning in ANSWER_HEADERS.items()
         },
         "content": {
             "application/json": {"schema": {"type": "object"}},
