@@ -23,6 +23,7 @@ from runtime.config_types import (
     AnyHost,
     BaseUrl,
     KeyHash,
+    ModelName,
     Ms,
     OfferName,
     Origin,
@@ -80,7 +81,7 @@ class ProviderConfig(_Part):
     requests_per_min_max: int | None = Field(default=None, ge=1)
     tokens_per_min_max: int | None = Field(default=None, ge=1)
     # By catalogue id. A name alone stands for an offer without limits of its own.
-    offers: dict[str, Annotated[OfferConfig, BeforeValidator(_named)]] = Field(min_length=1)
+    offers: dict[ModelName, Annotated[OfferConfig, BeforeValidator(_named)]] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _distinct_names(self) -> Self:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from models.money import NanoUsd, format_usd, nano_usd_per_hour
 from runtime.http.auth import KEY_HASH, LOCAL_TENANT
 from runtime.http.cors import origin
+from runtime.http.limits import LIMITS
 
 WEEK_MS = 7 * 86_400_000
 TENANT_BYTES_MAX = 128
@@ -21,6 +22,7 @@ TENANT_BYTES_MAX = 128
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _IPV6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*")  # as in a request
 _FORWARDED = re.compile(r"[!-~]+")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -103,6 +105,16 @@ def _provider(name: str) -> str:
     return _forwarded(name)
 
 
+def _model(name: str) -> str:
+    """Of what no request could name, no offer is of use."""
+    if not _MODEL.fullmatch(name) or len(name) > LIMITS.model_chars_max:
+        raise ValueError(
+            f"expected the name of a model, at most {LIMITS.model_chars_max} of A-Z a-z 0-9 . _ : "
+            "/ @ + -, a letter or digit first"
+        )
+    return name
+
+
 Ms = Annotated[int, Field(ge=1, le=WEEK_MS)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Host = Annotated[str, AfterValidator(_host)]
@@ -113,6 +125,7 @@ VariableName = Annotated[str, AfterValidator(_variable)]
 KeyHash = Annotated[str, AfterValidator(_key_hash)]
 TenantName = Annotated[str, AfterValidator(_tenant)]
 ProviderName = Annotated[str, Field(max_length=64), AfterValidator(_provider)]
+ModelName = Annotated[str, AfterValidator(_model)]
 OfferName = Annotated[str, Field(max_length=256), AfterValidator(_forwarded)]
 # Written as a decimal string, and shown as one.
 UsdPerHour = Annotated[
