@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from typing import Protocol
 
 from runtime.estimate import Estimator
 from runtime.http.usage import Usage
@@ -57,14 +59,56 @@ class Bill:
 NOTHING = Bill(None, None, None, UsageSource.NONE)
 
 
-def learn(estimator: Estimator, job: Job, bill: Bill, *, cut_off: bool) -> None:
-    """From an answer that has come to its end. A report that cannot be true teaches nothing."""
-    if bill.source is UsageSource.LIMIT or bill.completion_tokens is None:
-        return
-    # Of token ids nothing is to be read off.
-    if job.shape.utf8_bytes and bill.prompt_tokens is not None:
-        worst = job.arrival.worst
-        if worst is None or bill.prompt_tokens <= worst.prompt_tokens:
-            estimator.learn_prompt(job.model, job.shape, bill.prompt_tokens)
-    tokens = bill.completion_tokens // job.request.choices
-    estimator.learn_answer(job.kind, tokens, is_complete=not cut_off)
+class Said(Protocol):
+    """What has come of an answer: a stream's frames, or all in one piece."""
+
+    @property
+    def usage(self) -> Usage | None: ...
+
+    @property
+    def cut_off(self) -> bool: ...
+
+    def tokens(self, count: Callable[[str], int]) -> int: ...
+
+
+class Reckoning:
+    """What one request's answer costs, and what it teaches: that once. ``said`` is of the attempt
+    that is under way."""
+
+    def __init__(self, estimator: Estimator, job: Job, said: Said) -> None:
+        self.said = said
+        self._estimator = estimator
+        self._job = job
+        self._is_learned = False
+
+    def bill(self, output_tokens_most: int) -> Bill:
+        """As far as the answer has come."""
+        return Bill.of(self.said.usage, output_tokens_most, self._tokens)
+
+    def learn(self, bill: Bill) -> None:
+        """From an answer that has come to its end. A count that cannot be teaches nothing."""
+        self._is_learned = True
+        if bill.source is UsageSource.LIMIT or bill.completion_tokens is None:
+            return
+        self._learn_prompt(bill.prompt_tokens)
+        self._learn_length(bill.completion_tokens, is_complete=not self.said.cut_off)
+
+    def learn_the_rest(self) -> None:
+        """From an answer that did not come to its end: it would have been longer."""
+        if not self._is_learned:
+            self._learn_length(self._tokens(), is_complete=False)
+
+    def _learn_prompt(self, tokens: int | None) -> None:
+        job, worst = self._job, self._job.arrival.worst
+        if tokens is None or (worst is not None and tokens > worst.prompt_tokens):
+            return
+        if job.shape.utf8_bytes:  # of token ids nothing is to be read off
+            self._estimator.learn_prompt(job.model, job.shape, tokens)
+
+    def _learn_length(self, tokens: int, *, is_complete: bool) -> None:
+        job = self._job
+        tokens //= job.request.choices
+        self._estimator.learn_answer(job.kind, tokens, is_complete=is_complete)
+
+    def _tokens(self) -> int:
+        return self.said.tokens(partial(self._estimator.answer_tokens, self._job.model))

@@ -9,7 +9,6 @@
     │   ├── UnknownField    400
     │   ├── ContextTooLong  400
     │   ├── InvalidApiKey   401
-    │   ├── PermissionDenied 403
     │   ├── ModelNotFound   404
     │   ├── RouteNotFound   404
     │   ├── MethodNotAllowed 405
@@ -27,7 +26,8 @@
     │   └── QueueTimeout    504
     └── TargetError              work was dispatched and failed there
         ├── UpstreamFailed  502  before the first byte
-        │   └── NotStarted  502  refused before any work: safe to send elsewhere
+        │   ├── NotStarted  502  refused before any work: safe to send elsewhere
+        │   └── BadAnswer   502  an answer came, and it cannot be used
         ├── StreamBroken    502  after it: ended with no finish reason, or with an error
         └── StreamStalled   504  after it: no token for too long
 
@@ -111,11 +111,6 @@ class ContextTooLong(RequestError):
 class InvalidApiKey(RequestError):
     status, type, code = 401, "authentication_error", "invalid_api_key"
     says = "Send a valid API key as 'Authorization: Bearer <key>'."
-
-
-class PermissionDenied(RequestError):
-    status, type, code = 403, "permission_error", "permission_denied"
-    says = "This API key may not do this."
 
 
 class ModelNotFound(RequestError):
@@ -245,6 +240,11 @@ class NotStarted(UpstreamFailed):
     code = "upstream_not_started"
     billable = False
     says = "The model server did not take the request."
+
+
+class BadAnswer(UpstreamFailed):
+    code = "bad_answer"
+    says = "The model server's answer could not be used."
 
 
 class StreamBroken(TargetError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from runtime.http.choices import (
@@ -74,6 +75,10 @@ class FrameScanner:
     def frames(self) -> int:
         """Content frames passed on."""
         return self.delivered.frames
+
+    def tokens(self, count: Callable[[str], int]) -> int:
+        """About so many were delivered; ``count`` tells them of a text."""
+        return self.delivered.tokens(count)
 
     @property
     def usage(self) -> Usage | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import pytest
 
-from runtime.bill import NOTHING, Bill, UsageSource, learn
+from runtime.bill import Bill, Reckoning, UsageSource
 from runtime.http.usage import Usage
 from runtime.http.wire import parse_chat
 from tests.runtime.jobs import CONTEXT, made_job
@@ -65,16 +68,36 @@ def test_what_was_not_taken_as_it_was_told_is_noted() -> None:
     assert "99 completion tokens told" in Bill.of(Usage(9, 4, 99), MOST, int).note
 
 
-def test_only_what_can_be_true_teaches() -> None:
+@dataclass
+class Heard:
+    """An answer of so many tokens."""
+
+    usage: Usage | None
+    sent: int = 0
+    cut_off: bool = False
+
+    def tokens(self, count: Callable[[str], int]) -> int:
+        return self.sent
+
+
+def taught(said: Heard, *, is_whole: bool = True) -> tuple[list[int], list[tuple[int, bool]]]:
     body = b'{"model":"m","n":2,"messages":[{"role":"user","content":"hello"}]}'
-    job, pupil = made_job(parse_chat(body)), Pupil()
-    learn(pupil, job, Bill.of(Usage(9, None, 99), MOST, int), cut_off=False)
-    learn(pupil, job, NOTHING, cut_off=False)
-    learn(pupil, job, Bill.of(Usage(9_999, None, None), MOST, int), cut_off=False)
-    assert (pupil.prompts, pupil.answers) == ([], [])
-    learn(pupil, job, Bill.of(Usage(9, None, 8), MOST, int), cut_off=False)
-    learn(pupil, job, Bill.of(Usage(9_999, None, 6), MOST, int), cut_off=True)
-    assert (pupil.prompts, pupil.answers) == ([9], [(4, True), (3, False)])
+    pupil = Pupil()
+    reckoning = Reckoning(pupil, made_job(parse_chat(body)), said)
+    if is_whole:
+        reckoning.learn(reckoning.bill(MOST))
+    reckoning.learn_the_rest()
+    return pupil.prompts, pupil.answers
+
+
+def test_an_answer_teaches_once_and_only_what_can_be() -> None:
+    assert taught(Heard(Usage(9, None, 8))) == ([9], [(4, True)])
+    assert taught(Heard(Usage(9, None, 8), cut_off=True)) == ([9], [(4, False)])
+    assert taught(Heard(None, sent=6)) == ([], [(3, True)])
+    assert taught(Heard(Usage(9, None, 8), sent=6), is_whole=False) == ([], [(3, False)])
+    assert taught(Heard(Usage(9, None, MOST + 1), sent=6)) == ([], [])
+    assert taught(Heard(Usage(9_999, None, 8))) == ([], [(4, True)])
+    assert taught(Heard(None)) == taught(Heard(None), is_whole=False) == ([], [])
 
 
 def test_the_most_that_can_be_generated() -> None:

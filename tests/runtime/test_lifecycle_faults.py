@@ -132,9 +132,9 @@ async def test_a_refusal_of_the_request_is_told_and_not_retried(tmp_path: Path) 
 
 
 async def test_an_answer_that_is_not_understood_is_a_502(tmp_path: Path) -> None:
-    async with stack(tmp_path) as s:
+    async with stack(tmp_path, config={"queue": {"wait_ms_max": 100}}) as s:
         answer = await s.post(chat("[fault:not_json]"))
-        assert answer.status == 502
+        assert (answer.status, answer.headers["x-should-retry"]) == (502, "false")
         assert "<html>" not in await answer.text()
         assert s.row().outcome == "target_failed: bad_answer"
 

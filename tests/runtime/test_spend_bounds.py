@@ -110,7 +110,9 @@ async def test_an_answer_is_bounded_by_its_caller_or_by_the_offer(
 
 
 async def test_a_completion_is_bounded_as_the_api_promises(tmp_path: Path) -> None:
-    async with vendor(_told(3, 3)) as first, market(tmp_path, first, pool=WIDE) as s:
+    told = message(None, usage=usage(3, 3)["usage"])
+    told["choices"] = [{"index": n, "text": "it", "finish_reason": "stop"} for n in range(4)]
+    async with vendor(whole(told)) as first, market(tmp_path, first, pool=WIDE) as s:
         body = {"model": MODEL, "prompt": ["a", "b"], "n": 2}
         assert (await s.post(body, path="/completions")).status == 200
         (row,) = settled(s)

@@ -1,0 +1,44 @@
+"""How long the waits of one request may last: the watchdog looks on, and ends one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from runtime.gateway import Gateway
+from runtime.http.sse import FrameScanner
+
+
+class Patience:
+    """What the watchdog sees of a request: ``scanner`` is of the present attempt."""
+
+    def __init__(self, gateway: Gateway, request_id: str, scanner: FrameScanner) -> None:
+        self.scanner = scanner
+        self.hides_its_start = False  # an answer in one piece, from a replica
+        self.is_lost = False
+        self._gateway = gateway
+        self._request_id = request_id
+        self._timeout: asyncio.Timeout | None = None
+
+    @property
+    def tokens_out(self) -> int:
+        return self.scanner.frames
+
+    def stall(self) -> None:
+        """Ends whatever is waited for: the target's next bytes, or a client that reads none."""
+        if self._timeout is not None and not self.is_lost:
+            self.is_lost = True
+            self._timeout.reschedule(asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def lasting(self) -> AsyncIterator[None]:
+        """Inside, the watchdog looks on; TimeoutError when the patience is lost."""
+        self.is_lost = False
+        self._gateway.watch(self._request_id, self)
+        try:
+            async with asyncio.timeout(None) as self._timeout:
+                yield
+        finally:
+            self._timeout = None
+            self._gateway.unwatch(self._request_id)

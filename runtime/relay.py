@@ -1,0 +1,135 @@
+"""A stream on its way from its target to its client, from its first bytes to its settled end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import nullcontext, suppress
+from typing import Any
+
+from runtime.attempt import Attempt
+from runtime.bill import Bill, Reckoning
+from runtime.errors import BaseloadError, LedgerUnavailable, StreamBroken, StreamStalled, frame
+from runtime.http.body_writer import BodyWriter
+from runtime.http.response import Broken, Response
+from runtime.http.sse import FrameScanner
+from runtime.patience import Patience
+from scheduler.decision import Outcome
+
+LAST_FRAME_S_MAX = 1.0  # for a client that may have stopped reading
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Relay:
+    """``first`` is what has been read of the ``response``."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        response: Response,
+        scanner: FrameScanner,
+        patience: Patience,
+        reckoning: Reckoning,
+        writer: BodyWriter | None,
+        first: bytes,
+    ) -> None:
+        self._attempt = attempt
+        self._response = response
+        self._scanner = scanner
+        self._patience = patience
+        self._reckoning = reckoning
+        self._writer = writer
+        self._first = first
+
+    async def run(self, send: Send) -> None:
+        """Passes on what may be, bills, and only then tells the end."""
+        attempt, response = self._attempt, self._response
+        failure, is_read = await self._pass(self._first, send)
+        bill = self._reckoning.bill(attempt.output_tokens_most)
+        if not is_read:  # nothing more can be told to the client
+            response.close()
+            attempt.abandon(bill, started=True)
+            return
+        failure = await self._settle(bill, failure)
+        if failure is None:
+            await send(part(attempt.closing_comment + self._scanner.tail, more=False))
+            return
+        response.close()
+        attempt.job.record.error = failure.code
+        last = frame(failure, bill.completion_tokens or 0)
+        with suppress(TimeoutError):  # then the connection just ends
+            await asyncio.wait_for(send(part(last, more=False)), LAST_FRAME_S_MAX)
+
+    async def _pass(self, chunk: bytes, send: Send) -> tuple[BaseloadError | None, bool]:
+        """What is wrong with the stream, and whether its client reads."""
+        scanner, response = self._scanner, self._response
+        response.take = self._pass_on
+        is_read = False
+        try:
+            async with self._patience.lasting():
+                with self._writer.together() if self._writer else nullcontext():
+                    await send(head(200, b"text/event-stream; charset=utf-8", self._attempt))
+                    if passed := scanner.feed(chunk):
+                        await send(part(passed, more=True))
+                is_read = True
+                while not scanner.over and (chunk := await response.read()):
+                    is_read = False
+                    if passed := scanner.feed(chunk):
+                        await send(part(passed, more=True))
+                    is_read = True
+        except (Broken, TimeoutError):
+            return self._broken(), is_read
+        finally:
+            response.take = None
+        return (self._broken() if _incomplete(scanner) else None), is_read
+
+    def _pass_on(self, chunk: bytes) -> bool:
+        """Frames that need no more than to be sent, to a client that reads."""
+        frames = self._scanner.plain_frames(chunk)
+        if not frames or self._writer is None or not self._writer.write(chunk):
+            return False
+        self._scanner.delivered.add(chunk, frames)
+        return True
+
+    async def _settle(self, bill: Bill, failure: BaseloadError | None) -> BaseloadError | None:
+        """Bills a stream that has ended; returns what is wrong with it for the client."""
+        try:
+            if failure is not None:
+                await self._attempt.settle(bill, Outcome.TARGET_FAILED, failure.code)
+                return failure
+            await self._attempt.settle(bill, Outcome.OK)
+        except LedgerUnavailable as error:  # an end that was not billed is not told
+            return failure or error
+        self._reckoning.learn(bill)
+        return None
+
+    def _broken(self) -> BaseloadError:
+        if self._patience.is_lost:
+            return StreamStalled("The model server sent no token for too long.")
+        return StreamBroken("The model server broke off its answer.")
+
+
+def _incomplete(scanner: FrameScanner) -> bool:
+    return scanner.error is not None or not (scanner.finished and scanner.done)
+
+
+def head(status: int, content_type: bytes, attempt: Attempt) -> dict[str, Any]:
+    """The start of an answer, as ASGI has it."""
+    decision = attempt.decision
+    return {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [
+            (b"content-type", content_type),
+            (b"cache-control", b"no-store"),
+            (b"x-baseload-target", decision.target.encode()),
+            (b"x-baseload-reason", decision.reason.value.encode()),
+            (b"x-baseload-model", attempt.job.model.encode()),
+            (b"x-baseload-held-ms", str(attempt.held_ms).encode()),
+        ],
+    }
+
+
+def part(body: bytes, *, more: bool) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": body, "more_body": more}
