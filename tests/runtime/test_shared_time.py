@@ -14,6 +14,7 @@ import aiohttp
 from runtime.config import GatewayConfig, load_config
 from runtime.engine.private_server import PrivateServer
 from runtime.engine.script import Fault, Script
+from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway
 from runtime.http.app import create_app
 from runtime.http.auth import KeyRing, hash_key
@@ -76,6 +77,20 @@ async def test_a_replica_that_is_lost_and_found_bills_no_second_twice(tmp_path: 
         shares_ns = _shares_ns(s)
     assert len(shares_ns) == 2
     assert TOGETHER_S * 1e9 <= sum(shares_ns) <= busy_ns
+
+
+class _Broken:
+    def start(self, now_ns: int) -> int:
+        raise LedgerUnavailable
+
+
+async def test_without_a_clock_no_work_is_started(tmp_path: Path) -> None:
+    async with stack(tmp_path) as s:
+        s.gateway.locals["r1"].clock = _Broken()  # type: ignore[assignment]
+        assert (await s.post(chat())).status == 503
+        await s.idle()
+        assert s.asked == 0
+        assert (s.row().ending, s.row().cost_nano_usd) == ("void", 0)
 
 
 async def test_a_rolling_upgrade_bills_no_second_of_a_replica_twice(tmp_path: Path) -> None:
