@@ -22,6 +22,7 @@ from runtime.metering import share_cost_nano, share_in_words
 from runtime.providers import Account, price_of
 from runtime.upstream import Upstream
 from scheduler.decision import Buy, Dispatch, Outcome
+from scheduler.replica import Replica
 
 log = logging.getLogger("baseload.attempt")
 
@@ -68,6 +69,10 @@ class Attempt:
             return to_upstream(request, model=self.job.model)
         most = target.offer.output_tokens_max
         return to_upstream(request, model=target.name, openai_only=True, answer_tokens_max=most)
+
+    @property
+    def replica(self) -> Replica | None:
+        return self.target.replica if isinstance(self.target, LocalTarget) else None
 
     @property
     def bought(self) -> bool:

@@ -82,7 +82,9 @@ class Gateway:
         self._connector: Connector | None = None
         self._underway = 0
         self._clocks = SharedClocks.open(ledger.path, ledger.owner)
-        self._membership = Membership(self.pools, self._scheduler, self._clocks, self._apply)
+        self._membership = Membership(
+            self.pools, self._scheduler, self._clocks, self._apply, self._watchdog
+        )
 
     # -- life ---------------------------------------------------------------------------
 

@@ -128,6 +128,7 @@ class _Passage:
         scanner = self._new_scanner()
         self._patience.scanner = self._reckoning.said = scanner
         self._patience.hides_its_start = not (attempt.bought or self._job.streaming)
+        self._patience.replica = attempt.replica
         limits = self._gateway.config.stream
         try:
             async with self._patience.lasting():

@@ -10,18 +10,16 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
+from runtime.follower import Follower
 from runtime.http.connector import Connector
-from runtime.load_report import read_report
 from runtime.pools import Pool
 from runtime.shared_clocks import SharedClock, SharedClocks
 from runtime.upstream import Upstream
 from scheduler.decision import Action
 from scheduler.machine import Scheduler
-from scheduler.replica import Replica
-
-REPORT_SILENCE_S_MAX = 5.0  # heartbeats come every 0.5 s
-RESUBSCRIBE_S = 0.2
+from scheduler.replica import LoadReport, Replica
 
 log = logging.getLogger("baseload.membership")
 
@@ -45,8 +43,17 @@ class LocalTarget:
     clock: SharedClock
 
 
+class Waiting(Protocol):
+    """The requests under way."""
+
+    def is_awaited(self, replica: Replica) -> bool: ...
+
+    def forsake(self, replica: Replica) -> None: ...
+
+
 class Membership:
-    """Tells the scheduler who joins, leaves and reports; hands on what it answers."""
+    """Tells the scheduler who joins, leaves and reports; hands on what it answers. Those who wait
+    for the first token of a replica that is gone are told not to."""
 
     def __init__(
         self,
@@ -54,51 +61,58 @@ class Membership:
         scheduler: Scheduler,
         clocks: SharedClocks,
         apply: Callable[[list[Action]], None],
+        waiting: Waiting,
     ) -> None:
         self.targets: dict[str, LocalTarget] = {}
         self.were_up: set[str] = set()  # models that had a replica at any time
+        self.is_awaited = waiting.is_awaited
+        self.forsake = waiting.forsake
         self._pools = pools
         self._scheduler = scheduler
         self._clocks = clocks
         self._apply = apply
-        self._followers: dict[str, asyncio.Task[None]] = {}
+        self._followers: dict[Endpoint, Follower] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def set(self, endpoints: Iterable[Endpoint], connector: Connector) -> None:
-        """The latest list: follows the new, drops the gone."""
-        listed = {endpoint.replica.replica_id: endpoint for endpoint in endpoints}
-        for replica_id in self._followers.keys() - listed.keys():
-            self._followers.pop(replica_id).cancel()
-        for replica_id in listed.keys() - self._followers.keys():
-            endpoint = listed[replica_id]
-            if endpoint.replica.model in self._pools:
-                self._followers[replica_id] = asyncio.get_running_loop().create_task(
-                    self._follow(endpoint, connector), name=f"follow {replica_id}"
-                )
-                self._followers[replica_id].add_done_callback(_ended)
+        """The latest list: follows the new, lets the gone finish what they have."""
+        listed = {each for each in endpoints if each.replica.model in self._pools}
+        for endpoint in self._followers.keys() - listed:
+            if not self._followers[endpoint].delist():
+                del self._followers[endpoint]
+        for endpoint in listed:
+            if endpoint in self._followers:
+                self._followers[endpoint].enlist()
+            else:
+                self._follow(endpoint, connector)
 
     async def close(self) -> None:
-        followers = list(self._followers.values())
-        for follower in followers:
-            follower.cancel()
-        await asyncio.gather(*followers, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _follow(self, endpoint: Endpoint, connector: Connector) -> None:
+    def _follow(self, endpoint: Endpoint, connector: Connector) -> None:
         replica = endpoint.replica
-        upstream = Upstream(connector, endpoint.base_url, endpoint.token, f"local:{replica.model}")
-        while True:
-            try:
-                async with upstream.subscribe("/load", REPORT_SILENCE_S_MAX) as lines:
-                    self._join(replica, upstream)
-                    async for line in lines:
-                        if report := read_report(replica, line):
-                            self._apply(self._scheduler.on_load_report(report, time.monotonic()))
-            except OSError as error:
-                log.warning("replica %s: load stream lost (%s)", replica.replica_id, error)
-            finally:
-                self._leave(replica.replica_id)
-            await asyncio.sleep(RESUBSCRIBE_S)
+        name = f"local:{replica.model}"
+        upstream = Upstream(connector, endpoint.base_url, endpoint.token, name)
+        follower = self._followers[endpoint] = Follower(replica, upstream, self)
 
-    def _join(self, replica: Replica, upstream: Upstream) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.critical("%s ended", task.get_name(), exc_info=error)
+            elif self._followers.get(endpoint) is follower:
+                del self._followers[endpoint]
+                if follower.is_listed and not task.cancelled():  # again, just as it ended
+                    self._follow(endpoint, connector)
+
+        task = follower.start()
+        self._tasks.add(task)
+        task.add_done_callback(ended)
+
+    # -- what followers tell ------------------------------------------------------------
+
+    def joined(self, replica: Replica, upstream: Upstream) -> None:
         pool = self._pools[replica.model]
         clock = self._clocks.clock(replica.replica_id, replica.generation)
         self.targets[replica.replica_id] = LocalTarget(replica, upstream, pool, clock)
@@ -106,13 +120,13 @@ class Membership:
         log.info("replica %s joined", replica.replica_id)
         self._apply(self._scheduler.on_replica_joined(replica, time.monotonic()))
 
-    def _leave(self, replica_id: str) -> None:
+    def left(self, replica: Replica) -> None:
         # Its own streams still hold the target; they end by themselves, with an error frame.
-        if self.targets.pop(replica_id, None) is not None:
-            log.warning("replica %s left", replica_id)
-            self._apply(self._scheduler.on_replica_left(replica_id, time.monotonic()))
+        known = self.targets.get(replica.replica_id)
+        if known is not None and known.replica == replica:
+            del self.targets[replica.replica_id]
+            log.warning("replica %s left", replica.replica_id)
+            self._apply(self._scheduler.on_replica_left(replica.replica_id, time.monotonic()))
 
-
-def _ended(follower: asyncio.Task[None]) -> None:
-    if not follower.cancelled() and (error := follower.exception()) is not None:
-        log.critical("%s ended", follower.get_name(), exc_info=error)
+    def reported(self, report: LoadReport) -> None:
+        self._apply(self._scheduler.on_load_report(report, time.monotonic()))

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from runtime.gateway import Gateway
 from runtime.http.sse import FrameScanner
+from scheduler.replica import Replica
 
 
 class Patience:
@@ -16,6 +17,7 @@ class Patience:
     def __init__(self, gateway: Gateway, request_id: str, scanner: FrameScanner) -> None:
         self.scanner = scanner
         self.hides_its_start = False  # an answer in one piece, from a replica
+        self.replica: Replica | None = None  # of the present attempt
         self.is_lost = False
         self._gateway = gateway
         self._request_id = request_id
@@ -24,6 +26,9 @@ class Patience:
     @property
     def tokens_out(self) -> int:
         return self.scanner.frames
+
+    def waits_at(self, replica: Replica) -> bool:
+        return self.replica == replica and not self.tokens_out
 
     def stall(self) -> None:
         """Ends whatever is waited for: the target's next bytes, or a client that reads none."""

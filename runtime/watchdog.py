@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runtime.config import StreamConfig
+from scheduler.replica import Replica
 
 PREFILL_S = 0.25  # after this an answer in one piece is presumed to be past its prompt
 
@@ -23,6 +24,10 @@ class Stream(Protocol):
     @property
     def hides_its_start(self) -> bool:
         """A replica's answer in one piece: its tokens cannot be seen before its end."""
+        ...
+
+    def waits_at(self, replica: Replica) -> bool:
+        """For its first token."""
         ...
 
     def stall(self) -> None: ...
@@ -63,6 +68,16 @@ class Watchdog:
                 on_progress(request_id, 1, now)
             silence_ms_max = limits.inter_token_ms_max if tokens else limits.first_token_ms_max
             if silence_s * 1000 > silence_ms_max:
+                watch.stream.stall()
+
+    def is_awaited(self, replica: Replica) -> bool:
+        """Whether an answer of this replica is under way without a token."""
+        return any(watch.stream.waits_at(replica) for watch in self._watched.values())
+
+    def forsake(self, replica: Replica) -> None:
+        """The replica answers nobody any more: those without a token may go elsewhere."""
+        for watch in list(self._watched.values()):
+            if watch.stream.waits_at(replica):
                 watch.stream.stall()
 
     def stall_all(self) -> None:

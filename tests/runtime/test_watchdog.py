@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from runtime.config import StreamConfig
 from runtime.watchdog import Watchdog
+from scheduler.replica import Replica
+from tests.scheduler.given import replica
 
 LIMITS = StreamConfig(first_token_ms_max=1_000, inter_token_ms_max=100)
 
@@ -13,6 +15,10 @@ class _Answer:
         self.tokens_out = 0
         self.hides_its_start = False
         self.stalls = 0
+        self.replica: Replica | None = None
+
+    def waits_at(self, replica: Replica) -> bool:
+        return replica == self.replica
 
     def stall(self) -> None:
         self.stalls += 1
@@ -64,3 +70,15 @@ def test_an_answer_in_one_piece_is_presumed_to_have_started() -> None:
     assert progress == [("r", 0, 0.0), ("r", 1, 0.3)]
     dog.look(LIMITS, lambda *told: progress.append(told), 1.1)
     assert answer.stalls == 1  # its silence counts from the start all the same
+
+
+def test_only_those_who_wait_at_a_replica_are_told_that_it_is_gone() -> None:
+    gone, well = replica("r1"), replica("r2")
+    dog, answers = Watchdog(), [_Answer() for _ in range(3)]
+    for answer, at in zip(answers, (gone, well, None), strict=True):
+        answer.replica = at
+        dog.watch(str(at), answer, 0.0)
+    assert dog.is_awaited(gone)
+    assert not dog.is_awaited(replica("r1", generation=2))
+    dog.forsake(gone)
+    assert [answer.stalls for answer in answers] == [1, 0, 0]
