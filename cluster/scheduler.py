@@ -194,6 +194,7 @@ class Scheduler:
             for task in self._tasks:
                 task.cancel()
             await self._gateway.close(drain_s_max())
+        EDGE.close()
         await asyncio.to_thread(self._telemetry.close)
 
 

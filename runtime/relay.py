@@ -127,6 +127,7 @@ def head(status: int, content_type: bytes, attempt: Attempt) -> dict[str, Any]:
             (b"x-baseload-reason", decision.reason.value.encode()),
             (b"x-baseload-model", attempt.job.model.encode()),
             (b"x-baseload-held-ms", str(attempt.held_ms).encode()),
+            *attempt.job.request.ignored_header(bought=attempt.bought),
         ],
     }
 

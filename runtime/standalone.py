@@ -50,6 +50,7 @@ async def serve(config: GatewayConfig, host: str, port: int, state: Path) -> Non
     print(f"ready on http://{host}:{server.port}/v1", flush=True)
     await stop.wait()
     await gateway.close(DRAIN_S_MAX)
+    edge.close()
     await server.stop()
 
 

@@ -18,7 +18,10 @@ class ScriptedAnswer:
     def __init__(self, body: dict[str, Any], *, is_chat: bool) -> None:
         self._model = body.get("model", "")
         self._is_chat = is_chat
-        self._tells_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+        options = body.get("stream_options") or {}
+        self._tells_usage = bool(options.get("include_usage"))
+        self._tells_often = self._tells_usage and bool(options.get("continuous_usage_stats"))
+        self._told = 0  # tokens of each choice so far
         self.texts = prompt_texts(body)
         self.prompt_tokens = sum(1 + len(text) // CHARS_PER_TOKEN for text in self.texts)
         self.tokens: int = body.get("max_tokens", TOKENS_DEFAULT)
@@ -29,13 +32,17 @@ class ScriptedAnswer:
         return self._frame({"role": "assistant", "content": ""}, None) if self._is_chat else b""
 
     def token(self, number: int) -> bytes:
+        self._told = number + 1
         return self._frame({"content": WORDS[number % len(WORDS)]}, None)
 
     def last(self) -> bytes:
         """Finish reason, usage if it was asked for, and the end, in one step as vLLM sends them."""
         frames = self._frame({}, self._finish)
         if self._tells_usage:
-            frames += event({**self._common(".chunk"), "choices": [], "usage": self._usage()})
+            written = self.tokens * self.choices
+            frames += event(
+                {**self._common(".chunk"), "choices": [], "usage": self._usage(written)}
+            )
         return frames + DONE
 
     def whole(self) -> bytes:
@@ -43,14 +50,18 @@ class ScriptedAnswer:
         message = {"role": "assistant", "content": text}
         told: dict[str, Any] = {"message": message} if self._is_chat else {"text": text}
         choices = [self._choice(index, told, self._finish) for index in range(self.choices)]
-        return json.dumps({**self._common(""), "choices": choices, "usage": self._usage()}).encode()
+        usage = self._usage(self.tokens * self.choices)
+        return json.dumps({**self._common(""), "choices": choices, "usage": usage}).encode()
 
     def _frame(self, delta: dict[str, str], finish: str | None) -> bytes:
         told: dict[str, Any] = (
             {"delta": delta} if self._is_chat else {"text": delta.get("content", "")}
         )
+        common = self._common(".chunk")
+        if self._tells_often:
+            common["usage"] = self._usage(self._told)
         return b"".join(
-            event({**self._common(".chunk"), "choices": [self._choice(index, told, finish)]})
+            event({**common, "choices": [self._choice(index, told, finish)]})
             for index in range(self.choices)
         )
 
@@ -61,8 +72,7 @@ class ScriptedAnswer:
         kind = "chat.completion" + suffix if self._is_chat else "text_completion"
         return {"id": "cmpl-scripted", "object": kind, "created": CREATED_S, "model": self._model}
 
-    def _usage(self) -> dict[str, int]:
-        written = self.tokens * self.choices
+    def _usage(self, written: int) -> dict[str, int]:
         return {
             "prompt_tokens": self.prompt_tokens,
             "total_tokens": self.prompt_tokens + written,

@@ -12,6 +12,7 @@ import re
 from models.recipes import Flag, Flags
 from runtime.engine.lifeline import LIFELINE_ENV
 from runtime.engine.settings import EngineSettings
+from runtime.http.limits import LIMITS
 
 CPU_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; the tiny model overrides the number of blocks
@@ -25,10 +26,19 @@ ENVIRONMENT = {
     "VLLM_CONFIGURE_LOGGING": "0",
     "HF_HUB_OFFLINE": "1",  # a server does not fetch
     "TOKENIZERS_PARALLELISM": "false",
+    "VLLM_MAX_STOP_STRINGS": str(LIMITS.stop_max),
 }
 WORKER_EXTENSION = "runtime.engine.worker_facts.WorkerFacts"
 OWNED_FLAGS = frozenset(
-    {"model", "served-model-name", "host", "port", "api-key", "worker-extension-cls"}
+    {
+        "model",
+        "served-model-name",
+        "host",
+        "port",
+        "api-key",
+        "worker-extension-cls",
+        "structured-outputs-config.backend",
+    }
 )
 # They run foreign code, read prompts that are not text, or bring in flags from another file.
 REFUSED_FLAGS = frozenset({"trust-remote-code", "middleware", "enable-prompt-embeds", "config"})
@@ -77,6 +87,8 @@ def command_line(settings: EngineSettings, device: str) -> list[str]:
         "enable-logging-iteration-details": True,  # tells the load meter of each step's tokens
         "generation-config": "vllm",
         "worker-extension-cls": WORKER_EXTENSION,
+        # The one that requests are checked by; vLLM would let an engine's first request choose.
+        "structured-outputs-config.backend": "xgrammar",
     }
     flags |= parallel_flags(settings)
     if device == "cpu":

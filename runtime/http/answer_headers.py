@@ -9,5 +9,6 @@ ANSWER_HEADERS = {
     "x-baseload-reason": "why there",
     "x-baseload-model": "the model's name here",
     "x-baseload-held-ms": "how long it waited for a decision, in ms",
+    "x-baseload-ignored": "names of what was sent and had no effect",
     "x-baseload-cost-usd": "what it cost, where the answer is not streamed",
 }

@@ -1,4 +1,4 @@
-"""What the routes of one process share: its gateway and its keys."""
+"""What the routes of one process share: its gateway, its keys and its check of grammars."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from runtime.errors import InternalError
 from runtime.gateway import Gateway
+from runtime.grammar.check import GrammarCheck
 from runtime.http.auth import KeyRing
 
 RECORD = "baseload.record"  # in a scope: what is known of the request
@@ -21,11 +22,16 @@ class Edge:
 
     def __init__(self) -> None:
         self.opened_s = int(time.time())  # unix time
+        self.grammars = GrammarCheck()
         self._gateway: Gateway | None = None
         self._keys: KeyRing | None = None
 
     def open(self, gateway: Gateway, keys: KeyRing) -> None:
         self._gateway, self._keys = gateway, keys
+
+    def close(self) -> None:
+        """Ends what the routes have started; the gateway is its maker's to close."""
+        self.grammars.close()
 
     @property
     def gateway(self) -> Gateway:

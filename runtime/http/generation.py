@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from runtime.errors import BadRequest
 from runtime.gateway import Gateway
 from runtime.http.body_writer import SERVER_SEND, body_writer
 from runtime.http.edge import RECORD, SEND, Edge
@@ -43,6 +44,8 @@ class Generation:
         parsed = self._parse(body)
         record.model, record.streamed = parsed.model, parsed.streaming
         gateway = self._edge.gateway
+        if parsed.constraints and parsed.model in gateway.pools:
+            parsed.ignore(await self._edge.grammars.loosened(parsed.constraints, tenant))
         return Answer(gateway, await _job(gateway, request, tenant, self._path, parsed, body))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,10 +96,23 @@ async def _job(
         estimator=gateway.estimator,
         context_tokens_max=tokens_max,
         ttft_budget_ms=gateway.config.ttft_budget_ms,
-        offers=gateway.offers_for(tenant, tags.sensitivity),
+        offers=_offers(gateway, parsed, gateway.offers_for(tenant, tags.sensitivity)),
         body=body,
     )
     if needs_exact_count(job, tokens_max):
         tokenizer = pool.tokenizer if pool else None
         return await asyncio.to_thread(exactly_counted, job, tokens_max, tokenizer)
     return job
+
+
+def _offers(
+    gateway: Gateway, request: ChatRequest | CompletionRequest, offers: frozenset[str]
+) -> frozenset[str]:
+    """Those that may have the request: none that would answer it in another sense."""
+    field = request.local_only
+    if request.model not in gateway.pools:
+        if field is None:
+            return offers
+        says = f"`{field}` is served by local replicas, and `{request.model}` has none here."
+        raise BadRequest(says, param=field)
+    return offers if field is None and request.taken_everywhere else frozenset()

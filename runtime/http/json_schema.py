@@ -2,13 +2,14 @@
 
 It is bounded, not understood: size, depth, number range, valid text. What a schema means is the
 engine's business, except for regular expressions, which a grammar compiler can be made to spend
-minutes on: they are refused where the engine would compile them.
+minutes on: see ``runtime.grammar``.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
+
+from pydantic_core import PydanticSerializationError, to_json
 
 from runtime.http.limits import LIMITS, refusals
 
@@ -43,15 +44,6 @@ class SchemaCheck:
         return _size_fault(schema)
 
 
-def has_regex(schema: Any) -> bool:
-    """Whether the schema asks for a regular expression. A property named so does not count."""
-    if isinstance(schema, dict):
-        if isinstance(schema.get("pattern"), str) or "patternProperties" in schema:
-            return True
-        return any(has_regex(inner) for inner in schema.values())
-    return isinstance(schema, list) and any(has_regex(inner) for inner in schema)
-
-
 def _children(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return list(value.values())
@@ -60,8 +52,8 @@ def _children(value: Any) -> list[Any]:
 
 def _size_fault(schema: dict[str, Any]) -> str | None:
     try:
-        size_bytes = len(json.dumps(schema, ensure_ascii=False).encode())
-    except UnicodeEncodeError:
+        size_bytes = len(to_json(schema))
+    except PydanticSerializationError:
         return "must be text without lone surrogates"
     if size_bytes > LIMITS.schema_bytes_max:
         refusals["schema_bytes_max"] += 1

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from runtime.http.answer_headers import ANSWER_HEADERS
 from runtime.http.tags import TAG_HEADERS
 from runtime.http.wire import ChatRequest, CompletionRequest
+from runtime.http.wire_fields import DROPPED
 
 KEYED: dict[str, Any] = {"security": [{"api_key": []}]}
 
@@ -46,6 +47,8 @@ def documented(kind: type[ChatRequest] | type[CompletionRequest]) -> dict[str, A
     """What FastAPI adds to the description of a route that takes ``kind``."""
     schema = kind.model_json_schema(ref_template=_REFERENCE)
     schema.pop("$defs", None)
+    dropped = {"description": "Accepted and dropped: it cannot change the answer."}
+    schema["properties"] |= dict.fromkeys(sorted(DROPPED), dropped)
     answer = {
         "description": "The answer, whole or as a stream of events",
         "headers": {

@@ -1,12 +1,12 @@
 """Parse, never forward: a request body becomes typed fields, and only those are sent on.
 
 ``parse_chat`` and ``parse_completion`` raise BaseloadError leaves and nothing else.
-``to_upstream`` writes a new body; a field that is not declared here cannot reach a target.
+``to_upstream`` writes a new body; a field that is not declared cannot reach a target.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -15,25 +15,28 @@ from runtime.http.json_body import decode
 from runtime.http.wire_chat import ChatRequest
 from runtime.http.wire_completion import CompletionRequest
 from runtime.http.wire_error import to_error
+from runtime.http.wire_tidy import tidy
 
 __all__ = ["ChatRequest", "CompletionRequest", "parse_chat", "parse_completion", "to_upstream"]
 
 _Request = TypeVar("_Request", ChatRequest, CompletionRequest)
 
+_CHAT = frozenset(ChatRequest.model_fields)
+_COMPLETION = frozenset(CompletionRequest.model_fields)
+
 
 def parse_chat(body: bytes) -> ChatRequest:
-    return _parse(ChatRequest, body)
+    return _parse(ChatRequest, body, _CHAT)
 
 
 def parse_completion(body: bytes) -> CompletionRequest:
-    return _parse(CompletionRequest, body)
+    return _parse(CompletionRequest, body, _COMPLETION)
 
 
 def to_upstream(
     request: ChatRequest | CompletionRequest,
     *,
     model: str,
-    cache_salt: str | None = None,
     openai_only: bool = False,
     answer_tokens_max: int | None = None,
 ) -> bytes:
@@ -50,15 +53,20 @@ def to_upstream(
         if most is not None:
             fields.setdefault("max_tokens", most)
     if request.streaming:
-        fields["stream_options"] = {"include_usage": True}
-    if not openai_only and cache_salt is not None:
-        fields["cache_salt"] = cache_salt
+        options: dict[str, Any] = {"include_usage": True}
+        if request.wants_usage_often and not openai_only:
+            options["continuous_usage_stats"] = True
+        fields["stream_options"] = options
     return to_json(fields)
 
 
-def _parse(kind: type[_Request], body: bytes) -> _Request:
+def _parse(kind: type[_Request], body: bytes, known: frozenset[str]) -> _Request:
     document = decode(body)
+    dropped = tidy(document, known)
     try:
-        return kind.model_validate(document)
+        request = kind.model_validate(document)
     except ValidationError as failed:
         raise to_error(failed, document) from None
+    if dropped:
+        request.ignore(dropped)
+    return request

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from runtime.http.limits import LIMITS
-from runtime.http.wire_sampling import Sampling, Text, broken
+from runtime.http.wire_format import Compiled, ResponseFormat
+from runtime.http.wire_sampling import Sampling
+from runtime.http.wire_types import Text, TokenId, broken
 
 DEFAULT_MAX_TOKENS = 16  # what the API promises where the caller names none
 
-TokenId = Annotated[int, Field(ge=0, le=LIMITS.token_id_max)]
 TokenIds = Annotated[
     list[TokenId], Field(fail_fast=True, min_length=1, max_length=LIMITS.prompt_ids_max)
 ]
@@ -20,9 +21,15 @@ Prompts = Field(fail_fast=True, min_length=1, max_length=LIMITS.prompts_max)
 
 
 class CompletionRequest(Sampling):
+    LOCAL: ClassVar[dict[str, Any]] = {
+        **Sampling.LOCAL,
+        "response_format": ResponseFormat(type="text"),  # few vendors read it here
+    }
+
     prompt: Text | Annotated[list[Text], Prompts] | TokenIds | Annotated[list[TokenIds], Prompts]
     echo: bool | None = None
     logprobs: int | None = Field(None, ge=0, le=LIMITS.logprobs_max)
+    response_format: ResponseFormat | None = None
 
     @property
     def prompts(self) -> list[Any]:
@@ -51,14 +58,27 @@ class CompletionRequest(Sampling):
 
     def prefix_parts(self) -> Iterator[str]:
         """Nothing of token ids, which are not hashed, nor of several prompts, which share none."""
-        return self.texts() if len(self.prompts) == 1 else iter(())
+        if len(self.prompts) == 1:
+            if self.cache_salt is not None:
+                yield self.cache_salt
+            yield from self.texts()
+
+    def upstream_fields(self, *, openai_only: bool) -> dict[str, Any]:
+        fields = super().upstream_fields(openai_only=openai_only)
+        if not openai_only:
+            self.fit_in(fields)
+        return fields
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        self.check_shared()
+        compiled = Compiled()
+        self.check_shared(compiled)
         if self.max_tokens == 0 and not self.echo:
             raise broken(("max_tokens",), "may be 0 only when echo is true")
         if self.choices > LIMITS.choices_max:
             says = f"times the number of prompts must be at most {LIMITS.choices_max}"
             raise broken(("n",), says)
+        if self.response_format is not None:
+            compiled.add_format(self.response_format)
+        self.keep(compiled)
         return self

@@ -1,8 +1,9 @@
-"""A failed validation as one error of ours: where, and what is allowed there.
+"""A failed validation as one error of ours: where, what is allowed there, and what stood there.
 
-Only the first of the deepest findings is told: for a field that takes several shapes the
-shallow findings are about shapes the caller did not mean. What the caller sent is never quoted,
-except field names, shortened.
+One finding is told. A field that takes several shapes gives findings about each of them: those
+of a shape that the caller did not mean say only that the kind of value is another, and count
+less than one about a value of the right kind. What the caller sent is never quoted, except field
+names, shortened.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from runtime.errors import BadRequest, BaseloadError, UnknownField
 from runtime.http.limits import refusals, shown
+from runtime.http.wire_fields import MEDIA_PARTS, REFUSED, REFUSED_INSIDE
 
 _SAYS = {
     "missing": "is required",
@@ -25,7 +27,6 @@ _SAYS = {
     "list_type": "must be a list",
     "dict_type": "must be an object",
     "model_type": "must be an object",
-    "none_required": "must be null",
     "finite_number": "must be a finite number",
     "int_parsing_size": "must fit 64 bits",
     "literal_error": "must be {expected}",
@@ -34,67 +35,95 @@ _SAYS = {
     "too_short": "must have at least {min_length} item(s)",
     "greater_than": "must be above {gt}",
     "greater_than_equal": "must be at least {ge}",
-    "string_too_long": "must have at most {max_length} characters",
-    "too_long": "must have at most {max_length} item(s)",
+    "string_too_long": "must have at most {max_length} characters, not {actual}",
+    "too_long": "must have at most {max_length} item(s), not {actual}",
     "less_than_equal": "must be at most {le}",
 }
 _UPPER_BOUNDS = frozenset({"string_too_long", "too_long", "less_than_equal"})
+# Fields that take several shapes: all of them are told.
 _SHAPES = {
     "content": "must be a string or a list of text parts",
     "prompt": "must be a string, a list of strings, a list of token ids, or a list of such lists",
     "stop": "must be a string or a list of strings",
     "tool_choice": "must be 'none', 'auto', 'required' or one named function",
 }
-# Known to clients, not served: the reason helps more than "there is no such field".
-_NOT_SERVED = {
-    "suffix": "filling in the middle is not served",
-    "best_of": "send n",
-    "functions": "send tools",
-    "function_call": "send tool_choice",
-    "image_url": "only text is served",
-    "input_audio": "only text is served",
-    "file": "only text is served",
-    "audio": "only text is served",
-    "modalities": "only text is served",
-    "cache_salt": "the server sets it",
-    "priority": "the server sets it",
-    "request_id": "the server sets it",
-    "chat_template": "the model's own template is used",
+_SWITCHES = "must be true, false, an integer or a short string"
+_FREE_KEYED = frozenset({"logit_bias"})
+_KINDS: dict[type, str] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
 }
-_FREE_KEYED = frozenset({"metadata", "logit_bias"})
 
-_Path = tuple[str | int, ...]
+Path = tuple[str | int, ...]
 
 
 def to_error(failed: ValidationError, document: dict[str, Any]) -> BaseloadError:
     found = [
         (_path(detail, document), detail)
-        for detail in failed.errors(include_url=False, include_input=False)
+        for detail in failed.errors(include_url=False, include_input=True)
     ]
-    path, detail = max(found, key=lambda pair: len(pair[0]))  # the first of the longest
-    param = _written(path)
+    path, detail = max(found, key=_weight)
+    param = written(path)
     if path and detail["type"] == "extra_forbidden":
-        why = _NOT_SERVED.get(str(path[-1]))
-        hint = f": {why}." if why else "."
-        return UnknownField(f"There is no field `{param}` here{hint}", param=param)
+        return _unknown(path, str(param))
     if detail["type"] in _UPPER_BOUNDS:
         refusals[_field(path)] += 1
     where = f"`{param}`" if param else "A field name"  # a name that is no text has no path
     return BadRequest(f"{where} {_says(path, detail)}.", param=param)
 
 
-def _says(path: _Path, detail: ErrorDetails) -> str:
-    if detail["type"] == "request":  # our own words
+def _weight(found: tuple[Path, ErrorDetails]) -> tuple[bool, int, list[int]]:
+    """Of several findings, the one to tell: about a value of the right kind, then deepest, then
+    furthest along in a list: a list's items are checked one after the other."""
+    path, detail = found
+    return (
+        not _is_other_kind(detail),
+        len(path),
+        [step for step in path if isinstance(step, int)],
+    )
+
+
+def _is_other_kind(detail: ErrorDetails) -> bool:
+    kind = detail["type"]
+    if kind == "literal_error":
+        return isinstance(detail["input"], dict | list)
+    return kind.endswith("_type")
+
+
+def _unknown(path: Path, param: str) -> BaseloadError:
+    field = _field(path)
+    hint = REFUSED_INSIDE.get(field) or REFUSED_INSIDE.get(field.rpartition(".")[0] + ".*")
+    hint = hint or REFUSED.get(str(path[-1]))
+    if hint:
+        return UnknownField(f"`{param}` is not served: {hint}.", param=param)
+    return UnknownField(f"There is no field `{param}` here.", param=param)
+
+
+def _says(path: Path, detail: ErrorDetails) -> str:
+    kind, got = detail["type"], detail["input"]
+    if kind == "request":  # our own words
         return detail["msg"]
-    if detail["type"].endswith("_type") and path and path[-1] in _SHAPES:
-        return _SHAPES[str(path[-1])]
-    template = _SAYS.get(detail["type"], "is not valid")
-    if path[-1:] == ("type",) and "content" in path:
-        template += "; only text is served"
-    return template.format(**detail.get("ctx", {}))
+    context = {"actual": len(got)} if isinstance(got, str | list) else {}
+    template = _SAYS.get(kind, "is not valid")
+    if _is_other_kind(detail):
+        if path and path[-1] in _SHAPES:
+            template = _SHAPES[str(path[-1])]
+        elif len(path) > 1 and path[-2] == "chat_template_kwargs":
+            template = _SWITCHES
+        template += f", not {_KINDS.get(type(got), 'that')}"
+    elif path[-1:] == ("type",) and "content" in path and isinstance(got, str):
+        template += f": {MEDIA_PARTS.get(got, 'only text is served')}"
+    elif kind == "missing" and path[-1] == "function":
+        template += ": an object with the function's name"
+    return template.format(**{**detail.get("ctx", {}), **context})
 
 
-def _path(detail: ErrorDetails, document: dict[str, Any]) -> _Path:
+def _path(detail: ErrorDetails, document: dict[str, Any]) -> Path:
     """Where in the document. Validation adds the names of the shapes it tried: left out."""
     path: list[str | int] = []
     node: Any = document
@@ -111,14 +140,15 @@ def _path(detail: ErrorDetails, document: dict[str, Any]) -> _Path:
     return tuple(path)
 
 
-def _written(path: _Path) -> str | None:
-    written = ""
+def written(path: Path) -> str | None:
+    """A place in a request as a message tells it; None for the request itself."""
+    text = ""
     for step in path:
-        written += f"[{step}]" if isinstance(step, int) else f".{shown(step)}"
-    return written.lstrip(".") or None
+        text += f"[{step}]" if isinstance(step, int) else f".{shown(step)}"
+    return text.lstrip(".") or None
 
 
-def _field(path: _Path) -> str:
+def _field(path: Path) -> str:
     """The path without what the caller chose in it, so that it can name a counter."""
     names = [step for step in path if isinstance(step, str)]
     return ".".join(names[:1] if names and names[0] in _FREE_KEYED else names)

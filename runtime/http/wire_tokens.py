@@ -17,7 +17,7 @@ from runtime.http.json_body import decode
 from runtime.http.limits import LIMITS
 from runtime.http.wire import parse_chat
 from runtime.http.wire_error import to_error
-from runtime.http.wire_sampling import Strict, Text
+from runtime.http.wire_types import Strict, Text
 
 _OPTIONS = ("add_special_tokens", "add_generation_prompt", "return_token_strs")
 _OF_THE_PROMPT = ("messages", "tools", "chat_template_kwargs", "continue_final_message")

@@ -217,6 +217,7 @@ async def stack(
         await client.close()
         await http.close()
         await gateway.close(drain_s_max=0.5)
+        edge.close()
         await asyncio.gather(front.stop(), *(each.server.stop() for each in served))
     if ledger.failure is not None:  # as the next start does
         sweeper = Ledger.open(ledger.path, owner="next")

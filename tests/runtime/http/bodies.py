@@ -11,8 +11,11 @@ import pytest
 from runtime.errors import BadRequest, BaseloadError
 from runtime.http.wire import ChatRequest, parse_chat, parse_completion, to_upstream
 
-USER = [{"role": "user", "content": "hi"}]
-TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}
+USER: list[dict[str, Any]] = [{"role": "user", "content": "hi"}]
+TOOL: dict[str, Any] = {
+    "type": "function",
+    "function": {"name": "look_up", "parameters": {"type": "object"}},
+}
 
 
 def chat(**fields: Any) -> ChatRequest:
@@ -62,6 +65,7 @@ EVERY_FIELD: dict[str, Any] = {
     "repetition_penalty": 1.1,
     "min_tokens": 1,
     "ignore_eos": True,
+    "cache_salt": "salt",
 }
 CLIENT_ONLY: dict[str, Any] = {
     "user": "u-canary",
@@ -72,4 +76,25 @@ CLIENT_ONLY: dict[str, Any] = {
     "service_tier": "auto",
     "stream_options": {"include_usage": False, "include_obfuscation": False},
 }
-VLLM_EXTRAS = {"top_k", "min_p", "repetition_penalty", "min_tokens", "ignore_eos"}
+HINTED = {"top_k", "min_p", "repetition_penalty", "min_tokens", "ignore_eos", "cache_salt"}
+# What local replicas serve and vendors do not: a value that matters, for each field.
+LOCAL: dict[str, Any] = {
+    "stop_token_ids": [7],
+    "bad_words": ["no"],
+    "allowed_token_ids": [1, 2],
+    "include_stop_str_in_output": True,
+    "skip_special_tokens": False,
+    "spaces_between_special_tokens": False,
+    "add_special_tokens": True,
+    "thinking_token_budget": 0,
+    "return_token_ids": True,
+    "return_tokens_as_token_ids": True,
+    "structured_outputs": {"choice": ["yes", "no"]},
+}
+LOCAL_CHAT: dict[str, Any] = {
+    **LOCAL,
+    "chat_template_kwargs": {"enable_thinking": False, "thinking_budget": 9, "date_string": "x"},
+    "continue_final_message": True,
+    "add_generation_prompt": False,
+    "include_reasoning": False,
+}

@@ -107,7 +107,7 @@ def _body(**fields: Any) -> bytes:
         (_body(model="../../etc/passwd"), "invalid_value", "model"),
         (_body(colour="red"), "unknown_field", "colour"),
         (_body(chat_template="{{ x }}"), "unknown_field", "chat_template"),
-        (_body(cache_salt="x"), "unknown_field", "cache_salt"),
+        (_body(priority=1), "unknown_field", "priority"),
         (b'{"model": "tiny-moe"}', "invalid_value", "messages"),
     ],
 )

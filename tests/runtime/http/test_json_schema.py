@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from runtime.http.limits import LIMITS
 from tests.runtime.http.bodies import (
+    TOOL,
     chat,
+    completion,
     refused,
     sent,
 )
@@ -26,8 +29,6 @@ def nested(depth: int) -> dict[str, Any]:
         {"enum": ["x" * LIMITS.schema_bytes_max]},
         {"enum": [0] * (LIMITS.schema_nodes_max + 1)},
         {"maximum": 10**40},
-        {"pattern": "(a+)+$"},
-        {"properties": {"a": {"patternProperties": {}}}},
     ],
 )
 def test_schemas_are_bounded(schema: dict[str, Any]) -> None:
@@ -36,11 +37,50 @@ def test_schemas_are_bounded(schema: dict[str, Any]) -> None:
     assert error.param == "response_format.json_schema.schema"
 
 
-def test_a_regex_is_refused_only_where_it_would_be_compiled() -> None:
-    schema = {"properties": {"pattern": {"type": "string", "pattern": "^a"}}}
-    tool = {"type": "function", "function": {"name": "grep", "parameters": schema}}
-    assert sent(chat(tools=[tool]))["tools"] == [tool]
-    assert refused(lambda: chat(tools=[tool], tool_choice="required")).param == "tools"
+SCHEMA = {"type": "object", "properties": {"pattern": {"type": "string", "pattern": "^a$"}}}
+AT = ("tools", 1, "function", "parameters")
+
+
+@pytest.mark.parametrize(
+    ("choice", "strict", "compiled"),
+    [
+        ("auto", None, False),
+        (None, False, False),
+        ("none", True, False),
+        ("auto", True, True),
+        (None, True, True),
+        ("required", None, True),
+        ({"type": "function", "function": {"name": "grep"}}, None, True),
+        ({"type": "function", "function": {"name": "look_up"}}, False, False),
+    ],
+)
+def test_a_regex_of_a_tool_is_checked_only_where_it_is_compiled(
+    choice: Any, strict: bool | None, compiled: bool
+) -> None:
+    tool = {"type": "function", "function": {"name": "grep", "parameters": SCHEMA}}
+    if strict is not None:
+        tool["function"]["strict"] = strict  # type: ignore[index]
+    request = chat(tools=[TOOL, tool], tool_choice=choice)
+    assert sent(request)["tools"] == [TOOL, tool]
+    assert [each.at for each in request.constraints] == ([AT] if compiled else [])
+    unfit: dict[str, Any] = {"allOf": [{}, {}]}
+    tool["function"] = {**tool["function"], "parameters": unfit}  # type: ignore[dict-item]
+    if compiled:
+        error = refused(lambda: chat(tools=[TOOL, tool], tool_choice=choice))
+        assert error.param == "tools[1].function.parameters.allOf"
+    else:
+        assert sent(chat(tools=[TOOL, tool], tool_choice=choice))["tools"] == [TOOL, tool]
+
+
+def test_a_regex_of_an_answers_form_is_checked() -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "s", "schema": SCHEMA}}
+    (constraint,) = chat(response_format=form).constraints
+    assert constraint.at == ("response_format", "json_schema", "schema")
+    assert constraint.patterns == ((("properties", "pattern", "pattern"), "^a$"),)
+    assert (constraint.kind, json.loads(constraint.text)) == ("json", SCHEMA)
+    assert chat(structured_outputs={"json": SCHEMA}).constraints[0].kind == "json"
+    (constraint,) = completion(structured_outputs={"regex": "a|b"}).constraints
+    assert (constraint.kind, constraint.text) == ("regex", "a|b")
     named_so = {"properties": {"pattern": {"type": "string"}}}
     form = {"type": "json_schema", "json_schema": {"name": "s", "schema": named_so}}
-    assert sent(chat(response_format=form))["response_format"] == form
+    assert chat(response_format=form).constraints == ()

@@ -8,7 +8,6 @@ import pytest
 from runtime.errors import BaseloadError, UnknownField, envelope
 from runtime.http.limits import refusals
 from tests.runtime.http.bodies import (
-    TOOL,
     USER,
     chat,
     refused,
@@ -18,9 +17,9 @@ from tests.runtime.http.bodies import (
 def test_bounds_count_when_they_refuse_and_never_under_a_name_of_the_callers() -> None:
     before = set(refusals)
     refused(lambda: chat(n=10**6))
-    refused(lambda: chat(metadata={"canary": "x" * 5000}))
+    refused(lambda: chat(chat_template_kwargs={"date_string": "x" * 65}))
     refused(lambda: chat(logit_bias={"123": 1000}))
-    assert {"n", "metadata", "logit_bias"} <= set(refusals)
+    assert {"n", "chat_template_kwargs.date_string", "logit_bias"} <= set(refusals)
     assert not any("canary" in name or "123" in name for name in set(refusals) - before)
 
 
@@ -45,13 +44,12 @@ def test_lone_surrogates_are_refused_everywhere() -> None:
     ("fields", "param"),
     [
         ({"foo": 1}, "foo"),
-        ({"cache_salt": "mine"}, "cache_salt"),
         ({"priority": -1}, "priority"),
         ({"chat_template": "{{ x }}"}, "chat_template"),
         ({"prompt_logprobs": 1}, "prompt_logprobs"),
-        ({"messages": [{**USER[0], "api_base": "http://x"}]}, "messages[0].api_base"),
+        ({"messages": [{**USER[0], "prefix": True}]}, "messages[0].prefix"),
         ({"stream": True, "stream_options": {"x": 1}}, "stream_options.x"),
-        ({"tools": [{**TOOL, "x": 1}]}, "tools[0].x"),
+        ({"chat_template_kwargs": {"tools": 1}}, "chat_template_kwargs.tools"),
         ({"response_format": {"type": "text", "x": 1}}, "response_format.x"),
     ],
 )

@@ -1,0 +1,171 @@
+"""Asks whether engines can compile a constraint in time, before any engine has to.
+
+The compiler is a process of its own, started by the first question and kept; verdicts are kept,
+too, so that a schema costs its compilation once. It is asked one question at a time, and no
+tenant may have more than a few waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.util
+import json
+import logging
+import subprocess
+import sys
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+from runtime.errors import BadRequest, QueueFull
+from runtime.grammar.constraint import Constraint
+from runtime.http.limits import LIMITS, refusals
+from runtime.http.wire_error import written
+
+START_S_MAX = 120.0  # the compiler imports a large library, maybe from a cold disk
+ANSWER_S_MAX = 90.0  # more than its own limits; for a compiler that does not hold to them
+COMPILER = Path(__file__).with_name("compiler.py")
+
+log = logging.getLogger("baseload.grammar")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``fault`` is the end of a sentence about the constraint, or about one of its patterns."""
+
+    fault: str | None = None
+    pattern: int | None = None
+    loosened: bool = False  # a part of an expression, such as a lookahead, is not held
+
+
+UNAVAILABLE = Verdict("cannot be checked on this server: send a schema without regular expressions")
+
+
+class GrammarCheck:
+    """Create it anywhere, ``check`` from one event loop, ``close`` at the end."""
+
+    def __init__(self, compiler: Path = COMPILER) -> None:
+        self._compiler = compiler
+        self._process: subprocess.Popen[bytes] | None = None
+        self._verdicts: OrderedDict[bytes, Verdict] = OrderedDict()
+        self._asked: dict[bytes, asyncio.Task[Verdict]] = {}
+        self._waiting: Counter[str] = Counter()
+        self._turn = asyncio.Lock()
+        self._closed = False
+
+    async def loosened(self, constraints: Iterable[Constraint], tenant: str) -> list[str]:
+        """Names of what engines hold only in part; BadRequest for what they cannot hold."""
+        return [
+            ".".join(step for step in (*each.at, "pattern") if isinstance(step, str))
+            for each in constraints
+            if (await self.check(each, tenant)).loosened
+        ]
+
+    async def check(self, constraint: Constraint, tenant: str) -> Verdict:
+        """BadRequest says what is wrong with the constraint, and where."""
+        verdict = await self._verdict(constraint, tenant)
+        if verdict.fault is None:
+            return verdict
+        at: tuple[str | int, ...] = constraint.at
+        if verdict.pattern is not None:
+            at = (*at, *constraint.patterns[verdict.pattern][0])
+        param = written(at)
+        raise BadRequest(f"`{param}` {verdict.fault}.", param=param)
+
+    def close(self) -> None:
+        self._closed = True
+        self._stop()
+
+    async def _verdict(self, constraint: Constraint, tenant: str) -> Verdict:
+        key = hashlib.sha256(f"{constraint.kind} {constraint.text}".encode()).digest()
+        if (kept := self._verdicts.get(key)) is not None:
+            self._verdicts.move_to_end(key)
+            return kept
+        if (task := self._asked.get(key)) is None:
+            self._admit(tenant)
+            task = self._asked[key] = asyncio.create_task(self._ask_in_turn(constraint))
+            task.add_done_callback(lambda done: self._note(key, tenant, done))
+        return await asyncio.shield(task)
+
+    def _admit(self, tenant: str) -> None:
+        if self._waiting[tenant] >= LIMITS.grammars_waiting_max:
+            refusals["grammars_waiting_max"] += 1
+            raise QueueFull("Too many of your regular expressions wait to be checked. Try later.")
+        self._waiting[tenant] += 1
+
+    def _note(self, key: bytes, tenant: str, done: asyncio.Task[Verdict]) -> None:
+        del self._asked[key]
+        self._waiting[tenant] -= 1
+        if self._waiting[tenant] <= 0:
+            del self._waiting[tenant]
+        if done.cancelled() or done.exception() or done.result() == UNAVAILABLE:
+            return
+        self._verdicts[key] = done.result()
+        if len(self._verdicts) > LIMITS.grammars_kept_max:
+            self._verdicts.popitem(last=False)
+
+    async def _ask_in_turn(self, constraint: Constraint) -> Verdict:
+        async with self._turn:
+            verdict = await asyncio.to_thread(self._ask, constraint)
+        if verdict.fault is not None:
+            refusals["grammar"] += 1
+        return verdict
+
+    def _ask(self, constraint: Constraint) -> Verdict:
+        """Blocks for as long as the compiler takes."""
+        question = {
+            "kind": constraint.kind,
+            "text": constraint.text,
+            "patterns": [pattern for _, pattern in constraint.patterns],
+        }
+        try:
+            process = self._process or self._start()
+            told = _answer(process, json.dumps(question).encode() + b"\n", ANSWER_S_MAX)
+            return Verdict(**told)
+        except (OSError, ValueError, TypeError) as error:
+            log.warning("the grammar compiler gave no answer: %s", error)
+            self._stop()
+            return UNAVAILABLE
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._closed or importlib.util.find_spec("xgrammar") is None:
+            raise OSError("it is not installed here, or the server is going down")
+        self._process = process = subprocess.Popen(  # noqa: S603
+            # -P: its own folder is no place to import from.
+            [sys.executable, "-P", str(self._compiler)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        _answer(process, b"", START_S_MAX)
+        if self._closed:  # while it started
+            raise OSError("the server is going down")
+        return process
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+
+def _answer(process: subprocess.Popen[bytes], question: bytes, wait_s_max: float) -> dict[str, Any]:
+    """The next line that the process tells; it is killed when that takes too long."""
+    if process.stdin is None or process.stdout is None:
+        raise OSError("the compiler has no pipes")
+    timer = Timer(wait_s_max, process.kill)
+    timer.start()
+    try:
+        process.stdin.write(question)
+        process.stdin.flush()
+        line = process.stdout.readline()
+    finally:
+        timer.cancel()
+    if not line:
+        raise OSError("the compiler ended")
+    told: dict[str, Any] = json.loads(line)
+    return told
