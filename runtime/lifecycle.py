@@ -132,15 +132,17 @@ class _Passage:
         limits = self._gateway.config.stream
         try:
             async with self._patience.lasting():
-                self._dispatched = True
                 header = attempt.trace_header
                 upstream, path = attempt.upstream, self._job.path
-                response = await upstream.post(path, attempt.body(), limits, header)
+                body = attempt.body()
+                response = await upstream.post(path, body, limits, header, self._sent)
                 self._response = response
                 if not self._job.streaming:
                     return self._looked_at(await read_answer(response))
                 first = await response.read()
         except (Broken, TimeoutError, StreamBroken) as error:
+            if not self._dispatched:
+                raise NotStarted("the target was not reached in time") from error
             if self._response is not None:
                 self._response.close()
             raise UpstreamFailed("the target broke off before its first token") from error
@@ -149,6 +151,9 @@ class _Passage:
         return Relay(
             attempt, response, scanner, self._patience, self._reckoning, self._writer, first
         )
+
+    def _sent(self) -> None:
+        self._dispatched = True
 
     def _looked_at(self, body: bytes) -> WholeAnswer:
         """An answer that may be sent; else what is wrong with it is raised."""

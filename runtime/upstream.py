@@ -7,7 +7,7 @@ A failure says whether the target can have started any work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -44,10 +44,16 @@ class Upstream:
             raise ValueError("a key has characters that no header may hold")
 
     async def post(
-        self, path: str, body: bytes, limits: StreamConfig, header: bytes = b""
+        self,
+        path: str,
+        body: bytes,
+        limits: StreamConfig,
+        header: bytes = b"",
+        on_sent: Callable[[], None] = lambda: None,
     ) -> Response:
         """Sends one request; returns a 200 whose body has not been read. ``header`` is a line, with
-        its end, that this request has beside those that each has.
+        its end, that this request has beside those that each has. ``on_sent`` is called when a
+        connection was had: from then on the target may work.
 
         The phases between bytes are the gateway's watchdog's: a timer here would be set anew for
         every chunk. Raises NotStarted (no work was done), UpstreamFailed (it may have been) or
@@ -56,15 +62,17 @@ class Upstream:
         head = self._head("POST", self.base_url + path)
         request = b"%b%bcontent-length: %d\r\n\r\n%b" % (head, header, len(body), body)
         try:
-            response = await self._ask(request, limits, new=False)
+            response = await self._ask(request, limits, on_sent, new=False)
         except Stale:  # nobody has read the request
             self.connector.faults.note_stale(self.name)
-            response = await self._ask(request, limits, new=True)
+            response = await self._ask(request, limits, on_sent, new=True)
         if response.status == 200:
             return response
         raise await _failure(response)
 
-    async def _ask(self, request: bytes, limits: StreamConfig, *, new: bool) -> Response:
+    async def _ask(
+        self, request: bytes, limits: StreamConfig, on_sent: Callable[[], None], *, new: bool
+    ) -> Response:
         """An answer whose head has come. Raises Stale, never on a ``new`` connection."""
         connect_s_max = limits.connect_ms_max / 1000
         try:
@@ -74,6 +82,7 @@ class Upstream:
             self.connector.faults.note(self.name, str(self.origin), error, now_s)
             raise NotStarted("the target did not accept the connection") from error
         response = connection.send(request)
+        on_sent()
         response.expire_after(limits.answer_ms_max / 1000)
         try:
             await response.head()

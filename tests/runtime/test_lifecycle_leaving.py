@@ -58,6 +58,44 @@ async def test_a_client_that_leaves_during_prefill(tmp_path: Path, streamed: boo
         assert s.asked == 1
 
 
+@pytest.mark.parametrize("sells", [True, False])
+async def test_a_client_that_leaves_while_a_connection_is_opened_pays_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sells: bool
+) -> None:
+    opening = asyncio.Event()
+
+    async def connect(*_: object, **__: object) -> None:
+        opening.set()
+        await asyncio.Event().wait()
+
+    async with stack(tmp_path, scripts=[] if sells else [Script()], sells=sells) as s:
+        monkeypatch.setattr(s.gateway.connector, "connect", connect)
+        asking = asyncio.ensure_future(s.post(chat()))
+        await opening.wait()
+        await _leave(s, asking)
+        await s.idle()
+        assert (s.row().ending, s.row().outcome) == ("void", "client_left")
+        assert s.row().cost_nano_usd == 0
+
+
+async def test_a_connection_that_is_never_opened_costs_nothing_at_the_end_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening = asyncio.Event()
+
+    async def connect(*_: object, **__: object) -> None:
+        opening.set()
+        await asyncio.Event().wait()
+
+    async with stack(tmp_path, scripts=[], sells=True) as s:
+        monkeypatch.setattr(s.gateway.connector, "connect", connect)
+        asking = asyncio.ensure_future(s.post(chat()))
+        await opening.wait()
+        await s.gateway.close(drain_s_max=0)
+        assert (await asking).status >= 500
+        assert (s.row().ending, s.row().cost_nano_usd) == ("void", 0)
+
+
 async def test_a_client_that_leaves_the_queue_was_never_anywhere(tmp_path: Path) -> None:
     async with stack(tmp_path, scripts=[Script(fault=Fault.HANG)], running_max=1) as s:
         first = asyncio.ensure_future(s.post(chat()))
