@@ -13,8 +13,10 @@ from pydantic import ValidationError
 from ray import serve
 from ray.serve import Application
 
-from cluster.arguments import AppArgs, PoolArgs, StandInArgs
+from cluster.arguments import STAND_IN_KEY_ENV, AppArgs, StandInArgs
 from cluster.autoscaling import autoscaling_config
+from cluster.checks.finding import refuse_errors
+from cluster.checks.pools import TINY_MODEL, Known, ResolvedPool, resolve
 from cluster.configuration import Configuration
 from cluster.directory import Directory
 from cluster.engine import Engine, StandIn
@@ -22,18 +24,13 @@ from cluster.ingress import IMPORT_PATH
 from cluster.placement import placement
 from cluster.scheduler import Scheduler, build_edge
 from cluster.state import drain_s_max, state_folder
-from models.cards import load_cards
-from models.catalogue import load_catalogue
-from models.money import NANO_PER_USD, nano_usd_per_hour
+from models.money import NANO_PER_USD
 from models.tiny_moe import ensure_tiny_moe
 from runtime.engine.settings import EngineSettings
 from runtime.errors import ConfigError
 from runtime.http.auth import LOCAL_TENANT, ensure_local_key, hash_key
 from runtime.pools import Pool
 from runtime.problems import describe
-
-STAND_IN_KEY_ENV = "BASELOAD_STAND_IN_KEY"
-TINY_MODEL = "tiny-moe"
 
 # Of each replica, after which Serve gives the deployment up: what a predecessor still held as it
 # died, a card's memory or a port, is free by the second time; any other cause stays.
@@ -72,28 +69,29 @@ def build(args: dict[str, Any]) -> Application:
     except ValidationError as error:
         raise ConfigError(f"application args: {describe(error, AppArgs)}") from None
     state = state_folder()
+    resolved = resolve(wanted, Known.load(), state)
+    refuse_errors(resolved.findings)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if resolved.needs_tiny:
+        _make_tiny(state)
     directory = DIRECTORY.options(ray_actor_options={"num_cpus": 0}).bind()
     configuration = CONFIGURATION.options(ray_actor_options={"num_cpus": 0}).bind(directory)
-    pools = [
-        (pool, _settings(pool.model, pool.checkpoint, pool.engine, state)) for pool in wanted.pools
-    ]
-    engines = [_engines(pool, settings, wanted, directory) for pool, settings in pools]
+    engines = [_engines(pool, wanted, directory) for pool in resolved.pools]
     scheduler_env = {
         # One event loop in the Scheduler's process: chunks do not cross threads.
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
         "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": IMPORT_PATH,
     }
-    if wanted.stand_in is not None:
+    if wanted.stand_in is not None and resolved.stand_in is not None:
         key = ensure_local_key(state / "stand-in-key")
         scheduler_env[STAND_IN_KEY_ENV] = key
-        engines.append(_stand_in(wanted.stand_in, state, key))
+        engines.append(_stand_in(wanted.stand_in, resolved.stand_in, key))
     local_keys = {}
     if wanted.local_key:
         local_keys[LOCAL_TENANT] = [hash_key(ensure_local_key(state / "api-key"))]
     options = {"num_cpus": 0, "runtime_env": {"env_vars": scheduler_env}}
     return SCHEDULER.options(num_replicas=wanted.schedulers, ray_actor_options=options).bind(
-        [_pool(pool, settings) for pool, settings in pools],
+        [_pool(pool) for pool in resolved.pools],
         state / "ledger.db",
         local_keys,
         directory,
@@ -101,15 +99,14 @@ def build(args: dict[str, Any]) -> Application:
     )
 
 
-def _engines(
-    pool: PoolArgs, settings: EngineSettings, args: AppArgs, directory: Application
-) -> Application:
+def _engines(found: ResolvedPool, args: AppArgs, directory: Application) -> Application:
+    pool, settings = found.args, found.settings
     options = placement(settings, pool.card)
     options["max_constructor_retry_count"] = START_TRIES * pool.replicas
     if pool.autoscaling is None:
         options["num_replicas"] = pool.replicas
     else:
-        hour_usd = settings.layout.cards * _card_hour(pool) / NANO_PER_USD
+        hour_usd = settings.layout.cards * found.card_hour_nano_usd / NANO_PER_USD
         options["autoscaling_config"] = autoscaling_config(
             pool.autoscaling, pool.model, pool.replicas, hour_usd
         )
@@ -120,58 +117,28 @@ def _engines(
     )
 
 
-def _stand_in(args: StandInArgs, state: Path, key: str) -> Application:
-    settings = _settings(TINY_MODEL, None, args.engine, state)
+def _stand_in(args: StandInArgs, settings: EngineSettings, key: str) -> Application:
     actor = {"num_cpus": 0, "runtime_env": {"env_vars": {STAND_IN_KEY_ENV: key}}}
     return STAND_IN.options(ray_actor_options=actor).bind(
         settings, args.host, args.port, STAND_IN_KEY_ENV
     )
 
 
-def _settings(
-    model: str, checkpoint: Path | None, engine: dict[str, Any], state: Path
-) -> EngineSettings:
-    entry = load_catalogue().get(model)
-    given = {
-        "model": model,
-        "checkpoint": checkpoint or _tiny_checkpoint(model, state),
-        "tool_parser": entry.tool_parser,
-        "reasoning_parser": entry.reasoning_parser,
-    }
+def _make_tiny(state: Path) -> None:
     try:
-        return EngineSettings.model_validate(given | engine)
-    except ValidationError as error:
-        raise ConfigError(f"engine of {model}: {describe(error, EngineSettings)}") from None
+        ensure_tiny_moe(state / TINY_MODEL)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"the tiny model cannot be made: {error}") from None
 
 
-def _tiny_checkpoint(model: str, state: Path) -> Path:
-    if model != TINY_MODEL:
-        raise ConfigError(f"pool {model} needs `checkpoint: /path/to/the/weights`")
-    return ensure_tiny_moe(state / TINY_MODEL)
-
-
-def _pool(args: PoolArgs, settings: EngineSettings) -> Pool:
-    tokenizer = settings.checkpoint / "tokenizer.json"
+def _pool(found: ResolvedPool) -> Pool:
+    tokenizer = found.settings.checkpoint / "tokenizer.json"
     return Pool(
-        model=args.model,
-        replicas=args.targets,
-        card=args.card,
-        cards_per_replica=settings.cards_per_rank,
-        card_hour_nano_usd=_card_hour(args),
-        context_tokens_max=settings.context_tokens_max,
+        model=found.args.model,
+        replicas=found.args.targets,
+        card=found.args.card,
+        cards_per_replica=found.settings.cards_per_rank,
+        card_hour_nano_usd=found.card_hour_nano_usd,
+        context_tokens_max=found.settings.context_tokens_max,
         tokenizer=tokenizer if tokenizer.is_file() else None,
     )
-
-
-def _card_hour(args: PoolArgs) -> int:
-    if args.card_usd_per_hour is not None:
-        return nano_usd_per_hour(args.card_usd_per_hour)
-    card = load_cards().get(args.card)
-    if card is None:
-        raise ConfigError(f"pool {args.model}: there is no card {args.card!r} in the catalogue")
-    if card.nano_usd_per_hour is None:
-        raise ConfigError(
-            f"pool {args.model}: card {args.card} has no dated price, so its tokens could not be "
-            "billed; set card_usd_per_hour"
-        )
-    return card.nano_usd_per_hour

@@ -17,12 +17,13 @@ import typer
 from cluster import supervisor
 from cluster.cli_bench import bench
 from cluster.cli_breakeven import breakeven
+from cluster.cli_check import check, checked_profile
 from cluster.cli_doctor import doctor
 from cluster.cli_ledger import ledger_app
 from cluster.cli_plan import plan_command
 from cluster.cli_simulate import simulate
 from cluster.ports import free_ports
-from cluster.profile import LOCAL_PROFILE, Profile, load
+from cluster.profile import LOCAL_PROFILE, Profile
 from cluster.run_environment import ray_authentication
 from cluster.state import state_folder
 from cluster.terminal import note
@@ -38,6 +39,7 @@ app.command()(simulate)
 app.command()(bench)
 app.command()(breakeven)
 app.command()(doctor)
+app.command()(check)
 app.command("plan")(plan_command)
 
 
@@ -69,9 +71,13 @@ def serve(
     Example: baseload serve --port 8010
     """
     state = state_folder()
-    profile = load(config)
-    if port is not None and port != profile.port:
-        profile = profile.moved(port, free_ports(2))
+
+    def moved(profile: Profile) -> Profile:
+        if port is None or port == profile.port:
+            return profile
+        return profile.moved(port, free_ports(2))
+
+    profile = checked_profile(config, moved)
     supervisor.preflight(profile, state)
     with _signals():
         run = supervisor.start(profile, state, watch_parent=with_make)
@@ -100,31 +106,6 @@ def _attend(run: supervisor.Run, state: Path) -> None:
     supervisor.wait_ready(run, say)
     _welcome(run.profile, state, time.monotonic() - started_s)
     supervisor.stay(run, say)
-
-
-@app.command()
-def check(
-    config: Annotated[Path, typer.Argument(help="A Serve config file.")] = LOCAL_PROFILE,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-) -> None:
-    """Check a config file and print what it resolves to. Secrets are never in it.
-
-    Example: baseload check cluster/local.yaml --json
-    """
-    profile = load(config)
-    resolved = {
-        "path": str(profile.path),
-        "host": profile.host,
-        "port": profile.port,
-        "args": profile.args.model_dump(mode="json"),
-        "user_config": profile.routing.model_dump(mode="json"),
-    }
-    if as_json:
-        print(json.dumps(resolved, indent=2))
-    else:
-        pools = ", ".join(f"{pool.replicas} x {pool.model}" for pool in profile.args.pools)
-        providers = ", ".join(profile.routing.providers) or "none"
-        print(f"{config}: valid. Pools: {pools}. Providers: {providers}.")
 
 
 @app.command()

@@ -18,6 +18,7 @@ from models.catalogue import Model
 from models.layout import CARDS_PER_NODE, Layout
 from models.recipes import Flag, recipe_env
 from runtime.engine.settings import EngineSettings
+from runtime.engine.vllm_flags import DERIVED_FLAGS, FIELD_OF_FLAG, PARSER_FIELDS
 from runtime.errors import ConfigError
 
 APPLICATION = "baseload"
@@ -26,28 +27,6 @@ MODELS_FOLDER = Path("/models")
 LOOPBACK = "127.0.0.1"
 HTTP_PORT, METRICS_PORT = 8000, 8002
 TTFT_BUDGET_MS = 2_000
-
-FIELD_OF_FLAG = {
-    "max-model-len": "context_tokens_max",
-    "max-num-seqs": "running_max",
-    "max-num-batched-tokens": "batched_tokens_max",
-    "tensor-parallel-size": "tensor_parallel",
-    "pipeline-parallel-size": "pipeline_parallel",
-    "data-parallel-size": "data_parallel",
-    "data-parallel-size-local": "data_parallel_local",
-    "decode-context-parallel-size": "context_parallel",
-    "enable-expert-parallel": "expert_parallel",
-}
-# The engine's start works these out from the settings and the catalogue.
-DERIVED_FLAGS = frozenset(
-    {
-        "distributed-executor-backend",
-        "data-parallel-backend",
-        "enable-auto-tool-choice",
-        "tool-call-parser",
-        "reasoning-parser",
-    }
-)
 
 
 def serve_file(planned: Planned, card_usd_per_hour: str | None = None) -> str:
@@ -145,7 +124,7 @@ def engine_section(layout: Layout, args: Mapping[str, Flag]) -> dict[str, Any]:
         field = FIELD_OF_FLAG.get(flag)
         if field is not None:
             section[field] = value
-        elif flag not in DERIVED_FLAGS:
+        elif flag not in DERIVED_FLAGS | PARSER_FIELDS.keys():
             rest[flag] = value
     if layout.cards_per_node != CARDS_PER_NODE:
         section["cards_per_node"] = layout.cards_per_node

@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from cluster.arguments import AppArgs
-from models.yaml_file import BadYaml, read_yaml
-from runtime.config import GatewayConfig, load_config
+from cluster.arguments import AppArgs, PoolArgs, StandInArgs
+from cluster.checks.finding import (
+    APPLICATION,
+    ARGS,
+    EXAMPLE,
+    HTTP,
+    ROUTING,
+    SCHEDULER,
+    Finding,
+    at_path,
+    error,
+    errors_at,
+)
+from models.yaml_file import BadYaml, Keys, read_yaml
+from runtime.config import GatewayConfig, read_config
+from runtime.config_types import LOOPBACK, Host, Port
 from runtime.errors import ConfigError
-from runtime.problems import describe
+from runtime.problems import given, one_line, problems
 
 LOCAL_PROFILE = Path(__file__).parent / "local.yaml"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 
 
-class _HttpOptions(BaseModel):
+class HttpOptions(BaseModel):
     """What start-up needs of them; Serve checks the rest."""
 
-    host: str = DEFAULT_HOST
-    port: int = Field(default=DEFAULT_PORT, ge=1, le=65_535)
+    host: Host = DEFAULT_HOST
+    port: Port = DEFAULT_PORT
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The file's content, and the parts of it that start-up looks at."""
+    """The file's content, and the parts of it that start-up looks at. In ``document`` host and
+    port are spelt out: Serve's own defaults listen on every address."""
 
     path: Path
     document: dict[str, Any]
     args: AppArgs
     routing: GatewayConfig
-    http: _HttpOptions
+    http: HttpOptions
 
     @property
     def host(self) -> str:
@@ -52,11 +68,13 @@ class Profile:
         app = document["applications"][0]
         routing = app["deployments"][0]["user_config"]
         if self.args.stand_in is not None:
-            host, old, new = self.args.stand_in.host, self.args.stand_in.port, free_ports[0]
+            old, new = self.args.stand_in.port, free_ports[0]
             app["args"]["stand_in"]["port"] = new
             for provider in routing.get("providers", {}).values():
-                url = provider["base_url"].replace(f"//{host}:{old}/", f"//{host}:{new}/")
-                provider["base_url"] = url
+                url = urlsplit(provider["base_url"])
+                if url.hostname in (*LOOPBACK, self.args.stand_in.host) and url.port == old:
+                    place = url.netloc.removesuffix(f":{old}")
+                    provider["base_url"] = urlunsplit(url._replace(netloc=f"{place}:{new}"))
         if self.routing.telemetry.metrics_port is not None:
             routing["telemetry"]["metrics_port"] = free_ports[1]
         return parse(self.path, document)
@@ -72,35 +90,100 @@ def load(path: Path) -> Profile:
 
 
 def parse(path: Path, document: Any) -> Profile:
-    try:
-        (app,) = document["applications"]
-        (scheduler,) = app["deployments"]
-        args, routing = app["args"], scheduler["user_config"]
-        if scheduler["name"] != "Scheduler":
-            raise KeyError("Scheduler")
-    except (TypeError, KeyError, ValueError, IndexError):
-        raise ConfigError(
-            f"{path} must hold one application with `args` and one deployment `Scheduler` with "
-            "`user_config`; cluster/local.yaml is an example"
-        ) from None
-    try:
-        checked = AppArgs.model_validate(args)
-    except ValidationError as error:
-        raise ConfigError(f"{path}: args: {describe(error, AppArgs)}") from None
-    try:
-        http = _HttpOptions.model_validate(document.get("http_options", {}))
-    except ValidationError as error:
-        raise ConfigError(f"{path}: http_options: {describe(error, _HttpOptions)}") from None
-    try:
-        config = load_config(routing)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: user_config: {error.message}") from None
-    if not checked.local_key and not config.tenants:
-        raise ConfigError(
-            f"{path} names no API key: add a tenant with a key_sha256 (`baseload key` makes a "
-            "pair) under user_config, or set local_key: true under args"
+    """The same of a file's content."""
+    parts = read_parts(document)
+    profile = parts.profile(path)
+    if profile is None:
+        raise ConfigError(f"{path}: {one_line(parts.findings)}")
+    return profile
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a file that are what they should be, and what is wrong with the others.
+
+    ``pools`` are those of ``args`` by their number, also where something else in it is wrong.
+    """
+
+    document: Any
+    findings: tuple[Finding, ...] = ()
+    args: AppArgs | None = None
+    routing: GatewayConfig | None = None
+    http: HttpOptions | None = None
+    pools: Mapping[int, PoolArgs] = field(default_factory=dict)
+    stand_in: StandInArgs | None = None
+
+    def profile(self, path: Path) -> Profile | None:
+        """None while anything is wrong."""
+        if self.findings or self.args is None or self.routing is None or self.http is None:
+            return None
+        document = _deep_copy(self.document)
+        document.setdefault("http_options", {}).update(host=self.http.host, port=self.http.port)
+        return Profile(path, document, self.args, self.routing, self.http)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables that the file sets."""
+        found = at_path(self.document, (*APPLICATION, "runtime_env", "env_vars"))
+        pairs = found.items() if isinstance(found, dict) else ()
+        return {name: value for name, value in pairs if isinstance(value, str)}
+
+
+def read_parts(document: Any) -> Parts:
+    """What the parts refer to is not looked at."""
+    if frame := _frame(document):
+        return Parts(document, tuple(frame))
+    raw = at_path(document, ARGS)
+    args, wrong_args = _part(AppArgs, raw, ARGS)
+    http, wrong_http = _part(HttpOptions, document.get("http_options", {}), HTTP)
+    routing, wrong_routing = read_config(at_path(document, ROUTING))
+    findings = wrong_args + wrong_http + errors_at(ROUTING, wrong_routing)
+    if args is not None and routing is not None and not args.local_key and not routing.tenants:
+        instead = (
+            "add one with a key_sha256 (`baseload key` makes a pair), or set local_key: true "
+            "under args"
         )
-    return Profile(path, document, checked, config, http)
+        findings.append(error((*ROUTING, "tenants"), "there is no API key", instead))
+    listed = at_path(raw, ("pools",))
+    pools = {
+        number: pool
+        for number, each in enumerate(listed if isinstance(listed, list) else ())
+        if (pool := _part(PoolArgs, each, ())[0]) is not None
+    }
+    stand_in, _ = _part(StandInArgs, at_path(raw, ("stand_in",)), ())
+    return Parts(document, tuple(findings), args, routing, http, pools, stand_in)
+
+
+def _frame(document: Any) -> list[Finding]:
+    """What keeps `args` and `user_config` from being found."""
+    if not isinstance(document, dict):
+        return [error((), f"expected a mapping, got {given(document)}", EXAMPLE)]
+    for path, what in ((APPLICATION, "application"), (SCHEDULER, "deployment, Scheduler")):
+        listed = at_path(document, path[:-1])
+        if not isinstance(listed, list) or len(listed) != 1:
+            got = f"{len(listed)} of them" if isinstance(listed, list) else given(listed)
+            return [error(path[:-1], f"expected a list of one {what}, got {got}", EXAMPLE)]
+        if not isinstance(listed[0], dict):
+            return [error(path, f"expected a mapping, got {given(listed[0])}", EXAMPLE)]
+    name = at_path(document, (*SCHEDULER, "name"))
+    if name != "Scheduler":
+        path = (*SCHEDULER, "name")
+        return [error(path, f"expected Scheduler, got {given(name)}", EXAMPLE, given(name))]
+    return [
+        error(path, "is missing", EXAMPLE)
+        for path in (ARGS, ROUTING)
+        if at_path(document, path) is None
+    ]
+
+
+PartT = TypeVar("PartT", bound=BaseModel)
+
+
+def _part(model: type[PartT], data: Any, at: Keys) -> tuple[PartT | None, list[Finding]]:
+    try:
+        return model.model_validate(data), []
+    except ValidationError as refused:
+        return None, errors_at(at, problems(refused, model))
 
 
 def _deep_copy(document: dict[str, Any]) -> dict[str, Any]:

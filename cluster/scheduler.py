@@ -18,7 +18,7 @@ from cluster.leases import Registration
 from cluster.state import drain_s_max
 from models.prices import load_price_book
 from runtime import access_log
-from runtime.config import GatewayConfig, load_config
+from runtime.config import METRICS_PORTS_TRIED, GatewayConfig, load_config
 from runtime.errors import BaseloadError
 from runtime.gateway import Gateway
 from runtime.http.app import create_app
@@ -34,7 +34,6 @@ DIRECTORY_RETRY_S = 0.5
 TELL_S_MAX = 2.0
 HEARD_S_MAX = 15.0  # of the directory's first list, and from the replicas on it
 JOIN_POLL_S = 0.02
-METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from the first port
 METRICS_RETRY_S = 5.0  # the one that had a lower port may go, as in every upgrade
 
 EDGE = Edge()

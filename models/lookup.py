@@ -35,6 +35,14 @@ class UnknownName(KeyError):
         self.near = near_names(name, known)
         super().__init__(self.name)
 
+    @property
+    def wrong(self) -> str:
+        return f"no {self.noun} {self.name!r} in the {self.where}"
+
+    @property
+    def hint(self) -> str:
+        """A question that names what is near; empty where nothing is."""
+        return f"did you mean {', '.join(self.near)}?" if self.near else ""
+
     def __str__(self) -> str:
-        hint = f"; did you mean {', '.join(self.near)}?" if self.near else ""
-        return f"no {self.noun} {self.name!r} in the {self.where}{hint}"
+        return f"{self.wrong}; {self.hint}" if self.near else self.wrong

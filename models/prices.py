@@ -7,6 +7,7 @@ written as floats, and unknown keys; it reports everything wrong with a file at 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -16,6 +17,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from models.data_file import BadDataFile, Entry, data_path, read_entries
+from models.lookup import did_you_mean
 from models.money import NanoUsd, PicoUsd, ceil_nano, pico_usd_per_token
 
 
@@ -78,6 +80,27 @@ class PriceBook:
             if price.provider == provider and price.model == model and price.stands_on(on):
                 return price
         return None
+
+    def why_unknown(self, provider: str, model: str, on: date) -> str:
+        """Why there is no price on that day, and what may have been meant."""
+        there = [price for price in self.prices if price.provider == provider]
+        if not there:
+            known = {price.provider for price in self.prices}
+            return _hinted(f"no price of provider {provider!r} is known", provider, known)
+        of_model = [price for price in there if price.model == model]
+        if not of_model:
+            known = {price.model for price in there}
+            return _hinted(f"{provider} has no known price of {model!r}", model, known)
+        begins = [price.effective_from for price in of_model if price.effective_from > on]
+        if begins:
+            return f"its price begins on {min(begins)}, and today is {on}"
+        ended = max(price.effective_to or on for price in of_model)
+        return f"its last known price ended on {ended}"
+
+
+def _hinted(wrong: str, name: str, known: Iterable[str]) -> str:
+    hint = did_you_mean(name, known)
+    return f"{wrong}; {hint}" if hint else wrong
 
 
 def load_price_book(path: Path | None = None) -> PriceBook:

@@ -41,6 +41,7 @@ from scheduler.settings import Settings
 
 PROVIDERS_MAX = 64
 TENANTS_MAX = 10_000
+METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from metrics_port
 ORIGINS_MAX = 64
 
 

@@ -5,6 +5,7 @@ Validators of what could be a secret never repeat it.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -21,10 +22,9 @@ TENANT_BYTES_MAX = 128
 
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-_IPV6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*")  # as in a request
 _FORWARDED = re.compile(r"[!-~]+")
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def _variable(name: str) -> str:
@@ -63,21 +63,28 @@ def _base_url(url: str) -> str:
         raise ValueError("a base_url may not hold a query or a fragment: no ? and no #")
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError("a base_url may hold printable ASCII only, and no space")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("a base_url must be https, unless the host is this machine")
     return url
 
 
 def _host(name: str) -> str:
-    if _IPV6.fullmatch(name):
+    if _is_ipv6(name):
         raise ValueError("expected an IPv4 address or a host name: IPv6 is not served here")
     return _any_host(name)
 
 
 def _any_host(name: str) -> str:
-    if not (_HOST.fullmatch(name) or _IPV6.fullmatch(name)) or len(name) > 253:
+    if not (_HOST.fullmatch(name) or _is_ipv6(name)) or len(name) > 253:
         raise ValueError("expected an address or a host name, without scheme, port or path")
     return name
+
+
+def _is_ipv6(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).version == 6
+    except ValueError:
+        return False
 
 
 def _tenant(name: str) -> str:

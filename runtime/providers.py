@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from models.prices import Price, PriceBook
-from runtime.config import GatewayConfig
+from runtime.config import GatewayConfig, ProviderConfig
 from runtime.http.connector import Connector
 from runtime.http.tags import Sensitivity
 from runtime.upstream import Upstream
@@ -42,26 +43,36 @@ def price_of(account: Account) -> Price:
     return account.offer.price
 
 
+def why_off(settings: ProviderConfig, environment: Mapping[str, str]) -> str | None:
+    """Why nothing can be bought there; None: it can."""
+    key = _key(settings, environment)
+    if not key:
+        return f"{settings.key_env} is not set"
+    if not (key.isascii() and key.isprintable()):
+        return f"{settings.key_env} holds characters that no header may hold"
+    return None
+
+
+def _key(settings: ProviderConfig, environment: Mapping[str, str]) -> str:
+    return environment.get(settings.key_env, "").strip()  # a file's last line end comes along
+
+
 def open_accounts(
     config: GatewayConfig, prices: PriceBook, connector: Connector, today: date
 ) -> dict[str, Account]:
     """Accounts by offer id. A provider whose key is not in the environment is left out."""
     accounts: dict[str, Account] = {}
     for provider, settings in config.providers.items():
-        key = os.environ.get(settings.key_env, "").strip()  # a file's last line end comes along
-        if not key:
-            log.warning("provider %s is off: set %s to use it", provider, settings.key_env)
+        if (why := why_off(settings, os.environ)) is not None:
+            log.warning("provider %s is off: %s", provider, why)
             continue
-        try:
-            upstream = Upstream(connector, settings.base_url.rstrip("/"), key)
-        except ValueError as error:
-            log.warning("provider %s is off: %s (%s)", provider, error, settings.key_env)
-            continue
+        upstream = Upstream(connector, settings.base_url.rstrip("/"), _key(settings, os.environ))
         for model in settings.offers:
             terms = settings.offer(model)
             price = prices.price_at(provider, terms.name, today)
             if price is None:
-                log.warning("offer %s/%s has no known price: never bought", provider, terms.name)
+                why = prices.why_unknown(provider, terms.name, today)
+                log.warning("offer %s/%s is never bought: %s", provider, terms.name, why)
             offer = Offer(
                 offer_id=f"{provider}/{terms.name}",
                 provider=provider,

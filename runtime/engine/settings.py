@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from models.engine_args import ranks_per_node
 from models.layout import CARDS_PER_NODE, Layout
+from runtime.engine.vllm_flags import why_refused
+from runtime.problems import given, wrong_at
 
 VLLM_FLAGS_MAX = 64  # entries of `vllm_flags`
 CARDS_MAX = 64  # of one engine
+
+
+def _flag_value(value: Any) -> Any:
+    if not isinstance(value, str | int | float):
+        raise ValueError(f"expected text, a number, true or false, got {given(value)}")
+    return value
+
+
+FlagValue = Annotated[Any, BeforeValidator(_flag_value)]
 
 
 class EngineSettings(BaseModel):
@@ -38,12 +50,25 @@ class EngineSettings(BaseModel):
     tool_parser: str | None = None
     reasoning_parser: str | None = None
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$")
-    vllm_flags: dict[str, str | int | float | bool] = Field(
-        default_factory=dict, max_length=VLLM_FLAGS_MAX
-    )
+    vllm_flags: dict[str, FlagValue] = Field(default_factory=dict, max_length=VLLM_FLAGS_MAX)
 
     @model_validator(mode="after")
-    def _fits_nodes(self) -> EngineSettings:
+    def _flags_may_be_given(self) -> Self:
+        for name in self.vllm_flags:
+            if (why := why_refused(name)) is not None:
+                raise wrong_at(("vllm_flags", name), why)
+        return self
+
+    @model_validator(mode="after")
+    def _batch_holds_what_runs(self) -> Self:
+        """As vLLM's ``SchedulerConfig`` refuses it."""
+        if self.batched_tokens_max < self.running_max:
+            wrong = f"is less than running_max, {self.running_max}: each takes a token of a step"
+            raise wrong_at(("batched_tokens_max",), wrong)
+        return self
+
+    @model_validator(mode="after")
+    def _fits_nodes(self) -> Self:
         layout = self.layout
         if layout.cards > CARDS_MAX:
             raise ValueError(f"{layout} takes {layout.cards} cards; one engine has {CARDS_MAX}")

@@ -7,20 +7,25 @@ writes the frames; this file starts it, feeds the load meters and answers on the
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from models.lookup import did_you_mean
 from runtime.engine.load_meter import LoadMeter
 from runtime.engine.private_app import DETOKENIZE_PATH, TOKENIZE_PATH, PrivateApp
 from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.engine.vllm_options import command_line, set_environment
 from runtime.engine.vllm_steps import follow, longest_scheduled_s, note
 from runtime.errors import ConfigError
+
+SAID_CHARS_MAX = 500  # of one of vLLM's errors
 
 
 class VllmEngine:
@@ -41,18 +46,14 @@ class VllmEngine:
         set_environment(settings, device)
 
         from vllm.engine.arg_utils import AsyncEngineArgs
-        from vllm.entrypoints.launchers.cli_args import make_arg_parser
         from vllm.usage.usage_lib import UsageContext
-        from vllm.utils.argparse_utils import FlexibleArgumentParser
         from vllm.v1.engine.async_llm import AsyncLLM
 
-        class Parser(FlexibleArgumentParser):  # type: ignore[misc]
-            def error(self, message: str) -> NoReturn:  # argparse would end this process
-                raise ConfigError(f"vLLM refuses the flags of {settings.model}: {message}")
-
-        parser = make_arg_parser(Parser())
-        args = parser.parse_args(command_line(settings, device))
-        args.served_model_name = [settings.model]
+        try:
+            args = _parsed(settings, device)
+        except FlagRefused as refused:
+            wrong = f"vLLM refuses the flags of {settings.model}: {refused.message}"
+            raise ConfigError(wrong) from None
         meters = [LoadMeter() for _ in range(settings.data_parallel)]
         llm: Any = None
         llm = AsyncLLM.from_engine_args(
@@ -83,6 +84,102 @@ class VllmEngine:
 
     def close(self) -> None:
         self._llm.shutdown(timeout=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What vLLM says of an engine's settings before it loads a model.
+
+    ``refused`` is why it would not start, ``flag`` the flag or field that it means, ``instead``
+    what to write there; ``unchecked`` is why vLLM could not be asked all of it. None: nothing.
+    """
+
+    refused: str | None = None
+    flag: str | None = None
+    instead: str = ""
+    unchecked: str | None = None
+
+
+def verify(settings: EngineSettings, *, on_cpu: bool, configure: bool) -> Verdict:
+    """Goes as far as a start goes without weights and memory. ``configure``: not only through
+    vLLM's flags, but to its own configuration, if this is a machine for such an engine."""
+    device = "cpu" if on_cpu else "cuda"
+    set_environment(settings, device)
+    try:
+        args = _parsed(settings, device)
+    except FlagRefused as refused:
+        return Verdict(refused.message, refused.flag, refused.instead)
+    except Exception as error:  # noqa: BLE001 -- whatever vLLM's parser meets on another platform
+        return Verdict(unchecked=f"vLLM's parser does not run here: {_one_line(error)}")
+    if not configure:
+        return Verdict()
+    if _device() != device:
+        return Verdict(unchecked=f"the vLLM of this machine is for {_device()}")
+    if settings.layout.nodes > 1:
+        return Verdict(unchecked="an engine over several nodes is configured on those")
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.usage.usage_lib import UsageContext
+
+    try:
+        AsyncEngineArgs.from_cli_args(args).create_engine_config(UsageContext.OPENAI_API_SERVER)
+    except Exception as error:  # noqa: BLE001 -- the same call that a start makes
+        field = error.errors()[0]["loc"][-1:] if isinstance(error, ValidationError) else ()
+        flag = str(field[0]).replace("_", "-") if field else None
+        return Verdict(f"vLLM refuses this engine: {_one_line(error)}", flag)
+    return Verdict()
+
+
+class FlagRefused(ConfigError):
+    """``flag`` is the flag without dashes, or the field, that is meant; None: not told."""
+
+    def __init__(self, wrong: str, flag: str | None, instead: str = "") -> None:
+        super().__init__(f"{wrong}; {instead}" if instead else wrong)
+        self.flag = flag
+        self.instead = instead
+
+
+def _parsed(settings: EngineSettings, device: str) -> Any:
+    """The settings as vLLM's command line reads them. Raises FlagRefused."""
+    from vllm.entrypoints.launchers.cli_args import make_arg_parser
+    from vllm.reasoning import ReasoningParserManager
+    from vllm.tool_parsers import ToolParserManager
+    from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+    class Parser(FlexibleArgumentParser):  # type: ignore[misc]
+        def error(self, message: str) -> NoReturn:
+            """argparse would print its usage and end the process."""
+            raise _refused(message, vars(self.parse_known_args([])[0]))
+
+    args = make_arg_parser(Parser()).parse_args(command_line(settings, device))
+    args.served_model_name = [settings.model]
+    for name, known in (
+        ("tool_parser", ToolParserManager.list_registered()),
+        ("reasoning_parser", ReasoningParserManager.list_registered()),
+    ):
+        wanted = getattr(settings, name)
+        if wanted and wanted not in known:
+            instead = did_you_mean(wanted, known) or f"known are {', '.join(known)}"
+            raise FlagRefused(f"vLLM knows no {name} {wanted!r}", name, instead)
+    return args
+
+
+def _refused(message: str, destinations: Iterable[str]) -> FlagRefused:
+    found = re.search(r"--([\w.-]+)", message)
+    flag = found[1] if found else None
+    if flag is None or not message.startswith("unrecognized arguments"):
+        return FlagRefused(" ".join(message.split())[:SAID_CHARS_MAX], flag)
+    known = [name.replace("_", "-") for name in destinations]
+    return FlagRefused(f"vLLM knows no flag {flag!r}", flag, did_you_mean(flag, known))
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        told = "; ".join(
+            ".".join(map(str, item["loc"])) + ": " + item["msg"] for item in error.errors()
+        )
+    else:
+        told = str(error)
+    return " ".join(told.split())[:SAID_CHARS_MAX] or type(error).__name__
 
 
 def _device() -> str:

@@ -7,7 +7,6 @@ would start Ray actors for cards that the replica holds itself.
 from __future__ import annotations
 
 import os
-import re
 
 from models.recipes import Flag, Flags
 from runtime.engine.lifeline import LIFELINE_ENV
@@ -29,21 +28,6 @@ ENVIRONMENT = {
     "VLLM_MAX_STOP_STRINGS": str(LIMITS.stop_max),
 }
 WORKER_EXTENSION = "runtime.engine.worker_facts.WorkerFacts"
-OWNED_FLAGS = frozenset(
-    {
-        "model",
-        "served-model-name",
-        "host",
-        "port",
-        "api-key",
-        "worker-extension-cls",
-        "structured-outputs-config.backend",
-    }
-)
-# They run foreign code, read prompts that are not text, or bring in flags from another file.
-REFUSED_FLAGS = frozenset({"trust-remote-code", "middleware", "enable-prompt-embeds", "config"})
-
-_FLAG = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)*")
 
 
 def set_environment(settings: EngineSettings, device: str) -> None:
@@ -72,10 +56,7 @@ def _cores(workers: int) -> str:
 
 
 def command_line(settings: EngineSettings, device: str) -> list[str]:
-    """The vLLM flags of these settings; ValueError names a flag that may not be given."""
-    refused = [name for name in settings.vllm_flags if not _may_be_given(name)]
-    if refused:
-        raise ValueError(f"vllm_flags may not hold {', '.join(sorted(refused))}")
+    """The vLLM flags of these settings."""
     flags: Flags = {
         "model": str(settings.checkpoint),
         "served-model-name": settings.model,
@@ -123,14 +104,6 @@ def parallel_flags(settings: EngineSettings) -> Flags:
     else:
         flags["distributed-executor-backend"] = "mp" if layout.cards > 1 else "uni"
     return flags
-
-
-def _may_be_given(name: str) -> bool:
-    """vLLM also reads flags with underscores, and flags that are cut short."""
-    spelt = name.replace("_", "-")
-    return _FLAG.fullmatch(spelt) is not None and not any(
-        flag.startswith(spelt) for flag in OWNED_FLAGS | REFUSED_FLAGS
-    )
 
 
 def _flag(name: str, value: Flag) -> list[str]:

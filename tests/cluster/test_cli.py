@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,6 @@ from typer.testing import CliRunner
 from cluster import cli, supervisor
 from cluster.cli import app, main
 from cluster.ports import free_ports
-from cluster.profile import LOCAL_PROFILE
 from cluster.state import STATE_ENV
 from runtime.http.auth import KeyRing
 from runtime.start_failed import StartFailed
@@ -70,16 +68,6 @@ def test_every_command_has_an_example(command: list[str]) -> None:
     assert f"Example: baseload {' '.join(command)}" in shown.output
 
 
-def test_check_the_local_profile() -> None:
-    shown = RUNNER.invoke(app, ["check"])
-    assert shown.exit_code == 0
-    assert "valid. Pools: 2 x tiny-moe. Providers: stand-in." in shown.output.replace("\n", " ")
-    told = json.loads(RUNNER.invoke(app, ["check", str(LOCAL_PROFILE), "--json"]).stdout)
-    assert told["port"] == 8000
-    assert told["args"]["pools"][0]["replicas"] == 2
-    assert told["user_config"]["providers"]["stand-in"]["key_env"] == "BASELOAD_STAND_IN_KEY"
-
-
 def test_a_key_and_its_hash_belong_together() -> None:
     told = json.loads(RUNNER.invoke(app, ["key", "--json"]).stdout)
     assert KeyRing({"a": [told["key_sha256"]]}).tenant_of(f"Bearer {told['key']}") == "a"
@@ -98,23 +86,6 @@ def test_a_file_that_is_no_ledger(tmp_path: Path, baseload: Baseload) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database" * 100)
     assert str(path) in baseload.refused("ledger", "audit", "--ledger", str(path))
-
-
-@pytest.mark.parametrize("command", ["check", "serve"])
-def test_a_config_that_cannot_be_used(tmp_path: Path, baseload: Baseload, command: str) -> None:
-    bad = tmp_path / "bad.yaml"
-    bad.write_text("applications: [")
-    assert "is not YAML" in baseload.refused(command, str(bad))
-
-
-def test_serve_on_a_port_in_use_starts_nothing(tmp_path: Path, baseload: Baseload) -> None:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        port = holder.getsockname()[1]
-        told = baseload.refused("serve", "--port", str(port))
-    assert f"port {port} on 127.0.0.1 is in use" in told
-    assert not (tmp_path / "state").exists()
 
 
 async def _fill(path: Path) -> None:
@@ -187,9 +158,9 @@ def test_a_state_folder_with_something_in_the_way_is_one_line(
 def test_a_file_that_cannot_be_read_is_one_line_in_every_command(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, baseload: Baseload
 ) -> None:
-    def load(path: Path) -> None:
+    def checked(path: Path, move: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(cli, "load", load)
+    monkeypatch.setattr(cli, "checked_profile", checked)
     told = baseload.refused("serve", str(tmp_path / "x.yaml"))
     assert told == f"baseload: {tmp_path}/x.yaml cannot be used: Permission denied\n"

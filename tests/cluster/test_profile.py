@@ -91,13 +91,13 @@ def test_a_file_of_another_shape(document: Any) -> None:
 
 def test_mistakes_in_what_runs() -> None:
     told = _refused(_document(args={"pools": [{"model": "m", "replicas": 0}], "colour": 1}))
-    for where in ("args: ", "pools[0].replicas: ", "pools[0].card: ", "colour: "):
+    for where in ("args.pools[0].replicas: ", "pools[0].card: ", "args.colour: "):
         assert where in told
 
 
 def test_mistakes_in_the_routing() -> None:
     scheduler = {"name": "Scheduler", "user_config": {"queue": {"wait_ms_max": "long"}}}
-    assert "user_config: queue.wait_ms_max: " in _refused(_document(deployments=[scheduler]))
+    assert "user_config.queue.wait_ms_max: " in _refused(_document(deployments=[scheduler]))
 
 
 def test_nobody_could_call_it() -> None:

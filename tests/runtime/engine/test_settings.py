@@ -36,6 +36,7 @@ def test_the_least_that_must_be_given() -> None:
         {"colour": "red"},
         {"vllm_flags": {f"f{n}": n for n in range(VLLM_FLAGS_MAX + 1)}},
         {"vllm_flags": {"f": [1]}},
+        {"batched_tokens_max": 31, "running_max": 32},
     ],
 )
 def test_what_is_refused(wrong: dict[str, Any]) -> None:

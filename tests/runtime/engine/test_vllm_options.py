@@ -9,12 +9,7 @@ from typing import Any
 import pytest
 
 from runtime.engine.settings import EngineSettings
-from runtime.engine.vllm_options import (
-    OWNED_FLAGS,
-    REFUSED_FLAGS,
-    command_line,
-    set_environment,
-)
+from runtime.engine.vllm_options import command_line, set_environment
 
 
 def _settings(**fields: Any) -> EngineSettings:
@@ -132,22 +127,3 @@ def test_own_flags_are_added_and_win() -> None:
 
 def test_a_value_is_never_a_flag() -> None:
     assert "--trust-remote-code" not in _flags(vllm_flags={"seed": "--trust-remote-code"})
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *sorted(OWNED_FLAGS | REFUSED_FLAGS),
-        "trust_remote_code",
-        "trust-remote",
-        "api_key",
-        "--middleware",
-        "no-such\n--middleware",
-        "seed=1",
-        "",
-        "Config",
-    ],
-)
-def test_flags_that_may_not_be_given(name: str) -> None:
-    with pytest.raises(ValueError, match="vllm_flags may not hold"):
-        _flags(vllm_flags={name: True})

@@ -1,0 +1,190 @@
+"""A config file as `baseload check` and `baseload serve` see it: findings, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from enum import StrEnum
+from pathlib import Path as FilePath
+
+from cluster.arguments import STAND_IN_KEY_ENV
+from cluster.checks.engines import Ask, Engine, engine_findings
+from cluster.checks.finding import ARGS, Finding, Unchecked, error
+from cluster.checks.machine import (
+    PortFact,
+    distinct_ports,
+    key_findings,
+    listeners,
+    machine_findings,
+    ports_in_use,
+)
+from cluster.checks.memory import memory_findings
+from cluster.checks.pools import Known, Resolved, ResolvedPool, resolve_parts
+from cluster.checks.routing import OfferFact, loop_findings, offers, routing_findings
+from cluster.checks.serve_file import serve_findings
+from cluster.inventory import Inventory
+from cluster.placement import CPU_CARD
+from cluster.profile import Profile, read_parts
+from models.yaml_file import BadYaml, YamlFile, read_yaml
+from runtime.errors import ConfigError
+
+ASKED_FIELDS = frozenset({"vllm_flags", "tool_parser", "reasoning_parser"})
+
+
+class Place(StrEnum):
+    """Which machine the file is for. START: this one, and now."""
+
+    HERE = "here"
+    START = "start"
+    ELSEWHERE = "elsewhere"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a check looks at beside the file. ``move`` gives the profile that a start would use."""
+
+    place: Place
+    state: FilePath
+    today: date
+    environment: Mapping[str, str]
+    seen: Inventory
+    ask: Ask
+    move: Callable[[Profile], Profile] = field(default=lambda profile: profile)
+
+
+@dataclass(frozen=True)
+class Report:
+    """``profile`` is None where there is an error; the other parts are then those without one."""
+
+    path: FilePath
+    findings: tuple[Finding, ...]
+    unchecked: tuple[Unchecked, ...] = ()
+    profile: Profile | None = None
+    pools: tuple[ResolvedPool, ...] = ()
+    offers: tuple[OfferFact, ...] = ()
+    ports: tuple[PortFact, ...] = ()
+
+    @property
+    def errors(self) -> list[Finding]:
+        return [each for each in self.findings if each.is_error]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        return [each for each in self.findings if not each.is_error]
+
+
+def check_file(path: FilePath, around: Surroundings) -> Report:
+    """Everything that is wrong with the file at once; raises nothing about the file itself."""
+    try:
+        file = read_yaml(path)
+    except BadYaml as bad:
+        found = [replace(error(each.path, each.wrong), line=each.line) for each in bad.problems]
+        return Report(path, tuple(found))
+    return _Check(path, file, around).report()
+
+
+class _Check:
+    def __init__(self, path: FilePath, file: YamlFile, around: Surroundings) -> None:
+        self._path = path
+        self._file = file
+        self._around = around
+        self._parts = read_parts(file.content)
+        self._findings = list(self._parts.findings)
+        self._unchecked: list[Unchecked] = []
+
+    def report(self) -> Report:
+        parts, around = self._parts, self._around
+        self._add_new(serve_findings(self._file.content))
+        try:
+            known = Known.load()
+        except ConfigError as bad:
+            self._findings.append(error((), bad.message))
+            return self._report()
+        resolved = resolve_parts(parts.pools, parts.stand_in, known, around.state, ARGS)
+        self._findings += resolved.findings
+        for pool in resolved.pools:
+            self._findings += memory_findings(pool)
+        environment = self._environment()
+        facts: list[OfferFact] = []
+        if parts.routing is not None:
+            facts = offers(parts.routing, known.prices, environment, around.today)
+            self._findings += routing_findings(parts.routing, parts.args, facts, environment)
+        profile = parts.profile(self._path)
+        if profile is not None:
+            profile = around.move(profile)
+            self._look_at(profile, resolved)
+        self._ask_vllm(resolved, environment)
+        return self._report(profile, resolved.pools, facts)
+
+    def _add_new(self, findings: Sequence[Finding]) -> None:
+        """Serve's schema may say again, in its own words, what was found already."""
+        told = {each.problem.path for each in self._findings}
+        self._findings += [each for each in findings if each.problem.path not in told]
+
+    def _environment(self) -> dict[str, str] | None:
+        """As Scheduler and engines will have it; None: that of another machine."""
+        if self._around.place is Place.ELSEWHERE:
+            return None
+        own = {STAND_IN_KEY_ENV: "made by the start"} if self._parts.stand_in is not None else {}
+        return {**self._around.environment, **self._parts.variables, **own}
+
+    def _look_at(self, profile: Profile, resolved: Resolved) -> None:
+        around, found = self._around, listeners(profile)
+        self._findings += distinct_ports(found)
+        self._findings += loop_findings(profile)
+        if around.place is Place.ELSEWHERE:
+            what = "folders, cards, addresses, ports, keys and the environment"
+            self._unchecked.append(Unchecked(what, "the file is for another machine"))
+            return
+        self._findings += machine_findings(profile, resolved.pools, around.seen, around.environment)
+        self._findings += key_findings(profile, around.state)
+        if around.place is Place.START:
+            self._findings += ports_in_use(found)
+        else:
+            self._unchecked.append(Unchecked("whether the ports are free", "a start looks"))
+
+    def _ask_vllm(self, resolved: Resolved, environment: Mapping[str, str] | None) -> None:
+        """About engines that nothing is known against: of others vLLM would only say it again."""
+        wrong = [each.problem.path for each in self._findings if each.is_error]
+        engines = []
+        for each in self._engines(resolved, environment is not None):
+            depth = len(each.path)
+            own = [path[depth:] for path in wrong if path[:depth] == each.path]
+            if not any(path[:1] == ("engine",) for path in own):
+                engines.append(replace(each, configure=each.configure and not own))
+        environment = self._around.environment if environment is None else environment
+        found, unchecked = engine_findings(engines, environment, self._around.ask)
+        self._findings += found
+        self._unchecked += unchecked
+
+    def _engines(self, resolved: Resolved, is_here: bool) -> Iterator[Engine]:
+        """All but the tiny model's with nothing that vLLM could refuse: to ask takes seconds."""
+        for pool in resolved.pools:
+            if not pool.is_tiny or not ASKED_FIELDS.isdisjoint(pool.args.engine):
+                on_cpu = pool.card.card_id == CPU_CARD
+                yield Engine(pool.path, pool.settings, on_cpu, is_here)
+        stand_in, settings = self._parts.stand_in, resolved.stand_in
+        if stand_in and settings and not ASKED_FIELDS.isdisjoint(stand_in.engine):
+            yield Engine((*ARGS, "stand_in"), settings, True, is_here)
+
+    def _report(
+        self,
+        profile: Profile | None = None,
+        pools: Sequence[ResolvedPool] = (),
+        facts: Sequence[OfferFact] = (),
+    ) -> Report:
+        findings = [replace(each, line=self._line(each)) for each in self._findings]
+        is_whole = profile is not None and not any(each.is_error for each in findings)
+        return Report(
+            path=self._path,
+            findings=tuple(findings),
+            unchecked=tuple(self._unchecked),
+            profile=profile if is_whole else None,
+            pools=tuple(pools),
+            offers=tuple(facts),
+            ports=() if profile is None else tuple(listeners(profile)),
+        )
+
+    def _line(self, finding: Finding) -> int | None:
+        return self._file.line(finding.problem.path)

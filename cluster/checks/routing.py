@@ -1,0 +1,181 @@
+"""How requests would be routed: what can be bought today, and limits that contradict each other.
+
+Nothing here keeps an endpoint from starting, so all but a loop are warnings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import urlsplit
+
+from cluster.arguments import STAND_IN_KEY_ENV, AppArgs
+from cluster.checks.finding import ROUTING, Finding, error, warning
+from cluster.profile import Profile
+from models.lookup import did_you_mean
+from models.money import format_usd
+from models.prices import Price, PriceBook
+from runtime.config import GatewayConfig, ProviderConfig
+from runtime.config_types import LOOPBACK
+from runtime.problems import Path, given
+from runtime.providers import why_off
+
+PROVIDERS: Path = (*ROUTING, "providers")
+REQUEST_TOKENS = 1_000  # prompt, and as much answer: a small request, to see what a cap buys
+
+
+@dataclass(frozen=True, slots=True)
+class OfferFact:
+    """``unpriced`` is why there is no price today, ``off`` why the provider cannot be used; with
+    both None it can be bought."""
+
+    provider: str
+    model: str
+    name: str
+    price: Price | None
+    unpriced: str | None
+    off: str | None
+
+
+def offers(
+    config: GatewayConfig, prices: PriceBook, environment: Mapping[str, str] | None, today: date
+) -> list[OfferFact]:
+    """``environment`` is None where it is another machine's: then keys are taken to be there."""
+    found = []
+    for provider, settings in config.providers.items():
+        off = None if environment is None else why_off(settings, environment)
+        for model, offer in settings.offers.items():
+            price = prices.price_at(provider, offer.name, today)
+            unpriced = None if price else prices.why_unknown(provider, offer.name, today)
+            found.append(OfferFact(provider, model, offer.name, price, unpriced, off))
+    return found
+
+
+def routing_findings(
+    config: GatewayConfig,
+    args: AppArgs | None,
+    facts: Sequence[OfferFact],
+    environment: Mapping[str, str] | None,
+) -> list[Finding]:
+    """``facts`` are the offers; ``args`` is None where it cannot be used itself."""
+    return [
+        *_keys(config, environment),
+        *_prices(facts),
+        *([] if args is None else _pools(facts, args)),
+        *([] if args is None else _stand_in(config, args)),
+        *([] if args is None else _autoscaling(config, args)),
+        *_caps(config, facts),
+        *_times(config, facts),
+    ]
+
+
+def _keys(config: GatewayConfig, environment: Mapping[str, str] | None) -> Iterator[Finding]:
+    for provider, settings in config.providers.items():
+        off = None if environment is None else why_off(settings, environment)
+        if off is not None:
+            path = (*PROVIDERS, provider, "key_env")
+            yield warning(path, f"{off}: nothing is bought from {provider}")
+
+
+def _prices(facts: Sequence[OfferFact]) -> Iterator[Finding]:
+    for fact in facts:
+        if fact.unpriced is not None:
+            wrong, _, instead = fact.unpriced.partition("; ")
+            path = (*PROVIDERS, fact.provider, "offers", fact.model)
+            yield warning(path, f"is never bought: {wrong}", instead, given(fact.name))
+
+
+def _pools(facts: Sequence[OfferFact], args: AppArgs) -> Iterator[Finding]:
+    served = {pool.model for pool in args.pools}
+    for fact in facts:
+        if fact.model not in served:
+            path = (*PROVIDERS, fact.provider, "offers", fact.model)
+            wrong = f"no pool serves {fact.model}: every request for it is bought"
+            yield warning(path, wrong, did_you_mean(fact.model, served))
+
+
+def _stand_in(config: GatewayConfig, args: AppArgs) -> Iterator[Finding]:
+    for provider, settings in config.providers.items():
+        if settings.key_env != STAND_IN_KEY_ENV:
+            continue
+        path = (*PROVIDERS, provider, "base_url")
+        if args.stand_in is None:
+            yield warning((*path[:-1], "key_env"), "is made for a stand_in, and args has none")
+        elif _port(settings) != args.stand_in.port:
+            wrong = "is not where the stand-in listens"
+            yield error(path, wrong, f"http://{args.stand_in.host}:{args.stand_in.port}/v1")
+
+
+def _autoscaling(config: GatewayConfig, args: AppArgs) -> Iterator[Finding]:
+    """A pool grows by what Prometheus saw of the Scheduler."""
+    scrapers = [
+        urlsplit(pool.autoscaling.prometheus).hostname
+        for pool in args.pools
+        if pool.autoscaling is not None
+    ]
+    path, told = (*ROUTING, "telemetry"), config.telemetry
+    if scrapers and told.metrics_port is None:
+        wrong = "is not set: Prometheus sees nothing, and no pool ever grows"
+        yield warning((*path, "metrics_port"), wrong, "metrics_port: 8002")
+    elif told.metrics_host in LOOPBACK and any(host not in LOOPBACK for host in scrapers):
+        wrong = "is this machine only: a Prometheus elsewhere sees nothing, and no pool ever grows"
+        instead = "an address that Prometheus reaches"
+        yield warning((*path, "metrics_host"), wrong, instead, given(told.metrics_host))
+
+
+def loop_findings(profile: Profile) -> Iterator[Finding]:
+    """A provider that is this endpoint: what it sells would come back to it, to be bought again."""
+    for provider, settings in profile.routing.providers.items():
+        host, port = urlsplit(settings.base_url).hostname, _port(settings)
+        if host in (*LOOPBACK, profile.host) and port == profile.port:
+            path = (*PROVIDERS, provider, "base_url")
+            yield error(path, f"is this endpoint itself: it listens on port {port}")
+
+
+def _port(settings: ProviderConfig) -> int:
+    url = urlsplit(settings.base_url)
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+def _caps(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Finding]:
+    common, path = config.spill.usd_per_hour_max, (*ROUTING, "spill", "usd_per_hour_max")
+    prices = [fact.price for fact in facts if fact.price is not None]
+    least = min((each.cost_nano(REQUEST_TOKENS, 0, REQUEST_TOKENS) for each in prices), default=0)
+    for cap, where in ((common, path), *_tenant_caps(config)):
+        if cap is not None and 0 < cap < least:
+            wrong = (
+                f"buys nothing: {REQUEST_TOKENS} prompt and answer tokens cost "
+                f"{format_usd(least)} USD"
+            )
+            yield warning(where, wrong, 'write "0" if that is meant', format_usd(cap))
+    for cap, where in _tenant_caps(config):
+        if cap is not None and common is not None and cap > common:
+            wrong = f"is never reached: all tenants together have {format_usd(common)}"
+            yield warning(where, wrong, value=format_usd(cap))
+
+
+def _tenant_caps(config: GatewayConfig) -> Iterator[tuple[int | None, Path]]:
+    for name, tenant in config.tenants.items():
+        path = (*ROUTING, "tenants", name, "spill_usd_per_hour_max")
+        yield tenant.spill_usd_per_hour_max, path
+
+
+def _times(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Finding]:
+    budget, stream, settings = config.ttft_budget_ms, config.stream, config.settings()
+    path, shown = (*ROUTING, "ttft_budget_ms"), given(budget)
+    if budget <= settings.margin_ms:
+        wrong = f"is no more than the {settings.margin_ms} ms kept before every deadline"
+        yield warning(path, f"{wrong}: nothing is ever in time", "", shown)
+    elif facts and budget < settings.offer_ttft_ms_assumed:
+        wrong = f"is less than an offer takes to its first token ({settings.offer_ttft_ms_assumed}"
+        yield warning(path, f"{wrong} ms until measured): what is bought comes late", "", shown)
+    for name, least, what in (
+        ("first_token_ms_max", budget, "ttft_budget_ms"),
+        ("answer_ms_max", stream.first_token_ms_max, "first_token_ms_max"),
+        ("answer_ms_max", stream.inter_token_ms_max, "inter_token_ms_max"),
+    ):
+        value = getattr(stream, name)
+        if value < least:
+            where = (*ROUTING, "stream", name)
+            yield warning(where, f"is less than {what}, {least}", "", given(value))

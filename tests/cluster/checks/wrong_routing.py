@@ -1,0 +1,83 @@
+"""Wrong files: how requests are routed, and who may send them."""
+
+from __future__ import annotations
+
+from tests.cluster.checks.wrong import GONE, HASH, Wrong, maybe
+
+USER = "applications[0].deployments[0].user_config"
+STAND_IN = f"{USER}.providers.stand-in"
+VENDOR = {"base_url": "https://api.example.com/v1", "key_env": "PATH"}  # a variable that is set
+
+# fmt: off
+ROUTING = [
+    Wrong("an unknown setting", f"{USER}.colour", "known are region", {"user.colour": "red"}),
+    Wrong("text for a number", f"{USER}.queue.wait_ms_max", "a whole number, got 'long'",
+          {"user.queue.wait_ms_max": "long"}),
+    Wrong("a cap without quotes", f"{USER}.spill.usd_per_hour_max", "as a quoted string",
+          {"user.spill.usd_per_hour_max": 5.0}),
+    Wrong("a share above 1", f"{USER}.spill.target_load", "at most 1",
+          {"user.spill.target_load": 2}),
+    Wrong("a key for its name", f"{STAND_IN}.key_env", "in capitals such as DEEPINFRA_API_KEY",
+          {"stand-in.key_env": "sk-very-secret"}),
+    Wrong("a vendor without TLS", f"{STAND_IN}.base_url", "must be https",
+          {"stand-in.base_url": "http://api.example.com/v1"}),
+    Wrong("a password in a URL", f"{STAND_IN}.base_url", "user or a password",
+          {"stand-in.base_url": "https://:secret@api.example.com/v1"}),
+    Wrong("a port of a URL that is none", f"{STAND_IN}.base_url", "valid host and port",
+          {"stand-in.base_url": "https://api.example.com:99999/v1"}),
+    Wrong("a class that is none", f"{STAND_IN}.allowed_sensitivity[0]", "did you mean public",
+          {"stand-in.allowed_sensitivity": ["pubic"]}),
+    Wrong("no offers", f"{STAND_IN}.offers", "at least 1", {"stand-in.offers": {}}),
+    Wrong("one name for two models", f"{STAND_IN}.offers.other", "is called 'tiny-moe' there",
+          {"stand-in.offers": {"tiny-moe": "tiny-moe", "other": "tiny-moe"}}),
+    Wrong("a slash in a provider's name", f'{USER}.providers["a/b"]', "without a slash",
+          {"user.providers": {"a/b": VENDOR | {"offers": {"tiny-moe": "m"}}}}),
+    Wrong("a raw key as hash", f"{USER}.tenants.acme.key_sha256[0]", "has been written down",
+          {"user.tenants.acme": {"key_sha256": ["bl-" + "x" * 43]}}),
+    Wrong("half a hash", f"{USER}.tenants.acme.key_sha256[0]", "got 63",
+          {"user.tenants.acme": {"key_sha256": [HASH[:63]]}}),
+    Wrong("one hash of two tenants", f"{USER}.tenants.b.key_sha256[0]", "is the key of tenant 'a'",
+          {"user.tenants": {name: {"key_sha256": [HASH]} for name in ("a", "b")}}),
+    Wrong("a tenant called local", f"{USER}.tenants.local", "`local_key` makes",
+          {"user.tenants.local": {"key_sha256": [HASH]}}),
+    Wrong("nobody may call", f"{USER}.tenants", "there is no API key", {"args.local_key": False}),
+    Wrong("metrics on the requests' port", f"{USER}.telemetry.metrics_port", "of requests, too",
+          {"user.telemetry.metrics_port": "HTTP"}),
+    Wrong("a metrics host that is none", f"{USER}.telemetry.metrics_host", "without scheme",
+          {"user.telemetry.metrics_host": "0.0.0.0:80"}),
+    Wrong("a vendor that is this endpoint", f"{STAND_IN}.base_url", "is this endpoint itself",
+          {"stand-in.base_url": "http://127.0.0.1:HTTP/v1", "stand-in.key_env": "PATH"}),
+    Wrong("a stand-in elsewhere", f"{STAND_IN}.base_url", "is not where the stand-in listens",
+          {"stand-in.base_url": "http://127.0.0.1:9/v1"}),
+    maybe("a variable that is not set", f"{STAND_IN}.key_env", "NO_SUCH_KEY is not set",
+          {"stand-in.key_env": "NO_SUCH_KEY"}),
+    maybe("a key without a stand-in", f"{STAND_IN}.key_env", "args has none",
+          {"args.stand_in": GONE}),
+    maybe("an offer without a price", f"{USER}.providers.deepinfra.offers.tiny-moe",
+          "did you mean openai/gpt-oss-120b",
+          {"user.providers.deepinfra": VENDOR | {"offers": {"tiny-moe": "openai/gpt-oss-120"}}}),
+    maybe("a price that ended", f"{USER}.providers.deepseek.offers.tiny-moe", "ended on 2026-04-24",
+          {"user.providers.deepseek": VENDOR | {"offers": {"tiny-moe": "deepseek-chat"}}}),
+    maybe("a vendor without prices", f"{USER}.providers.deep-infra.offers.tiny-moe",
+          "did you mean deepinfra",
+          {"user.providers.deep-infra": VENDOR | {"offers": {"tiny-moe": "m"}}}),
+    maybe("an offer that no pool serves", f"{STAND_IN}.offers.tiny-mo", "did you mean tiny-moe",
+          {"stand-in.offers": {"tiny-mo": "tiny-moe"}}),
+    maybe("a budget that nothing meets", f"{USER}.ttft_budget_ms", "nothing is ever in time",
+          {"user.ttft_budget_ms": 200}),
+    maybe("a budget below every offer's", f"{USER}.ttft_budget_ms", "comes late",
+          {"user.ttft_budget_ms": 500}),
+    maybe("an answer shorter than its start", f"{USER}.stream.answer_ms_max",
+          "less than first_token_ms_max", {"user.stream.answer_ms_max": 5_000}),
+    maybe("a cap that buys nothing", f"{USER}.spill.usd_per_hour_max", "buys nothing",
+          {"user.spill.usd_per_hour_max": "0.0001"}),
+    maybe("a cap above the common one", f"{USER}.tenants.acme.spill_usd_per_hour_max",
+          "never reached",
+          {"user.tenants.acme": {"key_sha256": [HASH], "spill_usd_per_hour_max": "9"}}),
+    maybe("a pool that cannot grow", f"{USER}.telemetry.metrics_port", "no pool ever grows",
+          {"user.telemetry": {}, "pool.autoscaling":
+           {"replicas_max": 4, "prometheus": "http://prometheus:9090"}}),
+    maybe("a host that is not said", "http_options.host", "`serve run` would listen",
+          {"http_options.host": GONE}),
+]
+# fmt: on
