@@ -140,9 +140,12 @@ def forked(compiler: Compiler, asked: dict[str, Any]) -> Verdict:
         os._exit(0)
     os.close(writes)
     try:
-        told = _read(reads)
+        ready, _, _ = select.select([reads, sys.stdin], [], [], WALL_S_MAX)
+        told = os.read(reads, 65_536) if reads in ready else b""
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
+        if sys.stdin in ready and not told:  # nothing is asked meanwhile: who asks has gone
+            sys.exit(0)
         _, status = os.waitpid(child, 0)
         warnings = os.pread(warned, 65_536, 0)
     finally:
@@ -163,11 +166,6 @@ def _bounded(warned: int) -> None:
         size = int(told.read().split()[0]) * resource.getpagesize()
     most = size + MEMORY_BYTES_MAX
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
-
-
-def _read(reads: int) -> bytes:
-    ready, _, _ = select.select([reads], [], [], WALL_S_MAX)
-    return os.read(reads, 65_536) if ready else b""
 
 
 def _ending(status: int) -> str:

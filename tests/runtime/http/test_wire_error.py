@@ -8,6 +8,7 @@ import pytest
 from runtime.errors import BaseloadError, UnknownField, envelope
 from runtime.http.limits import refusals
 from tests.runtime.http.bodies import (
+    TOOL,
     USER,
     chat,
     refused,
@@ -55,3 +56,28 @@ def test_lone_surrogates_are_refused_everywhere() -> None:
 )
 def test_unknown_fields_are_refused_at_every_level(fields: dict[str, Any], param: str) -> None:
     assert refused(lambda: chat(**fields), UnknownField).param == param
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "says"),
+    [
+        (
+            {"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": 5}}},
+            "tool_choice.function.name",
+            "must be a string, not an integer",
+        ),
+        ({"tools": [TOOL], "tool_choice": []}, "tool_choice", "one named function, not a list"),
+        ({"tools": [TOOL], "tool_choice": "any"}, "tool_choice", "must be 'none', 'auto'"),
+        ({"messages": [{**USER[0], "content": [{"type": "text", "text": {}}]}]}, None, "an object"),
+        ({"messages": {"role": "user"}}, "messages", "must be a list, not an object"),
+        ({"messages": ["hi"]}, "messages[0]", "must be an object, not a string"),
+        ({"logprobs": 5}, "logprobs", "must be true or false, not an integer"),
+        ({"max_tokens": None, "n": True}, "n", "must be an integer, not a boolean"),
+    ],
+)
+def test_what_was_expected_and_what_came(
+    fields: dict[str, Any], param: str | None, says: str
+) -> None:
+    error = refused(lambda: chat(**fields))
+    assert error.param == (param or "messages[0].content[0].text")
+    assert says in error.message
