@@ -31,8 +31,8 @@ def _url(text: str) -> str:
 def _one(number: int) -> int:
     if number != 1:
         raise ValueError(
-            f"expected 1, got {number}: each Scheduler would bill replica time, price and cap for "
-            "itself, as if it were the only one"
+            f"expected 1, got {number}: each Scheduler would price its own part of the demand as "
+            "if all replicas were there for it alone"
         )
     return number
 

@@ -134,8 +134,8 @@ def _scheduler(document: Mapping[str, Any]) -> Iterator[Finding]:
         path = (*SCHEDULER, str(name))
         if name == "autoscaling_config" or (name == "num_replicas" and value != 1):
             wrong = (
-                "would make more than one Scheduler: each would bill replica time, price and cap "
-                "for itself, as if it were the only one"
+                "would make more than one Scheduler: each would price its own part of the demand "
+                "as if all replicas were there for it alone"
             )
             yield error(path, wrong, "leave it out", given(value))
         elif name == "ray_actor_options":
