@@ -93,7 +93,7 @@ class _Passage:
             target = self._gateway.target_of(decision, self._job)
             failed_target = decision.target
             if target is None:  # it has gone, or may no longer be used, since it was chosen
-                self._gateway.finish(self._job.request_id, Outcome.TARGET_FAILED)
+                self._gateway.finish(self._job.request_id, Outcome.CLIENT_LEFT)  # no failure
                 continue
             attempt = Attempt(self._gateway, self._job, number, decision, target)
             self._attempt, self._response, self._dispatched = attempt, None, False

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.breaker import PAUSES, Breaker, BreakerState
+from scheduler.breaker import PAUSES, Breaker, BreakerState, OfferBreaker
 from scheduler.decision import Outcome, Refusal
 from scheduler.settings import Settings
 
@@ -20,7 +20,8 @@ SETTINGS = Settings(
     pause_ms_max=6_000,
 )
 LEASE_S = SETTINGS.breaker_probe_ms_max / 1000
-SHUT_S_MAX = max(SETTINGS.breaker_open_ms_max, SETTINGS.pause_ms_max) / 1000
+ROUNDING_S = 1e-6  # of times that are added and taken away again
+SHUT_S_MAX = max(SETTINGS.breaker_open_ms_max, SETTINGS.pause_ms_max) / 1000 + ROUNDING_S
 OF_CLIENTS = (Outcome.CLIENT_LEFT, Outcome.CLIENT_ERROR)
 
 # What happens next: time passes, a request is sent if it may be, one speaks, one ends.
@@ -155,3 +156,28 @@ def test_a_target_that_is_well_is_closed_by_its_next_probe(
     else:
         course.end(newest, Outcome.OK, None)
     assert course.breaker.condition(course.now).state is BreakerState.CLOSED
+
+
+@given(STEPS, st.lists(st.booleans(), min_size=80, max_size=80))
+def test_two_offers_of_one_account_never_stay_shut(
+    steps: list[tuple[str, object]], at_first: list[bool]
+) -> None:
+    account = Breaker()
+    offers, now, under_way, sent = (OfferBreaker(account), OfferBreaker(account)), 0.0, [], 0
+    for (kind, what), is_first in zip(steps, at_first, strict=False):
+        offer = offers[not is_first]
+        if kind == "wait":
+            assert isinstance(what, float)
+            now += what
+        elif kind == "start" and offer.refuses(now) is None:
+            sent += 1
+            offer.on_start(f"q{sent}", SETTINGS, now)
+            under_way.append((offer, f"q{sent}"))
+        elif kind == "end" and under_way:
+            assert isinstance(what, tuple)
+            which, outcome, pause_s = what
+            ended, request_id = under_way.pop(which % len(under_way))
+            ended.on_end(request_id, outcome, SETTINGS, now, pause_s)
+        for each in offers:
+            assert each.refuses(now + SHUT_S_MAX + LEASE_S) is None
+    assert account._probes <= {request_id for _, request_id in under_way}
