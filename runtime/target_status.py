@@ -41,6 +41,9 @@ OUTCOMES = {
     **dict.fromkeys(range(520, 525), Outcome.TARGET_BUSY),
 }
 
+# A 429 that no pause cures: the account has no money left (OpenAI, and who copies its errors).
+NO_MONEY_CODES = frozenset({"insufficient_quota", "credit_balance_exhausted"})
+
 _SECONDS = re.compile(r"\d{1,10}(\.\d{1,9})?", re.ASCII)
 
 
@@ -70,9 +73,10 @@ def failure(status: int, body: bytes, pause_s: float | None) -> BaseloadError:
         message, param = _safe_message(body)
         return UpstreamRejected(message, status=status, param=param)
     kind = UpstreamFailed if may_have_started(status) else NotStarted
-    return kind(
-        f"the target answered {status}", outcome=outcome_of(status, pause_s), pause_s=pause_s
-    )
+    outcome = outcome_of(status, pause_s)
+    if outcome is Outcome.RATE_LIMITED and _code(body) in NO_MONEY_CODES:
+        outcome = Outcome.KEY_REFUSED
+    return kind(f"the target answered {status}", outcome=outcome, pause_s=pause_s)
 
 
 def pause_of(response: Response, unix_s: float | None = None) -> float | None:
@@ -102,6 +106,14 @@ def _text(value: bytes) -> str:
         refusals["retry_after_chars_max"] += 1
         return ""
     return value.decode("latin-1").strip()
+
+
+def _code(body: bytes) -> str | None:
+    try:
+        code = json.loads(body.decode("utf-8", "replace"))["error"]["code"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return code if isinstance(code, str) else None
 
 
 def _safe_message(body: bytes) -> tuple[str, str | None]:

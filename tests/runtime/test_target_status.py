@@ -119,6 +119,23 @@ def test_whose_trouble_it_is(outcome: Outcome, statuses: list[int]) -> None:
     assert outcome_of(503, 0.0) is Outcome.TARGET_BUSY
 
 
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        (b'{"error": {"code": "insufficient_quota"}}', Outcome.KEY_REFUSED),
+        (b'{"error": {"code": "rate_limit_exceeded"}}', Outcome.RATE_LIMITED),
+        (b'{"error": {"code": ["insufficient_quota"]}}', Outcome.RATE_LIMITED),
+        (b'{"error": "insufficient_quota"}', Outcome.RATE_LIMITED),
+        (b"[" * 100_000, Outcome.RATE_LIMITED),
+        (b"", Outcome.RATE_LIMITED),
+    ],
+)
+def test_an_account_without_money_is_not_cured_by_a_pause(body: bytes, outcome: Outcome) -> None:
+    error = failure(429, body, None)
+    assert isinstance(error, NotStarted)
+    assert error.outcome is outcome
+
+
 @given(st.integers(100, 999).filter(lambda status: status != 200), st.binary(max_size=200))
 def test_every_status_is_one_error(status: int, body: bytes) -> None:
     error = failure(status, body, None)
