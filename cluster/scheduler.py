@@ -17,7 +17,6 @@ from cluster.configuration import ConfigNote, refusal
 from cluster.leases import Registration
 from cluster.state import drain_s_max
 from models.prices import load_price_book
-from runtime import access_log
 from runtime.config import METRICS_PORTS_TRIED, GatewayConfig, load_config
 from runtime.errors import BaseloadError
 from runtime.gateway import Gateway
@@ -45,7 +44,7 @@ def build_edge() -> ASGIApp:
     """Built in the replica, so that routes and replica share one ``EDGE``."""
     # Past Serve's handlers, which take 40 us for a line: Ray keeps what a worker prints, and
     # gives it to the terminal, or the log file, of who started it.
-    access_log.write_to(sys.stderr)
+    EDGE.access_log.stream = sys.stderr
     return create_app(EDGE)
 
 

@@ -17,6 +17,8 @@ class RequestRecord:
     method: str = ""
     path: str = ""
     arrived_s: float = field(default_factory=time.monotonic)
+    ended_s: float = 0.0  # monotonic, as ``arrived_s``
+    ended_unix_s: float = 0.0
     client_request_id: str | None = None  # what the caller calls it
     trace: TraceContext | None = None
     tenant: str | None = None

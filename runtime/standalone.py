@@ -19,7 +19,6 @@ import uvloop
 
 from models.prices import load_price_book
 from models.yaml_file import BadYaml, read_yaml
-from runtime import access_log
 from runtime.config import GatewayConfig, load_config
 from runtime.engine.private_server import PrivateServer
 from runtime.errors import BaseloadError, ConfigError
@@ -36,6 +35,7 @@ DRAIN_S_MAX = 20.0
 async def serve(config: GatewayConfig, host: str, port: int, state: Path) -> None:
     """Runs until SIGINT or SIGTERM."""
     edge = Edge()
+    edge.access_log.stream = sys.stderr
     server = PrivateServer(create_app(edge), host, port)
     ledger = Ledger.open(state / "ledger.db", owner=f"standalone-{secrets.token_hex(8)}")
     gateway = Gateway(config, (), load_price_book(), ledger, Telemetry())
@@ -50,8 +50,8 @@ async def serve(config: GatewayConfig, host: str, port: int, state: Path) -> Non
     print(f"ready on http://{host}:{server.port}/v1", flush=True)
     await stop.wait()
     await gateway.close(DRAIN_S_MAX)
-    edge.close()
     await server.stop()
+    edge.close()
 
 
 def _read(path: Path) -> Any:
@@ -74,7 +74,6 @@ def main() -> None:
     given = parser.parse_args()
     try:
         config = load_config(_read(given.config))
-        access_log.write_to(sys.stderr)
         given.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         uvloop.run(serve(config, given.host, given.port, given.state))
     except BaseloadError as error:

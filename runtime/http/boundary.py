@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runtime import access_log
 from runtime.errors import BaseloadError, InternalError
 from runtime.http.cors import allowing, is_allowed, preflight
 from runtime.http.edge import RECORD, SEND, Edge
@@ -95,7 +94,7 @@ class Boundary:
             await refusal(InternalError(), record)(scope, receive, track)
         finally:
             if self._edge.logs_requests:
-                access_log.write(record)
+                self._edge.access_log.add(record)
 
     def _read(self, scope: Scope, record: RequestRecord, track: Track) -> ASGIApp | None:
         """Reads the headers that every request may have; the answer, if they already need one."""

@@ -6,6 +6,7 @@ import time
 
 from starlette.requests import Request
 
+from runtime.access_log import AccessLog
 from runtime.errors import InternalError
 from runtime.gateway import Gateway
 from runtime.grammar.check import GrammarCheck
@@ -23,6 +24,7 @@ class Edge:
     def __init__(self) -> None:
         self.opened_s = int(time.time())  # unix time
         self.grammars = GrammarCheck()
+        self.access_log = AccessLog()
         self._gateway: Gateway | None = None
         self._keys: KeyRing | None = None
 
@@ -32,6 +34,7 @@ class Edge:
     def close(self) -> None:
         """Ends what the routes have started; the gateway is its maker's to close."""
         self.grammars.close()
+        self.access_log.flush()
 
     @property
     def gateway(self) -> Gateway:

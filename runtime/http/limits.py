@@ -83,6 +83,7 @@ class Limits:
     lookups_max: int = 64  # of names, under way at once: a thread each
     names_max: int = 1024  # whose addresses are kept
     tokenize_in_flight_max: int = 16  # requests at replicas for tokens alone
+    log_lines_max: int = 20_000  # that wait to be written
     connections_max: int = 4096  # of a process, to targets; the scheduler's own bounds are lower
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
-from runtime import access_log
-from tests.runtime.parts import until
+from tests.runtime.parts import Stack, stack, until
 
 
 class Lines(io.StringIO):
@@ -17,19 +17,26 @@ class Lines(io.StringIO):
         return [json.loads(line) for line in self.getvalue().splitlines()]
 
     async def next(self, number: int = 1) -> dict[str, Any]:
-        """The last of so many: a line is written just after its answer was sent."""
+        """The last of so many: lines are written just after their answers were sent."""
         await until(lambda: len(self.told()) >= number)
         assert len(self.told()) == number
         return self.told()[-1]
 
 
 @contextmanager
-def listening() -> Iterator[Lines]:
-    log = access_log.log
-    before = (log.handlers[:], log.propagate, log.level)
-    lines = Lines()
-    access_log.write_to(lines)
+def listening(s: Stack) -> Iterator[Lines]:
+    """The lines of what is asked inside."""
+    s.edge.access_log.stream = lines = Lines()
     try:
         yield lines
     finally:
-        log.handlers[:], log.propagate, log.level = before
+        s.edge.access_log.flush()
+        s.edge.access_log.stream = None
+
+
+@asynccontextmanager
+async def logged(folder: Path, **options: Any) -> AsyncIterator[tuple[Stack, Lines]]:
+    """A stack of these ``options``, and the lines of all that it is asked."""
+    async with stack(folder, **options) as s:
+        with listening(s) as lines:
+            yield s, lines

@@ -98,6 +98,7 @@ class Stack:
     url: str
     http: aiohttp.ClientSession
     openai: AsyncOpenAI
+    edge: Edge
     opened: list[aiohttp.ClientResponse] = field(default_factory=list)
 
     @property
@@ -206,7 +207,7 @@ async def stack(
         headers={"authorization": f"Bearer {KEY}"}, timeout=aiohttp.ClientTimeout(total=20)
     )
     client = AsyncOpenAI(base_url=url, api_key=KEY, max_retries=0)
-    made = Stack(gateway, served[:-1], served[-1], ledger.path, url, http, client)
+    made = Stack(gateway, served[:-1], served[-1], ledger.path, url, http, client, edge)
     try:
         await until(lambda: len(gateway.locals) == len(scripts))
         await until(lambda: _all_reported(gateway, served[:-1]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from runtime.config import load_config
 from runtime.engine.script import Fault, Script
 from runtime.http.auth import hash_key
-from tests.runtime.lines import Lines, listening
+from tests.runtime.lines import logged
 from tests.runtime.parts import KEY, MODEL, chat, stack, until
 
 CANARY = "canary-5f0c"
@@ -21,15 +20,9 @@ TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
 
 
-@pytest.fixture
-def lines() -> Iterator[Lines]:
-    with listening() as made:
-        yield made
-
-
 @pytest.mark.parametrize("stream", [False, True])
-async def test_an_answer(tmp_path: Path, lines: Lines, stream: bool) -> None:
-    async with stack(tmp_path) as s:
+async def test_an_answer(tmp_path: Path, stream: bool) -> None:
+    async with logged(tmp_path) as (s, lines):
         answer = await s.post(
             chat(CANARY, stream=stream),
             X_Request_ID="mine",
@@ -77,7 +70,6 @@ async def test_an_answer(tmp_path: Path, lines: Lines, stream: bool) -> None:
 )
 async def test_a_refusal(
     tmp_path: Path,
-    lines: Lines,
     method: str,
     path: str,
     body: Any,
@@ -85,7 +77,7 @@ async def test_a_refusal(
     status: int,
     error: str | None,
 ) -> None:
-    async with stack(tmp_path) as s:
+    async with logged(tmp_path) as (s, lines):
         url = s.url.removesuffix("/v1") + path
         async with s.http.request(method, url, json=body, headers=headers) as answer:
             refused = json.loads(await answer.read())
@@ -99,10 +91,10 @@ async def test_a_refusal(
     assert "Bearer" not in lines.getvalue()
 
 
-async def test_a_refusal_for_lack_of_room_says_why(tmp_path: Path, lines: Lines) -> None:
+async def test_a_refusal_for_lack_of_room_says_why(tmp_path: Path) -> None:
     config = {"queue": {"wait_ms_max": 100}}
     hangs = [Script(fault=Fault.HANG)]
-    async with stack(tmp_path, scripts=hangs, running_max=1, config=config) as s:
+    async with logged(tmp_path, scripts=hangs, running_max=1, config=config) as (s, lines):
         filling = asyncio.ensure_future(s.post(chat()))
         await until(lambda: s.asked == 1)
         answer = await s.post(chat())
@@ -116,8 +108,8 @@ async def test_a_refusal_for_lack_of_room_says_why(tmp_path: Path, lines: Lines)
         assert lines.told()[1]["status"] == 499
 
 
-async def test_a_stream_that_broke(tmp_path: Path, lines: Lines) -> None:
-    async with stack(tmp_path) as s:
+async def test_a_stream_that_broke(tmp_path: Path) -> None:
+    async with logged(tmp_path) as (s, lines):
         answer = await s.post(chat("[fault:die:3]", stream=True))
         await answer.read()
         told = await lines.next()
@@ -126,8 +118,8 @@ async def test_a_stream_that_broke(tmp_path: Path, lines: Lines) -> None:
     assert told["error"] == "incomplete_stream"
 
 
-async def test_a_client_that_left_in_the_middle(tmp_path: Path, lines: Lines) -> None:
-    async with stack(tmp_path, scripts=[Script(token_s=0.02)]) as s:
+async def test_a_client_that_left_in_the_middle(tmp_path: Path) -> None:
+    async with logged(tmp_path, scripts=[Script(token_s=0.02)]) as (s, lines):
         answer = await s.post(chat(stream=True, max_tokens=1_000))
         await answer.content.readany()
         answer.close()
@@ -137,10 +129,8 @@ async def test_a_client_that_left_in_the_middle(tmp_path: Path, lines: Lines) ->
     assert (told["status"], told["outcome"], told["error"]) == (200, "client_left", None)
 
 
-async def test_two_attempts_have_one_line_and_the_cost_of_both(
-    tmp_path: Path, lines: Lines
-) -> None:
-    async with stack(tmp_path, scripts=[Script(fault=Fault.SERVER_ERROR)] * 3) as s:
+async def test_two_attempts_have_one_line_and_the_cost_of_both(tmp_path: Path) -> None:
+    async with logged(tmp_path, scripts=[Script(fault=Fault.SERVER_ERROR)] * 3) as (s, lines):
         answer = await s.post(chat())
         told = await lines.next()
         assert answer.status == told["status"] == 502
@@ -148,10 +138,8 @@ async def test_two_attempts_have_one_line_and_the_cost_of_both(
         assert told["cost_nano_usd"] == s.row().cost_nano_usd
 
 
-async def test_what_was_not_foreseen(
-    tmp_path: Path, lines: Lines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with stack(tmp_path) as s:
+async def test_what_was_not_foreseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with logged(tmp_path) as (s, lines):
         monkeypatch.setattr(s.gateway, "models", None)
         answer = await s.post(chat())
         told = await lines.next()
@@ -159,19 +147,18 @@ async def test_what_was_not_foreseen(
     assert (told["outcome"], told["error"]) == ("failed", "internal_error")
 
 
-async def test_it_can_be_switched_off_and_on_without_a_restart(
-    tmp_path: Path, lines: Lines
-) -> None:
-    async with stack(tmp_path) as s:
+async def test_it_can_be_switched_off_and_on_without_a_restart(tmp_path: Path) -> None:
+    async with logged(tmp_path) as (s, lines):
         s.gateway.reconfigure(load_config({"telemetry": {"access_log": False}}))
         await (await s.post(chat())).read()
+        await s.idle()
         s.gateway.reconfigure(load_config({}))
         await (await s.post(chat())).read()
         await lines.next()
 
 
-async def test_a_tenants_name_is_in_one_line_whatever_it_is(tmp_path: Path, lines: Lines) -> None:
-    async with stack(tmp_path) as s:
+async def test_a_tenants_name_is_in_one_line_whatever_it_is(tmp_path: Path) -> None:
+    async with logged(tmp_path) as (s, lines):
         name = "müller [/x] 团队"
         s.gateway.reconfigure(load_config({"tenants": {name: {"key_sha256": [hash_key("k")]}}}))
         await (await s.post(chat())).read()

@@ -133,7 +133,7 @@ async def test_nothing_is_written_into_an_answer_under_way(s: Stack) -> None:
 async def test_a_client_that_closes_its_half_has_left(s: Stack) -> None:
     """In the middle of a stream: the engine stops, and the log says what it cost."""
     reader, writer = await _connect(s)
-    with listening() as lines:
+    with listening(s) as lines:
         writer.write(_post(json.dumps(chat(stream=True, max_tokens=1_000)).encode()))
         async with asyncio.timeout(ANSWER_S_MAX):
             await reader.read(1_000)
@@ -157,7 +157,7 @@ async def test_a_client_that_closes_its_half_as_it_asks_has_left_too(
     line says so."""
     asked = s.asked
     reader, writer = await _connect(s)
-    with listening() as lines:
+    with listening(s) as lines:
         writer.write(_post(json.dumps(chat(stream=stream, max_tokens=1_000)).encode()))
         writer.write_eof()
         async with asyncio.timeout(ANSWER_S_MAX):

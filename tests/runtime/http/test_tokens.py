@@ -38,7 +38,7 @@ async def _ask(s: Stack, path: str, body: Any, **headers: str) -> tuple[int, dic
 
 async def test_a_prompt_and_back(s: Stack) -> None:
     rows = len(s.rows())
-    with listening() as lines:
+    with listening(s) as lines:
         status, told = await _ask(s, "/tokenize", {"model": MODEL, "prompt": "hé"})
         line = await lines.next()
     assert (status, told["tokens"], told["count"]) == (200, [104, 195, 169], 3)
