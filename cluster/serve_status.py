@@ -17,7 +17,6 @@ CAUSE_CHARS_MAX = 500
 FAILED = frozenset({"DEPLOY_FAILED", "UNHEALTHY"})
 # A failing replica is tried again; meanwhile the status stays and its message says this.
 _TRYING_AGAIN = "failed to start"
-_WAITING = "taken more than"  # so many seconds to be scheduled, or to initialize
 _OURS = re.compile(
     rf"^(?:\w+\.)*(?P<kind>{StartFailed.__name__}|{ConfigError.__name__}): (?P<text>.*)",
     re.S | re.M,
@@ -37,8 +36,7 @@ class Status:
 def failure(statuses: Iterable[Status]) -> StartFailed | None:
     """The first that failed, or has failed once and is tried again; None while none has."""
     for each in statuses:
-        is_retried = _TRYING_AGAIN in each.message and _WAITING not in each.message
-        if each.message and (each.status in FAILED or is_retried):
+        if each.message and (each.status in FAILED or _TRYING_AGAIN in each.message):
             return cause(each)
     return None
 

@@ -14,7 +14,7 @@ CORE = (
 )
 # Two processes pass on what a third one met.
 WORKER_RAISES = """\
-WARNING: ValueError: of no consequence
+ValueError: of no consequence
 WorkerProc failed to start.
 Traceback (most recent call last):
   File "gpu_worker.py", line 1, in determine_available_memory

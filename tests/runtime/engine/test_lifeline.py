@@ -86,6 +86,21 @@ def test_the_plugin_ties_only_processes_of_our_replicas(ours: bool) -> None:
                 os.kill(child, signal.SIGKILL)
 
 
+def test_an_engine_process_that_dies_of_a_signal_leaves_its_stack() -> None:
+    code = (
+        "import os; from runtime.engine.lifeline import install; install();os.kill(os.getpid(), 11)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"BASELOAD_LIFELINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGSEGV
+    assert "Fatal Python error: Segmentation fault" in done.stderr
+
+
 def test_a_parent_that_is_gone_already_ends_the_child_at_once() -> None:
     code = "from runtime.engine.lifeline import die_with_parent; die_with_parent(1); print('alive')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)

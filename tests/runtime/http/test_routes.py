@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from runtime.run_mark import RUN_ENV
 from tests.runtime.parts import MODEL, Stack, chat, stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -55,6 +56,14 @@ async def test_health_is_what_ready_says(s: Stack, path: str) -> None:
     status, _, body = await _ask(s, "GET", path)
     assert status == 200
     assert json.loads(body)["live" if path == "/live" else "ready"] is True
+
+
+async def test_ready_names_the_run_that_answers(s: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that `baseload serve` does not take another run on the same port for its own."""
+    monkeypatch.delenv(RUN_ENV, raising=False)
+    assert "run" not in json.loads((await _ask(s, "GET", "/ready"))[2])
+    monkeypatch.setenv(RUN_ENV, "cafe")
+    assert json.loads((await _ask(s, "GET", "/ready"))[2])["run"] == "cafe"
 
 
 async def test_health_is_not_ok_while_nothing_could_be_served(
