@@ -66,6 +66,7 @@ def routing_findings(
         *([] if args is None else _stand_in(config, args)),
         *([] if args is None else _autoscaling(config, args)),
         *_caps(config, facts),
+        *_open_ends(config, facts),
         *_times(config, facts),
     ]
 
@@ -153,6 +154,23 @@ def _caps(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Finding
         if cap is not None and common is not None and cap > common:
             wrong = f"is never reached: all tenants together have {format_usd(common)}"
             yield warning(where, wrong, value=format_usd(cap))
+
+
+def _open_ends(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Finding]:
+    """A cap counts the most that a purchase can cost: of an answer without a limit, very much."""
+    cap = config.spill.usd_per_hour_max
+    for fact in facts:
+        if fact.price is None or not cap:
+            continue
+        terms = config.providers[fact.provider].offer(fact.model)
+        tokens = terms.output_tokens_max or terms.context_tokens_max
+        if cap < (most := fact.price.most_nano(REQUEST_TOKENS, tokens)):
+            wrong = (
+                f"is never bought for who sets no max_tokens: {tokens} tokens of answer could cost "
+                f"{format_usd(most)} USD, and spill.usd_per_hour_max is {format_usd(cap)}"
+            )
+            path = (*PROVIDERS, fact.provider, "offers", fact.model)
+            yield warning(path, wrong, "an output_tokens_max here: then so much is asked for")
 
 
 def _tenant_caps(config: GatewayConfig) -> Iterator[tuple[int | None, Path]]:

@@ -167,3 +167,6 @@ def test_new_settings_reach_all_replicas_and_no_caller_notices(site: Site) -> No
     audit = site.stack.command("ledger", "audit")
     assert audit["ok"], audit["problems"]
     assert audit["open_reserves"] == 0
+    # Two Schedulers had requests on the same replicas for a while; no second was billed twice.
+    rent = site.stack.command("ledger", "report")["rent"]
+    assert 0 < rent["billed_nano_usd"] <= rent["cost_nano_usd"]

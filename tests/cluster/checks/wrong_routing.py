@@ -71,6 +71,8 @@ ROUTING = [
           "less than first_token_ms_max", {"user.stream.answer_ms_max": 5_000}),
     maybe("a cap that buys nothing", f"{USER}.spill.usd_per_hour_max", "buys nothing",
           {"user.spill.usd_per_hour_max": "0.0001"}),
+    maybe("a cap below one open answer", f"{STAND_IN}.offers.tiny-moe", "sets no max_tokens",
+          {"user.spill.usd_per_hour_max": "0.001"}),
     maybe("a cap above the common one", f"{USER}.tenants.acme.spill_usd_per_hour_max",
           "never reached",
           {"user.tenants.acme": {"key_sha256": [HASH], "spill_usd_per_hour_max": "9"}}),
