@@ -32,10 +32,11 @@ from runtime.job import Job
 from runtime.patience import Patience
 from runtime.relay import Relay, Send, head, part
 from runtime.told_error import error_of
-from runtime.upstream import read_answer
+from runtime.upstream import read_answer, read_opening
 from scheduler.decision import Buy, Dispatch, Outcome
 
 ATTEMPTS_MAX = 2
+EMPTY = "the target ended its stream before its first words"
 
 
 async def answer(gateway: Gateway, job: Job, send: Send, writer: BodyWriter | None = None) -> None:
@@ -139,18 +140,18 @@ class _Passage:
                 self._response = response
                 if not self._job.streaming:
                     return self._looked_at(await read_answer(response))
-                first = await response.read()
+                opened = await read_opening(response, scanner)
         except (Broken, TimeoutError, StreamBroken) as error:
             if not self._dispatched:
                 raise NotStarted("the target was not reached in time") from error
             if self._response is not None:
                 self._response.close()
             raise UpstreamFailed("the target broke off before its first token") from error
-        if not first:
-            raise UpstreamFailed("the target closed the stream before its first token")
-        return Relay(
-            attempt, response, scanner, self._patience, self._reckoning, self._writer, first
-        )
+        if not scanner.begun:
+            response.close()
+            raise error_of(scanner.told_error) if scanner.error else BadAnswer(EMPTY)
+        patience, reckoning = self._patience, self._reckoning
+        return Relay(attempt, response, opened, scanner, patience, reckoning, self._writer)
 
     def _sent(self) -> None:
         self._dispatched = True

@@ -22,30 +22,30 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Relay:
-    """``first`` is what has been read of the ``response``."""
+    """``opened`` is what may be sent of what was read of the ``response``."""
 
     def __init__(
         self,
         attempt: Attempt,
         response: Response,
+        opened: bytes,
         scanner: FrameScanner,
         patience: Patience,
         reckoning: Reckoning,
         writer: BodyWriter | None,
-        first: bytes,
     ) -> None:
         self._attempt = attempt
         self._response = response
+        self._opened = opened
         self._scanner = scanner
         self._patience = patience
         self._reckoning = reckoning
         self._writer = writer
-        self._first = first
 
     async def run(self, send: Send) -> None:
         """Passes on what may be, bills, and only then tells the end."""
         attempt, response = self._attempt, self._response
-        failure, is_read = await self._pass(self._first, send)
+        failure, is_read = await self._pass(send)
         bill = self._reckoning.bill(attempt.output_tokens_most)
         if not is_read:  # nothing more can be told to the client
             response.close()
@@ -61,28 +61,29 @@ class Relay:
         with suppress(TimeoutError):  # then the connection just ends
             await asyncio.wait_for(send(part(last, more=False)), LAST_FRAME_S_MAX)
 
-    async def _pass(self, chunk: bytes, send: Send) -> tuple[BaseloadError | None, bool]:
+    async def _pass(self, send: Send) -> tuple[BaseloadError | None, bool]:
         """What is wrong with the stream, and whether its client reads."""
         scanner, response = self._scanner, self._response
         response.take = self._pass_on
-        is_read = False
+        is_read = is_ended = False
         try:
             async with self._patience.lasting():
                 with self._writer.together() if self._writer else nullcontext():
                     await send(head(200, b"text/event-stream; charset=utf-8", self._attempt))
-                    if passed := scanner.feed(chunk):
-                        await send(part(passed, more=True))
+                    if self._opened:
+                        await send(part(self._opened, more=True))
                 is_read = True
-                while not scanner.over and (chunk := await response.read()):
-                    is_read = False
-                    if passed := scanner.feed(chunk):
+                while not scanner.over and not is_ended:
+                    chunk = await response.read()
+                    is_read, is_ended = False, not chunk
+                    if passed := scanner.end() if is_ended else scanner.feed(chunk):
                         await send(part(passed, more=True))
                     is_read = True
         except (Broken, TimeoutError):
             return self._broken(), is_read
         finally:
             response.take = None
-        return (self._broken() if _incomplete(scanner) else None), is_read
+        return (None if scanner.finished else self._broken()), is_read
 
     def _pass_on(self, chunk: bytes) -> bool:
         """Frames that need no more than to be sent, to a client that reads."""
@@ -107,11 +108,10 @@ class Relay:
     def _broken(self) -> BaseloadError:
         if self._patience.is_lost:
             return StreamStalled("The model server sent no token for too long.")
+        choices, finished = self._attempt.job.request.choices, self._scanner.finished_choices
+        if 0 < finished < choices:  # a vendor that does not know n, too
+            return StreamBroken(f"The model server completed {finished} of {choices} answers.")
         return StreamBroken("The model server broke off its answer.")
-
-
-def _incomplete(scanner: FrameScanner) -> bool:
-    return scanner.error is not None or not (scanner.finished and scanner.done)
 
 
 def head(status: int, content_type: bytes, attempt: Attempt) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFail
 from runtime.http.connector import Connector, Origin
 from runtime.http.limits import LIMITS, refusals
 from runtime.http.response import Broken, NotSent, Response, Stale
+from runtime.http.sse import FrameScanner
 from runtime.target_status import failure, pause_of
 
 CONNECT_S_MAX = 2.0  # of a subscription
@@ -141,6 +142,16 @@ async def read_answer(response: Response) -> bytes:
     if not is_whole:
         raise StreamBroken("the target's answer is too large")
     return body
+
+
+async def read_opening(response: Response, scanner: FrameScanner) -> bytes:
+    """A stream up to its first words, or to an end without any: what may be sent of it."""
+    while not scanner.over and (chunk := await response.read()):
+        if passed := scanner.feed(chunk):
+            return passed
+        if scanner.begun:  # and ended at once: all of it is held back
+            return b""
+    return scanner.end()
 
 
 async def _read(response: Response, bytes_max: int) -> tuple[bytes, bool]:

@@ -77,6 +77,8 @@ class Limits:
     ignored_max: int = 64  # names of what has no effect
     ignored_chars_max: int = 256  # of all of them in a header
     frame_bytes_max: int = 1024 * 1024
+    opening_bytes_max: int = 1024 * 1024  # of a stream before its first words, held back
+    opening_frames_max: int = 4096
     target_head_bytes_max: int = 64 * 1024  # of an answer's head that comes in several pieces
     retry_after_chars_max: int = 64
     load_line_bytes_max: int = 64 * 1024

@@ -1,16 +1,13 @@
 """A target's event stream, passed on as the bytes it came in, and what it said on the way.
 
-Most frames carry a few characters of answer and nothing else; those are recognised by searching
-for the keys that would make them more, and never decoded. The search is sound: inside a JSON
-string a quote is escaped, so ``"finish_reason":`` with both quotes is a key. Every other frame
-is read as JSON. Only whole frames are passed on, so an error frame of ours can follow at any
-point, and the end of the stream is held back: the bill comes first.
+Nothing is passed on before the first words of an answer: until then another target can be asked.
+From there on most frames carry a few characters of answer and nothing else; those are recognised
+and never decoded. Every other frame is read as JSON. Only whole frames are passed on, so an error
+frame of ours can follow at any point, and the end of the stream is held back: the bill comes first.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,62 +20,65 @@ from runtime.http.choices import (
     has_words,
 )
 from runtime.http.delivered import Delivered
+from runtime.http.frames import (
+    DONE,
+    NEXT,
+    data_of,
+    decoded,
+    is_content,
+    last_content_end,
+    tells_error,
+)
 from runtime.http.limits import LIMITS, refusals
 from runtime.http.usage import Tally, Usage
-
-_FRAME_END = re.compile(rb"\n\r?\n")
-_LINE_END = re.compile(rb"\r?\n")
-_LINE_ENDS = (b"}\n\n", b"}")
-_NULL = (b":null", b": null")
-_GOES_ON = (*_NULL, b':""', b': ""')  # some send an empty finish reason
-_NEXT = b"\n\n"
-_FINISH = b'"finish_reason"'
-_USAGE = b'"usage"'
-_ERROR = b'"error"'
 
 
 class FrameScanner:
     """One stream. After an error frame or ``[DONE]`` nothing more is passed on or held."""
 
     __slots__ = (
-        "_begun",
+        "_after_cr",
         "_choices",
         "_finished",
         "_held",
+        "_looks",
+        "_opening",
+        "_opening_frames",
         "_searched",
         "_tail",
         "_tally",
         "_wants_usage",
+        "begun",
         "cut_off",
         "delivered",
-        "done",
         "error",
         "over",
+        "told_error",
     )
 
     def __init__(self, *, choices: int = 1, wants_usage: bool = False) -> None:
         self.delivered = Delivered()
-        self.done = False  # [DONE] seen
+        self.begun = False  # words have come, or the end of an answer without any
         self.cut_off = False  # a limit or a filter has ended an answer, not the model
         self.error: bytes | None = None  # an error frame, or one that cannot be read
+        self.told_error: dict[str, Any] | None = None  # what it says, if it can be read
+        self.over = False  # by [DONE] or an error: nothing more is passed on or held
         self._choices = choices
         self._wants_usage = wants_usage
         self._finished: set[int] = set()
         self._tally = Tally()
         self._held = bytearray()  # the beginning of a frame
         self._searched = 0  # how far _held has been searched for its end
+        self._after_cr = False  # a line end may have been cut in two
+        self._opening = bytearray()  # frames before the first words
+        self._opening_frames = 0
         self._tail = bytearray()
-        self._begun = False  # _held or _tail holds something: no chunk may overtake it
-        self.over = False  # by [DONE] or an error: nothing more is passed on or held
+        self._looks = True  # at each frame: no chunk may overtake what is held, or be the first
 
     @property
     def frames(self) -> int:
         """Content frames passed on."""
         return self.delivered.frames
-
-    def tokens(self, count: Callable[[str], int]) -> int:
-        """About so many were delivered; ``count`` tells them of a text."""
-        return self.delivered.tokens(count)
 
     @property
     def usage(self) -> Usage | None:
@@ -90,73 +90,100 @@ class FrameScanner:
         return len(self._finished) >= self._choices
 
     @property
+    def finished_choices(self) -> int:
+        return len(self._finished)
+
+    @property
     def tail(self) -> bytes:
-        """What is held back from the last finish reason on."""
-        return bytes(self._tail)
+        """What is held back from the last finish reason on, and the end."""
+        return bytes(self._tail) + DONE if self.finished else b""
+
+    def tokens(self, count: Callable[[str], int]) -> int:
+        """About so many were delivered; ``count`` tells them of a text."""
+        return self.delivered.tokens(count)
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes that may be sent to the client at once."""
+        if self._looks:
+            return self._split(chunk)
         if frames := self.plain_frames(chunk):
             self.delivered.add(chunk, frames)
             return chunk
         # Before the end of an answer there is often much in the same read that is not its end.
-        head = chunk[: _last_content_end(chunk)]
+        head = chunk[: last_content_end(chunk)]
         if frames := self.plain_frames(head):
             self.delivered.add(head, frames)
             return head + self._split(chunk[len(head) :])
         return self._split(chunk)
+
+    def end(self) -> bytes:
+        """The target has ended its answer: what lacks only its empty line is a frame, too."""
+        return self._split(NEXT) if self._held.strip() else b""
 
     def plain_frames(self, chunk: bytes) -> int:
         """How many whole content frames the chunk is, if it is nothing else; they are not counted.
 
         0 where it has to be fed.
         """
-        if self._begun:
+        if self._looks:
             return 0
         # One line, then an empty one: one frame.
         if chunk.find(b"\n") == len(chunk) - 2:
-            return int(_is_content(chunk))
-        *lines, rest = chunk.split(_NEXT)
+            return int(is_content(chunk))
+        *lines, rest = chunk.split(NEXT)
         if rest or chunk.count(b"\n") != 2 * len(lines):
             return 0
         for line in lines:
-            if not _is_content(line):
+            if not is_content(line):
                 return 0
         return len(lines)
 
     def _split(self, chunk: bytes) -> bytes:
         if self.over:
             return b""
-        self._held += chunk
+        self._held += self._with_plain_line_ends(chunk)
         passed = bytearray()
         start = 0
-        search = max(0, self._searched - 2)  # the end of a frame may be split, too
-        while not self.over and (end := _FRAME_END.search(self._held, search)):
-            frame = bytes(self._held[start : end.end()])
-            start = search = end.end()
+        search = max(0, self._searched - 1)  # the end of a frame may be split, too
+        while not self.over and (found := self._held.find(NEXT, search)) >= 0:
+            end = search = found + len(NEXT)
+            frame = bytes(self._held[start:end])
+            start = end
             passed += self._take(frame)
         del self._held[:start]
         self._searched = len(self._held)
         self._check_size()
-        self._begun = bool(self._held) or self.finished or self.over
+        is_flowing = self.begun and not (self.finished or self.over)
+        self._looks = bool(self._held) or self._after_cr or not is_flowing
         return bytes(passed)
 
+    def _with_plain_line_ends(self, chunk: bytes) -> bytes:
+        """A line may end in CR, LF or both, and both may come apart; JSON has no other CR."""
+        if self._after_cr and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+        self._after_cr = chunk.endswith(b"\r")
+        if b"\r" not in chunk:
+            return chunk
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
     def _take(self, frame: bytes) -> bytes:
-        """The frame, if it is to be passed on at once; else b"" and it is held or dropped."""
-        if not self.finished and frame.find(b"\n") == len(frame) - 2 and _is_content(frame):
+        """What may be passed on at once: this frame, with those before the first words."""
+        is_flowing = self.begun and not self.finished
+        if is_flowing and frame.find(b"\n") == len(frame) - 2 and is_content(frame):
             self.delivered.add(frame, 1)
             return frame
-        data = _data(frame)
-        if data is None:  # a comment, or fields that carry nothing
-            return self._hold_or_pass(frame)
-        if data.strip() == b"[DONE]":
-            self.done = self.over = True
-            if self.finished:  # else it would claim a completeness that is not there
-                self._tail += frame
+        data = data_of(frame)
+        if data is None and not self.begun and frame.lstrip().startswith(b"{"):
+            self._fail(frame, decoded(frame))  # no stream at all, but a body in one piece
             return b""
-        told = _decode(data)
-        if told is None or told.get("error") or told.get("object") == "error":
-            self._fail(frame)
+        if data is None:
+            return self._hold_or_pass(frame, is_comment=True)
+        if data.strip() == b"[DONE]":
+            self.over = True
+            return b""
+        told = decoded(data)
+        if told is None or tells_error(frame, told):
+            self._fail(frame, told)
             return b""
         return self._read(frame, told)
 
@@ -167,11 +194,20 @@ class FrameScanner:
             only_usage = told.get("usage") is not None
             return b"" if only_usage and not self._wants_usage else self._hold_or_pass(frame)
         if not self._note_finishes(told):
-            self._fail(frame)
+            self._fail(frame, told)
             return b""
-        if not self.finished or any(map(has_words, each_choice(told))):
+        says_something = any(map(has_words, each_choice(told)))
+        opening = self._begin() if says_something or self.finished else b""
+        if says_something or (self.begun and not self.finished):
             self.delivered.add(frame, 1)
-        return self._hold_or_pass(frame)
+        return opening + self._hold_or_pass(frame)
+
+    def _begin(self) -> bytes:
+        """What was held back until now."""
+        self.begun = True
+        opening = bytes(self._opening)
+        self._opening.clear()
+        return opening
 
     def _note_finishes(self, told: dict[str, Any]) -> bool:
         """False if one of them is a failure."""
@@ -185,63 +221,40 @@ class FrameScanner:
                 self.cut_off |= reason in CUT_OFF_REASONS
         return True
 
-    def _hold_or_pass(self, frame: bytes) -> bytes:
-        if not self.finished:
+    def _hold_or_pass(self, frame: bytes, *, is_comment: bool = False) -> bytes:
+        if not self.begun:
+            self._hold_opening(frame, is_comment)
+        elif self.finished:
+            self._tail += frame
+        else:
             return frame
-        self._tail += frame
         return b""
+
+    def _hold_opening(self, frame: bytes, is_comment: bool) -> None:
+        """Comments show that a target lives, for as long as it likes; they may be lost."""
+        limit = None
+        if len(self._opening) + len(frame) > LIMITS.opening_bytes_max:
+            limit = "opening_bytes_max"
+        elif self._opening_frames >= LIMITS.opening_frames_max:
+            limit = "opening_frames_max"
+        if limit is None:
+            self._opening += frame
+            self._opening_frames += 1
+            return
+        refusals[limit] += 1
+        if not is_comment:
+            self._fail(frame[: LIMITS.shown_chars_max], None)
 
     def _check_size(self) -> None:
         if max(len(self._held), len(self._tail)) > LIMITS.frame_bytes_max and not self.over:
             refusals["frame_bytes_max"] += 1
-            self._fail(bytes((self._held or self._tail)[: LIMITS.shown_chars_max]))
+            self._fail(bytes((self._held or self._tail)[: LIMITS.shown_chars_max]), None)
 
-    def _fail(self, frame: bytes) -> None:
+    def _fail(self, frame: bytes, told: dict[str, Any] | None) -> None:
         self.error = frame
+        self.told_error = told
         self.over = True
         self._finished.clear()
         self._held.clear()
+        self._opening.clear()
         self._tail.clear()
-
-
-def _is_content(frame: bytes) -> bool:
-    """Whether a frame of one line surely carries answer and no more, be its end there or cut off.
-    False is no verdict.
-
-    Runs once per token: searches from the right take half the time of those from the left.
-    """
-    if not (frame.startswith(b"data: {") and frame.endswith(_LINE_ENDS)):
-        return False
-    usage = frame.rfind(_USAGE)
-    if usage >= 0 and not frame.startswith(_NULL, usage + len(_USAGE)):
-        return False
-    # A frame that names no finish reason may hold no choice, one that names two holds several.
-    finish = frame.rfind(_FINISH)
-    return (
-        finish >= 0
-        and frame.startswith(_GOES_ON, finish + len(_FINISH))
-        and frame.find(_FINISH) == finish
-        and frame.rfind(_ERROR) < 0
-    )
-
-
-def _last_content_end(chunk: bytes) -> int:
-    """Where the last frame that may be content ends; 0 if there is none."""
-    last = max(chunk.rfind(_FINISH + null) for null in _GOES_ON)
-    end = chunk.find(_NEXT, last) if last >= 0 else -1
-    return end + len(_NEXT) if end >= 0 else 0
-
-
-def _data(frame: bytes) -> bytes | None:
-    values = [
-        line[5:].removeprefix(b" ") for line in _LINE_END.split(frame) if line.startswith(b"data:")
-    ]
-    return b"\n".join(values) if values else None
-
-
-def _decode(data: bytes) -> dict[str, Any] | None:
-    try:
-        told = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return told if isinstance(told, dict) else None

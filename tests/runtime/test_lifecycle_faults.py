@@ -1,4 +1,4 @@
-"""Targets that fail: before the first byte one more attempt elsewhere, after it an error frame."""
+"""Targets that fail: before the first words one more attempt elsewhere, then an error frame."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ async def _streamed(s: Stack, text: str = "hello") -> tuple[list[bytes], dict[st
         ("[fault:no_finish:2]", "incomplete_stream", 2),
         ("[fault:no_done:2]", "incomplete_stream", 2),
         ("[fault:error_frame:3]", "incomplete_stream", 3),
-        ("[fault:error_frame:0]", "incomplete_stream", 0),
         ("[fault:not_json:1]", "incomplete_stream", 1),
         ("[fault:huge_frame:1]", "incomplete_stream", 1),
         ("[fault:hang:3]", "stream_stalled", 3),
@@ -46,7 +45,7 @@ async def test_mid_stream_faults(tmp_path: Path, mark: str, code: str, tokens: i
         assert "EngineCore" not in error["message"]
         assert b"[DONE]" not in b"".join(frames)
         assert frames[-1].startswith(b'data: {"error"')
-        assert s.asked == 1  # never a second attempt after the first byte
+        assert s.asked == 1  # never a second attempt after the first words
         row = s.row()
         assert (row.attempts, row.ending) == (1, "settle")
         assert row.outcome == f"target_failed: {code}"
@@ -77,7 +76,7 @@ async def test_the_official_client_raises(tmp_path: Path, mark: str) -> None:
 
 @pytest.mark.parametrize("streamed", [True, False])
 @pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.BUSY, Fault.DIE, Fault.HANG])
-async def test_before_the_first_byte_another_replica_is_tried_once(
+async def test_before_the_first_words_another_replica_is_tried_once(
     tmp_path: Path, fault: Fault, streamed: bool
 ) -> None:
     scripts = [Script(fault=fault), Script(token_s=0.001)]

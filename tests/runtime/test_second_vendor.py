@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.runtime.parts import Stack, chat
+from tests.runtime.parts import chat
 from tests.runtime.vendors import (
     FIRST,
     OUTPUT_NANO,
@@ -19,6 +17,7 @@ from tests.runtime.vendors import (
     market,
     message,
     settled,
+    two,
     usage,
     vendor,
     whole,
@@ -26,17 +25,6 @@ from tests.runtime.vendors import (
 
 TOLD = usage(8, 2)["usage"]
 GOOD = whole(message("the river", usage=TOLD))
-
-
-@asynccontextmanager
-async def two(tmp_path: Path, first: Answer, second: Answer) -> AsyncIterator[Stack]:
-    """A gateway that asks a first vendor, and if need be a second."""
-    async with (
-        vendor(first) as one,
-        vendor(second) as other,
-        market(tmp_path, one, other) as made,
-    ):
-        yield made
 
 
 def _rows(rows: list[dict[str, Any]]) -> list[tuple[str, str, str]]:

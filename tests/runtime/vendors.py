@@ -80,6 +80,19 @@ async def market(
         yield made
 
 
+@asynccontextmanager
+async def two(
+    tmp_path: Path, first: Answer, second: Answer, config: Any = None
+) -> AsyncIterator[Stack]:
+    """A gateway that asks a first vendor, and if need be a second."""
+    async with (
+        vendor(first) as one,
+        vendor(second) as other,
+        market(tmp_path, one, other, config) as made,
+    ):
+        yield made
+
+
 def _price(provider: str, times: int) -> Price:
     return Price(
         price_id=f"{provider}/{MODEL}",

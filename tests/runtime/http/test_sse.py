@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,30 +10,14 @@ from runtime.http.choices import FAILURE_REASONS
 from runtime.http.limits import LIMITS, refusals
 from runtime.http.sse import FrameScanner
 from runtime.http.usage import Usage
-
-DONE = b"data: [DONE]\n\n"
-
-
-def frame(told: Any, end: str = "\n\n", tight: bool = True) -> bytes:
-    separators = (",", ":") if tight else (", ", ": ")
-    text = json.dumps(told, separators=separators, ensure_ascii=False)
-    return f"data: {text}{end}".encode()
-
-
-def chunk(text: str | None, finish: str | None = None, index: int = 0, **more: Any) -> Any:
-    choice = {"index": index, "delta": {"content": text}, "logprobs": None, "finish_reason": finish}
-    return {"id": "c-1", "object": "chat.completion.chunk", "choices": [choice], **more}
-
-
-USAGE = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
-USAGE_FRAME = frame({"id": "c-1", "choices": [], "usage": USAGE})
+from tests.runtime.http.events import DONE, PLAIN, USAGE_FRAME, chunk, flowing, frame
 
 
 def test_content_passes_at_once_as_the_same_bytes() -> None:
-    scanner = FrameScanner()
+    scanner = flowing()
     sent = frame(chunk("hello", usage=None))
     assert scanner.feed(sent) is sent
-    assert (scanner.frames, scanner.finished, scanner.tail) == (1, False, b"")
+    assert (scanner.frames, scanner.finished, scanner.tail) == (2, False, b"")
 
 
 @pytest.mark.parametrize("wants_usage", [True, False])
@@ -43,17 +26,17 @@ def test_the_end_is_held_back(wants_usage: bool) -> None:
     last = frame(chunk("", "stop"))
     assert scanner.feed(frame(chunk("a"))) == frame(chunk("a"))
     assert scanner.feed(last) == b""
-    assert (scanner.finished, scanner.done) == (True, False)
+    assert (scanner.finished, scanner.over) == (True, False)
     assert scanner.feed(USAGE_FRAME) + scanner.feed(DONE) == b""
     assert scanner.tail == last + (USAGE_FRAME if wants_usage else b"") + DONE
+    assert scanner.over
     assert scanner.usage == Usage(9, None, 3, None, 12)
-    assert scanner.done
     assert scanner.feed(frame(chunk("late"))) == b""
     assert scanner.tail.endswith(DONE)
 
 
 def test_all_choices_must_finish() -> None:
-    scanner = FrameScanner(choices=2)
+    scanner = flowing(choices=2)
     first, second = frame(chunk("", "stop", 0)), frame(chunk("", "length", 1))
     assert scanner.feed(first) == first
     assert scanner.feed(first) == first  # told twice, it is still one choice
@@ -74,7 +57,7 @@ def test_two_choices_in_one_frame() -> None:
 def test_done_without_a_finish_reason_is_not_passed_on() -> None:
     scanner = FrameScanner()
     assert scanner.feed(frame(chunk("a")) + DONE) == frame(chunk("a"))
-    assert (scanner.done, scanner.finished, scanner.tail) == (True, False, b"")
+    assert (scanner.over, scanner.finished, scanner.tail) == (True, False, b"")
 
 
 @pytest.mark.parametrize("nothing", ["", "null", "None"])
@@ -90,8 +73,8 @@ def test_an_empty_finish_reason_is_none(nothing: str, tight: bool) -> None:
 
 def test_an_empty_finish_reason_is_no_reason_to_decode_a_frame() -> None:
     for tight in (True, False):
-        assert FrameScanner().plain_frames(frame(chunk("a", ""), tight=tight)) == 1
-        assert FrameScanner().plain_frames(frame(chunk("a", "stop"), tight=tight)) == 0
+        assert flowing().plain_frames(frame(chunk("a", ""), tight=tight)) == 1
+        assert flowing().plain_frames(frame(chunk("a", "stop"), tight=tight)) == 0
 
 
 @pytest.mark.parametrize("index", [None, 1, 7, "0"])
@@ -167,17 +150,17 @@ def test_usage_in_every_chunk_and_in_the_last() -> None:
     cached = {"prompt_tokens": 9, "completion_tokens": 3, "prompt_cache_hit_tokens": 4}
     last = frame(chunk("", "stop", usage=cached))
     assert scanner.feed(last) == b""
-    assert scanner.tail == last
+    assert scanner.tail == last + DONE
     assert scanner.usage == Usage(9, 4, 3)
     assert scanner.frames == 2
 
 
 def test_comments_pass_and_carry_nothing() -> None:
-    scanner = FrameScanner()
+    scanner = flowing()
     assert scanner.feed(b": ping\n\n") == b": ping\n\n"
     assert scanner.feed(b": pi") == b""
-    assert scanner.feed(b"ng\r\n\r\n" + frame(chunk("a"))) == b": ping\r\n\r\n" + frame(chunk("a"))
-    assert scanner.frames == 1
+    assert scanner.feed(b"ng\n\n" + PLAIN) == b": ping\n\n" + PLAIN
+    assert scanner.frames == 2
 
 
 @pytest.mark.parametrize("finished", [True, False])
@@ -202,9 +185,6 @@ def test_a_tail_without_end_is_an_error() -> None:
     assert scanner.error
 
 
-PLAIN = frame(chunk("a"))
-
-
 @pytest.mark.parametrize(
     "odd",
     [
@@ -219,15 +199,19 @@ PLAIN = frame(chunk("a"))
 )
 @pytest.mark.parametrize("before", [b"", PLAIN, PLAIN * 3])
 def test_only_whole_plain_frames_are_plain(odd: bytes, before: bytes) -> None:
-    scanner = FrameScanner()
+    scanner = flowing()
     frames = scanner.plain_frames(before + odd)
     assert frames == (0 if odd else before.count(b"\n\n"))
     assert scanner.plain_frames(before + PLAIN) == before.count(b"\n\n") + 1
-    assert scanner.frames == 0  # it only looks
+    assert scanner.frames == 1  # it only looks
+
+
+def test_nothing_is_plain_before_the_first_words() -> None:
+    assert FrameScanner().plain_frames(PLAIN) == 0
 
 
 def test_nothing_is_plain_after_half_a_frame_or_the_end() -> None:
-    scanner = FrameScanner()
+    scanner = flowing()
     scanner.feed(PLAIN[:9])
     assert scanner.plain_frames(PLAIN) == 0
     scanner.feed(PLAIN[9:])
@@ -237,42 +221,47 @@ def test_nothing_is_plain_after_half_a_frame_or_the_end() -> None:
 
 
 TEXTS = st.text(st.sampled_from('ab"\\\n\r中{}:') | st.characters(codec="utf-8"), max_size=12)
-ENDS = st.sampled_from(["\n\n", "\r\n\r\n", "\n\r\n"])
+LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 
 
 @st.composite
-def streams(draw: st.DrawFn) -> tuple[list[bytes], list[bytes]]:
-    """Frames before the last finish reason, and from it on without the usage frame."""
-    tight, end = draw(st.booleans()), draw(ENDS)
+def streams(draw: st.DrawFn) -> tuple[list[bytes], bytes, bool]:
+    """Events with line ends of one kind each: comments and content, then the last finish reason;
+    and whether its frame has words."""
+    tight, kinds = draw(st.booleans()), draw(st.sampled_from([LINE_ENDS, st.just("\n")]))
     body: list[bytes] = []
     for text in draw(st.lists(TEXTS, max_size=6)):
         if draw(st.booleans()):
-            body.append(b": ping" + end.encode())
-        body.append(frame(chunk(text), end, tight))
-    tail = [frame(chunk(draw(TEXTS), "stop"), end, tight), b"data: [DONE]" + end.encode()]
-    return body, tail
+            body.append(b": ping" + 2 * draw(kinds).encode())
+        body.append(frame(chunk(text), 2 * draw(kinds), tight))
+    text = draw(TEXTS)
+    return body, frame(chunk(text, "stop"), 2 * draw(kinds), tight), text != ""
 
 
-@given(streams(), st.booleans(), st.data())
+def plain(raw: bytes) -> bytes:
+    return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+@given(streams(), st.booleans(), st.sampled_from([DONE, DONE[:-1], DONE[:-2], b""]), st.data())
 def test_no_split_changes_what_is_passed(
-    stream: tuple[list[bytes], list[bytes]], wants_usage: bool, data: st.DataObject
+    stream: tuple[list[bytes], bytes, bool], wants_usage: bool, done: bytes, data: st.DataObject
 ) -> None:
-    body, (last, done) = stream
+    body, last, ends_with_words = stream
     raw = b"".join([*body, last, USAGE_FRAME, done])
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=30)))
     scanner = FrameScanner(wants_usage=wants_usage)
     passed = b"".join(
         scanner.feed(raw[a:b]) for a, b in zip([0, *cuts], [*cuts, len(raw)], strict=True)
     )
-    assert passed == b"".join(body)
-    assert scanner.tail == last + (USAGE_FRAME if wants_usage else b"") + done
-    says_something = json.loads(last[6:])["choices"][0]["delta"]["content"] != ""
-    assert scanner.frames == sum(f.startswith(b"data") for f in body) + says_something
-    assert (scanner.usage, scanner.finished, scanner.done) == (
-        Usage(9, None, 3, None, 12),
-        True,
-        True,
-    )
+    assert passed + scanner.end() == plain(b"".join(body))
+    assert scanner.tail == plain(last) + (USAGE_FRAME if wants_usage else b"") + DONE
+    contents = [json.loads(each[6:]) for each in map(plain, body) if each.startswith(b"data")]
+    texts = [each["choices"][0]["delta"]["content"] for each in contents]
+    first = next((n for n, text in enumerate(texts) if text), len(texts))
+    assert scanner.frames == len(texts) - first + ends_with_words
+    assert scanner.usage == Usage(9, None, 3, None, 12)
+    assert scanner.finished
+    assert scanner.over == bool(done)
 
 
 @given(st.lists(st.binary(max_size=40) | st.sampled_from([*ERROR_FRAMES, DONE, USAGE_FRAME])))
