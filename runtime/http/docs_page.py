@@ -120,6 +120,8 @@ def answered_errors() -> list[type[BaseloadError]]:
 
 def _leaves(kind: type[BaseloadError]) -> Iterator[type[BaseloadError]]:
     for each in kind.__subclasses__():
+        if each.__module__ != BaseloadError.__module__:  # of a start that failed
+            continue
         if "code" in vars(each) and each not in _NEVER_ANSWERED:
             yield each
         yield from _leaves(each)
