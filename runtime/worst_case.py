@@ -22,7 +22,8 @@ NFC_TIMES_MAX = 3
 def worst_case(request: ChatRequest | CompletionRequest, text: str, body: bytes) -> Worst:
     """``text`` is all of the request's texts, as they stand in its ``body``."""
     # An escape of six bytes is at most three in UTF-8; behind two backslashes it may be none.
-    escapes = body.count(b"\\u") - body.count(b"\\\\u")
+    if escapes := body.count(b"\\u"):
+        escapes -= body.count(b"\\\\u")
     tokens = len(body) - 3 * escapes + TEMPLATE_TOKENS_MAX
     if not text.isascii() and not is_normalized("NFC", text):
         tokens += (NFC_TIMES_MAX - 1) * len(text.encode("utf-8", "surrogatepass"))
