@@ -94,8 +94,11 @@ def card_checks(seen: Inventory, known: Mapping[str, Card]) -> list[Check]:
 
 
 def _recognised(cards: Sequence[SeenCard]) -> Check:
-    kinds = [card.card_id or f"{card.name} ({card.total_mib:,} MiB)" for card in cards]
+    kinds = [card.card_id or card.in_words for card in cards]
     found = ", ".join(f"{kinds.count(kind)} × {kind}" for kind in dict.fromkeys(kinds))
+    if cut := ",".join(str(card.index) for card in cards if card.mig_instances is not None):
+        advice = f"engines take whole cards: switch MIG off (`nvidia-smi -i {cut} -mig 0`)"
+        return Check("cards", Verdict.PROBLEM, found, advice)
     if any(card.card_id is None for card in cards):
         advice = "plans need a card of the catalogue: add it to models/data/cards.yaml"
         return Check("cards", Verdict.WARNING, found, advice)

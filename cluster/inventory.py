@@ -1,8 +1,9 @@
 """Which cards this machine has, and what holds their memory: read from the driver through NVML.
 
 A card is named by its memory, not by its name alone: to Ray, and to many drivers, an H20 of 96 GB
-and one of 141 GB are the same. No driver, no library or a broken card is a line in ``problems``,
-never an error.
+and one of 141 GB are the same. A card that MIG has cut into instances is none of the card file: no
+instance has the memory, the engines or the links that plans count on. No driver, no library or a
+broken card is a line in ``problems``, never an error.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ RAY_ANSWER_S_MAX = 30.0
 
 @dataclass(frozen=True, slots=True)
 class SeenCard:
-    """One card as the driver sees it. ``card_id`` is None for one that the card file lacks.
+    """One card as the driver sees it. ``card_id`` is None for one that the card file lacks, and for
+    one that MIG has cut: ``mig_instances`` counts the parts, and is None where MIG is off.
 
     ``used_mib`` leaves out what the driver keeps for itself. ``other_processes`` are those that
     compute on the card, this one left out; from within a container they may not be visible. Other
@@ -41,6 +43,12 @@ class SeenCard:
     nvlink_links_up: int | None = None
     power_limit_w: float | None = None
     other_processes: int | None = None
+    mig_instances: int | None = None
+
+    @property
+    def in_words(self) -> str:
+        cut = "" if self.mig_instances is None else f", cut by MIG into {self.mig_instances}"
+        return f"{self.name} ({self.total_mib:,} MiB{cut})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +124,12 @@ def _read(nvml: Any, index: int, driver: str, known: Mapping[str, Card]) -> Seen
     memory = nvml.nvmlDeviceGetMemoryInfo(handle, version=nvml.nvmlMemory_v2)
     power_mw = _if_told(nvml, nvml.nvmlDeviceGetEnforcedPowerLimit, handle)
     processes = _if_told(nvml, nvml.nvmlDeviceGetComputeRunningProcesses, handle)
+    instances = _mig_instances(nvml, handle)
+    is_whole = instances is None
     return SeenCard(
         index=index,
         name=name,
-        card_id=name_card(name, memory.total / MIB, known),
+        card_id=name_card(name, memory.total / MIB, known) if is_whole else None,
         total_mib=memory.total // MIB,
         used_mib=memory.used // MIB,
         free_mib=memory.free // MIB,
@@ -129,7 +139,21 @@ def _read(nvml: Any, index: int, driver: str, known: Mapping[str, Card]) -> Seen
         other_processes=None
         if processes is None
         else sum(process.pid != os.getpid() for process in processes),
+        mig_instances=instances,
     )
+
+
+def _mig_instances(nvml: Any, handle: Any) -> int | None:
+    """None where MIG is off, or the card has none. A card with MIG on and no instance runs
+    nothing."""
+    mode = _if_told(nvml, nvml.nvmlDeviceGetMigMode, handle)
+    if mode is None or mode[0] != nvml.NVML_DEVICE_MIG_ENABLE:
+        return None
+    most = _if_told(nvml, nvml.nvmlDeviceGetMaxMigDeviceCount, handle) or 0
+    found = (
+        _if_told(nvml, nvml.nvmlDeviceGetMigDeviceHandleByIndex, handle, n) for n in range(most)
+    )
+    return sum(each is not None for each in found)
 
 
 def _links_up(nvml: Any, handle: Any) -> int | None:

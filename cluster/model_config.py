@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from runtime.errors import ConfigError
 
 CONFIG_BYTES_MAX = 4 << 20
+QUANTIZATION_FILE = "hf_quant_config.json"
 CONNECT_S_MAX = 5.0
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
@@ -73,6 +74,19 @@ def _local(path: str) -> tuple[str, dict[str, Any]]:
             f"{what}: give a folder that has one, a hub id (owner/model), or a model of the "
             "catalogue"
         )
+    beside = os.path.join(path, QUANTIZATION_FILE) if os.path.isdir(path) else ""
+    return file, _with_quantization(_object(file), beside if os.path.isfile(beside) else None)
+
+
+def _with_quantization(config: dict[str, Any], file: str | None) -> dict[str, Any]:
+    """A checkpoint may keep its quantization in a file of its own, which the engine reads where
+    config.json says nothing."""
+    if file is None or config.get("quantization_config") is not None:
+        return config
+    return config | {"quantization_config": _object(file)}
+
+
+def _object(file: str) -> dict[str, Any]:
     try:
         with open(file, "rb") as content:
             text = content.read(CONFIG_BYTES_MAX + 1)
@@ -86,14 +100,14 @@ def _local(path: str) -> tuple[str, dict[str, Any]]:
         raise ConfigError(f"{file} is not JSON") from None
     if not isinstance(config, dict):
         raise ConfigError(f"{file} does not hold a JSON object: it is no config.json")
-    return file, config
+    return config
 
 
 def _fetched(hub_id: str) -> dict[str, Any]:
     try:
         from huggingface_hub import constants
         from transformers import PreTrainedConfig  # seconds to import, and seldom needed
-        from transformers.utils import logging
+        from transformers.utils import cached_file, logging
     except ImportError:
         raise ConfigError(
             f"{hub_id} cannot be fetched without transformers: download its config.json and give "
@@ -103,9 +117,16 @@ def _fetched(hub_id: str) -> dict[str, Any]:
     offline = constants.HF_HUB_OFFLINE or not _is_reachable(constants.ENDPOINT)
     try:
         config, _ = PreTrainedConfig.get_config_dict(hub_id, local_files_only=offline)
+        beside = cached_file(
+            hub_id,
+            QUANTIZATION_FILE,
+            local_files_only=offline,
+            _raise_exceptions_for_missing_entries=False,
+            _raise_exceptions_for_connection_errors=False,
+        )
     except OSError as error:
         raise ConfigError(_not_fetched(hub_id, error, constants.ENDPOINT, offline)) from None
-    return dict(config)
+    return _with_quantization(dict(config), beside)
 
 
 def _is_reachable(endpoint: str) -> bool:

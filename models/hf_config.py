@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.hf_attention import attention_of
-from models.hf_formats import formats_of
+from models.hf_context import context_of
+from models.hf_formats import SCHEMES, formats_of
 from models.hf_keys import BadModelConfig, Keys
 from models.shape import Dense, FeedForward, Moe, Shape
 
@@ -54,15 +55,15 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
     layers = keys.count("num_hidden_layers", most=LAYERS_MAX)
     attention = attention_of(keys, layers, architecture)
     feed_forward = _feed_forward(keys, layers, architecture)
-    formats, assumed = formats_of(text)
-    if assumed is not None:
-        keys.assume(assumed)
+    formats, assumed = formats_of(text, layers)
+    for each in assumed:
+        keys.assume(each)
     if architecture not in KNOWN_ARCHITECTURES:
         keys.assume(f"architecture {architecture}: not known here, derived from its keys")
         if not keys.has("tie_word_embeddings"):
             keys.assume("tie_word_embeddings: taken as false")
     hidden, vocab = keys.count("hidden_size"), keys.count("vocab_size")
-    context_tokens_max = keys.count("max_position_embeddings")
+    context_tokens_max = context_of(keys)
     keys.refuse_if_bad()
     return Shape(
         architecture=architecture,
@@ -89,7 +90,7 @@ def _text_config(config: Mapping[str, Any]) -> dict[str, Any]:
     )
     around = {key: value for key, value in config.items() if key not in _NESTED}
     inner = {key: value for key, value in nested.items() if value is not None}
-    first = ("architectures", "quantization_config")
+    first = ("architectures", *SCHEMES)
     return around | inner | {key: around[key] for key in first if around.get(key) is not None}
 
 

@@ -108,6 +108,25 @@ def test_a_config_that_is_not_in_the_catalogue_is_read(tmp_path: Path) -> None:
     assert found["chosen"]["engine_args"]["max-model-len"] == 4_096
 
 
+def test_what_is_not_understood_of_a_config_is_said_and_stands_in_the_document(
+    tmp_path: Path,
+) -> None:
+    odd = {
+        "quantization_config": {"quant_method": "gptq", "bits": 4, "dynamic": {"-:.*": {}}},
+        "rope_scaling": {
+            "rope_type": "yarn",
+            "factor": 4.0,
+            "rope_theta": 10_000.0,
+            "original_max_position_embeddings": 2_048,
+        },
+    }
+    (tmp_path / "config.json").write_text(json.dumps(_moe() | odd))
+    done = run(str(tmp_path), "--card", "H100", "--cards", "1", "--json")
+    for part in ("'dynamic', which is not read here: weights counted as BF16", "reaches 8192 tok"):
+        assert part in done.stderr
+        assert any(part in note for note in json.loads(done.stdout)["unknown"])
+
+
 def test_a_config_without_experts_needs_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

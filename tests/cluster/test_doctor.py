@@ -85,6 +85,10 @@ def test_cards_that_are_unknown_or_mixed() -> None:
     unknown = checked(node({"card_id": None, "name": "NVIDIA L40S", "total_mib": 46_068}))["cards"]
     assert unknown.verdict is Verdict.WARNING
     assert unknown.found == "1 × NVIDIA L40S (46,068 MiB), 7 × h200"
+    cut = checked(node({"card_id": None, "name": "NVIDIA H200", "mig_instances": 7}))["cards"]
+    assert cut.verdict is Verdict.PROBLEM
+    assert cut.found.startswith("1 × NVIDIA H200 (143,771 MiB, cut by MIG into 7), 7 × h200")
+    assert "switch MIG off (`nvidia-smi -i 0 -mig 0`)" in cut.advice
     mixed = checked(node({"card_id": "h20-3e"}))["cards"]
     assert (mixed.verdict, mixed.found) == (Verdict.WARNING, "1 × h20-3e, 7 × h200")
 

@@ -39,6 +39,8 @@ class FakeCard:
     power_mw: int | None = 400_000
     pids: list[int] | None = field(default_factory=list)
     is_lost: bool = False
+    mig: int | None = None  # instances; None: a card without MIG
+    mig_mode: int = 1
 
 
 class FakeNvml:
@@ -46,6 +48,7 @@ class FakeNvml:
 
     NVMLError = NvmlFault
     NVML_NVLINK_MAX_LINKS = 36
+    NVML_DEVICE_MIG_ENABLE = 1
     nvmlMemory_v2 = 0x02000028  # noqa: N815 -- the library's spelling
 
     def __init__(self, *cards: FakeCard, driver: bool = True) -> None:
@@ -97,6 +100,19 @@ class FakeNvml:
             raise NvmlFault("Insufficient Permissions")
         return [SimpleNamespace(pid=pid) for pid in card.pids]
 
+    def _GetMigMode(self, card: FakeCard) -> list[int]:  # noqa: N802
+        if card.mig is None:
+            raise NvmlFault("Not Supported")
+        return [card.mig_mode, card.mig_mode]
+
+    def _GetMaxMigDeviceCount(self, card: FakeCard) -> int:  # noqa: N802
+        return 7
+
+    def _GetMigDeviceHandleByIndex(self, card: FakeCard, index: int) -> int:  # noqa: N802
+        if index >= (card.mig or 0):
+            raise NvmlFault("Not Found")
+        return index
+
 
 @pytest.mark.parametrize(
     ("name", "total_mib", "card_id"),
@@ -147,6 +163,15 @@ def test_what_a_driver_does_not_tell_is_unknown() -> None:
     assert (card.nvlink_links_up, card.power_limit_w, card.other_processes) == (None, None, None)
 
 
+def test_a_card_that_mig_has_cut_is_none_of_the_card_file() -> None:
+    whole, cut, empty, off = (FakeCard(mig=None), FakeCard(mig=3), FakeCard(mig=0), FakeCard(mig=0))
+    off.mig_mode = 0
+    seen = inventory(FakeNvml(whole, cut, empty, off))
+    assert [card.mig_instances for card in seen.cards] == [None, 3, 0, None]
+    assert [card.card_id for card in seen.cards] == ["h20", None, None, "h20"]
+    assert custom_resources(seen) == {"card:h20": 2.0}  # what Ray is told may be placed on
+
+
 def test_links_that_are_down_are_not_counted() -> None:
     (card,) = inventory(FakeNvml(FakeCard(links_up=0))).cards
     assert card.nvlink_links_up == 0
@@ -185,6 +210,7 @@ def test_the_stand_in_has_what_the_library_has() -> None:
         assert hasattr(pynvml, f"nvml{spelt}") or hasattr(pynvml, f"nvmlDevice{spelt}"), spelt
     assert pynvml.nvmlMemory_v2 == FakeNvml.nvmlMemory_v2
     assert pynvml.NVML_NVLINK_MAX_LINKS >= 18
+    assert pynvml.NVML_DEVICE_MIG_ENABLE == FakeNvml.NVML_DEVICE_MIG_ENABLE
     assert issubclass(pynvml.NVMLError, Exception)
 
 

@@ -77,6 +77,44 @@ def test_what_transformers_cannot_read_is_taken_as_it_stands(
     assert note in read.notes[0]
 
 
+QUANTIZED = {"quantization": {"quant_algo": "NVFP4", "exclude_modules": ["lm_head"]}}
+
+
+def test_a_quantization_in_a_file_of_its_own_is_read_as_the_engine_does(tmp_path: Path) -> None:
+    folder = written(tmp_path / "m", TINY)
+    plain = read_model_config(str(folder)).config
+    (folder / "hf_quant_config.json").write_text(json.dumps(QUANTIZED), "utf-8")
+    found = read_model_config(str(folder)).config
+    assert found == {**plain, "quantization_config": QUANTIZED}
+    (note,) = shape_of(found).unknown
+    assert "'quantization', which is not read here: weights counted as BF16" in note
+    assert read_model_config(str(folder / "config.json")).config == plain  # a file stands alone
+
+
+def test_a_config_that_says_it_itself_goes_first(tmp_path: Path) -> None:
+    own = {"quant_method": "fp8"}
+    folder = written(tmp_path / "m", TINY | {"quantization_config": own})
+    (folder / "hf_quant_config.json").write_text("{", "utf-8")
+    assert read_model_config(str(folder)).config["quantization_config"] == own
+    written(tmp_path / "m", TINY)
+    assert "hf_quant_config.json is not JSON" in refused(str(folder))
+
+
+def test_a_repository_has_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("transformers")
+    file = tmp_path / "blob"
+    file.write_text(json.dumps(QUANTIZED), "utf-8")
+    found: dict[str, str | None] = {"hf_quant_config.json": str(file)}
+    monkeypatch.setattr(model_config, "_is_reachable", lambda _: True)
+    monkeypatch.setattr(
+        "transformers.PreTrainedConfig.get_config_dict", lambda *_, **__: (dict(TINY), {})
+    )
+    monkeypatch.setattr("transformers.utils.cached_file", lambda _, name, **__: found[name])
+    assert read_model_config("owner/model").config["quantization_config"] == QUANTIZED
+    found["hf_quant_config.json"] = None
+    assert "quantization_config" not in read_model_config("owner/model").config
+
+
 def test_the_code_of_a_repository_is_not_run(tmp_path: Path) -> None:
     mark = tmp_path / "was-run"
     folder = written(
