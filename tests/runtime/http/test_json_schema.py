@@ -73,7 +73,10 @@ def test_a_regex_of_a_tool_is_checked_only_where_it_is_compiled(
 
 
 def test_a_regex_of_an_answers_form_is_checked() -> None:
-    form = {"type": "json_schema", "json_schema": {"name": "s", "schema": SCHEMA}}
+    form: dict[str, Any] = {
+        "type": "json_schema",
+        "json_schema": {"name": "s", "schema": SCHEMA},
+    }
     (constraint,) = chat(response_format=form).constraints
     assert constraint.at == ("response_format", "json_schema", "schema")
     assert constraint.patterns == ((("properties", "pattern", "pattern"), "^a$"),)
@@ -81,6 +84,9 @@ def test_a_regex_of_an_answers_form_is_checked() -> None:
     assert chat(structured_outputs={"json": SCHEMA}).constraints[0].kind == "json"
     (constraint,) = completion(structured_outputs={"regex": "a|b"}).constraints
     assert (constraint.kind, constraint.text) == ("regex", "a|b")
+    form["json_schema"]["schema"] = {"type": "string", "pattern": "a"}
+    told = sent(chat(response_format=form))["response_format"]["json_schema"]["schema"]
+    assert told == {"type": "string", "pattern": "^.*(?:a).*$"}
     named_so = {"properties": {"pattern": {"type": "string"}}}
     form = {"type": "json_schema", "json_schema": {"name": "s", "schema": named_so}}
     assert chat(response_format=form).constraints == ()

@@ -106,6 +106,15 @@ def test_what_sdks_add_to_tools_is_dropped() -> None:
     assert set(request.ignored) == {"tools.cache_control", "tools.function.examples"}
 
 
+def test_a_description_as_long_as_coding_agents_write_them() -> None:
+    tool = {"type": "function", "function": {"name": "bash", "description": "d" * 9_242}}
+    assert sent(chat(tools=[tool] * 9))["tools"] == [tool] * 9
+    tool["function"]["description"] = "d" * 65_537  # type: ignore[index]
+    error = refused(lambda: chat(tools=[tool]))
+    assert error.param == "tools[0].function.description"
+    assert "at most 65536 characters, not 65537" in error.message
+
+
 def test_stream_options_without_a_stream_are_dropped() -> None:
     for stream in ({}, {"stream": False}, {"stream": None}):
         request = chat(stream_options={"include_usage": True}, **stream)
