@@ -94,7 +94,8 @@ def serve(
         finally:
             with _signals_ignored():
                 killed = supervisor.stop(run, drain=drain)
-            note.print("stopped" + (f" ({killed} processes had to be killed)" if killed else ""))
+            late = f" ({killed} processes had to be killed)" if drain and killed else ""
+            note.print(f"stopped{late}")
 
 
 def _attend(run: supervisor.Run, state: Path) -> None:

@@ -7,8 +7,10 @@ where building it failed. The cause is its last lines.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from ray.serve._private.application_state import StatusOverview
 
 from runtime.errors import ConfigError
 from runtime.start_failed import LOG_HEADING, LOG_LINE, StartFailed
@@ -31,6 +33,15 @@ class Status:
     name: str
     status: str
     message: str
+
+
+def statuses(overviews: Iterable[StatusOverview]) -> Iterator[Status]:
+    """Deployments first: that of their application only says which of them failed."""
+    for overview in overviews:
+        for each in overview.deployment_statuses:
+            yield Status(each.name, each.status.value, each.message)
+        app = overview.app_status
+        yield Status(f"application {overview.name}", app.status.value, app.message)
 
 
 def failure(statuses: Iterable[Status]) -> StartFailed | None:

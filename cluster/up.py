@@ -27,7 +27,7 @@ from cluster.arguments import AppArgs
 from cluster.capacity import WAIT_ENV, shortage
 from cluster.inventory import custom_resources, inventory
 from cluster.run_files import beside
-from cluster.serve_status import Status, failure
+from cluster.serve_status import failure, statuses
 from cluster.start_report import Reporter
 from cluster.start_watch import RAY
 from cluster.state import ADDRESS_FILE
@@ -106,14 +106,7 @@ def _watch(client: ServeControllerClient, reporter: Reporter) -> None:
         except ray.exceptions.RayError as error:
             log.warning("Serve's controller did not answer: %s", error)
             continue
-        found = failure(
-            Status(str(name), str(each.status), each.message)
-            for overview in overviews
-            for name, each in [
-                *((each.name, each) for each in overview.deployment_statuses),
-                (f"application {overview.name}", overview.app_status),
-            ]
-        )
+        found = failure(statuses(overviews))
         if found is not None:
             reporter.failed(found)
             return

@@ -73,7 +73,7 @@ def diagnose(error: BaseException | None, exit_codes: Iterable[int], log: Sequen
     cause = _last_cause(log) if not told or _ELSEWHERE.search(told) else told
     by = _fault_in(log) or next((each for code in codes if (each := _signal(code))), None)
     code = next((code for code in codes if code > 0), None)
-    return Death(by, code, cause or told)
+    return Death(by, code, cause or _silent_worker(log) or told)
 
 
 def one_line(error: BaseException) -> str:
@@ -94,6 +94,15 @@ def _last_cause(log: Sequence[str]) -> str:
     """Who only passes a failure on does so after the one that had it, and says so."""
     found = [match[1] for line in reversed(log) if (match := _ERROR.match(line))]
     return next((each[:CAUSE_CHARS_MAX] for each in found if not _ELSEWHERE.search(each)), "")
+
+
+def _silent_worker(log: Sequence[str]) -> str:
+    """A worker that was killed while it loaded has no exit code that anybody tells."""
+    if any("WorkerProc initialization failed" in line for line in log):
+        return (
+            "a worker process ended without a word; if nobody killed it, memory ran out (`dmesg`)"
+        )
+    return ""
 
 
 def _codes_in(text: str) -> list[int]:

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from ray.serve._private.application_state import ApplicationStatusInfo, StatusOverview
+from ray.serve._private.common import (
+    DeploymentStatus,
+    DeploymentStatusInfo,
+    DeploymentStatusTrigger,
+)
+from ray.serve.schema import ApplicationStatus
 
-from cluster.serve_status import Status, failure
+from cluster.serve_status import Status, failure, statuses
 from runtime.start_failed import StartFailed
 
 OURS = StartFailed("an engine of m died of SIGSEGV", "/logs/worker-1.err", ["one", "two"])
@@ -68,6 +75,26 @@ def test_of_any_other_failure_the_last_line_is_told() -> None:
     found = failure([Status("Scheduler", "UPDATING", message)])
     assert found is not None
     assert found.message == "Scheduler failed: OSError: no free metrics port from 8002 on"
+
+
+@pytest.mark.parametrize("status", [ApplicationStatus.DEPLOY_FAILED, ApplicationStatus.UNHEALTHY])
+def test_serve_s_own_records_are_understood(status: ApplicationStatus) -> None:
+    deployment = DeploymentStatusInfo(
+        "Engine-m",
+        DeploymentStatus.UPDATING,
+        DeploymentStatusTrigger.CONFIG_UPDATE_STARTED,
+        message=SLOW,
+    )
+    overview = StatusOverview(
+        ApplicationStatusInfo(status, message=BUILD), "baseload", [deployment]
+    )
+    assert list(statuses([overview])) == [
+        Status("Engine-m", "UPDATING", SLOW),
+        Status("application baseload", status.value, BUILD),
+    ]
+    found = failure(statuses([overview]))
+    assert found is not None
+    assert found.message == "pool m: there is no card 'H2000' in the catalogue"
 
 
 def test_a_process_that_died_unheard_is_told_as_such() -> None:

@@ -68,6 +68,18 @@ def test_cards_that_this_machine_has_not(tmp_path: Path) -> None:
     assert not start.processes()
 
 
+def test_an_application_that_cannot_be_built(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "tiny-moe").write_text("no folder")
+    with failing(state, one_engine(tmp_path), {}) as start:
+        assert start.process.wait(ENDS_S_MAX) == 2
+    _, line = start.refusal()
+    assert "application baseload failed: " in line
+    assert f"{state}/tiny-moe" in line
+    assert not start.processes()
+
+
 def test_a_forward_that_dies_of_sigill_is_tried_without_amx(tmp_path: Path) -> None:
     env = dies(tmp_path / "plugin", "token", "SIGILL", with_amx_only=True)
     said = tmp_path / "stderr"

@@ -64,6 +64,12 @@ def test_the_cause_is_the_one_that_refers_to_no_other() -> None:
     )
 
 
+def test_a_worker_that_was_killed_while_it_loaded_leaves_no_cause() -> None:
+    log = [line for line in WORKER_RAISES if line.startswith("Exception: WorkerProc")]
+    found = diagnose(RuntimeError(CORE % 1), [], log)
+    assert found.cause.startswith("a worker process ended without a word; if nobody killed it")
+
+
 def test_an_error_that_says_enough_is_its_own_cause() -> None:
     found = diagnose(ValueError("no room\n for the KV cache"), [], WORKER_RAISES)
     assert found == Death(cause="ValueError: no room for the KV cache")
