@@ -83,6 +83,12 @@ def audit_command(ledger: LedgerPath = None, as_json: AsJson = False) -> None:
     else:
         verdict = "ok" if found.ok else "NOT OK"
         print(f"{verdict}: {found.rows} entries, {found.open_reserves} open, head {found.head}")
+        if found.doubt_nano_usd:
+            doubt_usd = format_usd(found.doubt_nano_usd)
+            print(
+                f"In doubt: up to {doubt_usd} USD more, for {found.expired} attempts whose gateway "
+                f"died and {found.estimated} purchases whose vendor told no tokens"
+            )
         for problem in found.problems:
             print(visible(f"  {problem}"))
     if not found.ok:

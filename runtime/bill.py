@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
 from runtime.estimate import Estimator
 from runtime.http.usage import Usage
 from runtime.job import Job
-
-
-class UsageSource(StrEnum):
-    """The word in the ledger for who says how many tokens there were."""
-
-    TARGET = "target"
-    LIMIT = "limit"  # the target says more than can be: then it is the most that can be
-    ESTIMATE = "estimate"  # of a count that the target did not tell, from what it sent
-    NONE = "none"  # nobody
+from runtime.ledger.rows import UsageSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from runtime.ledger.chain import GENESIS, link
 from runtime.ledger.migrations import migrate
 from runtime.ledger.owners import Owners
 from runtime.ledger.report import Report, Sums, report_on
+from runtime.ledger.rows import UNTOLD
 from runtime.ledger.schema import entries, open_attempts
 
 PROBLEMS_MAX = 20  # told one by one; the count of all of them is told always
@@ -26,8 +27,9 @@ PROBLEMS_MAX = 20  # told one by one; the count of all of them is told always
 
 class Audit(BaseModel):
     """``head`` names everything before it: kept elsewhere, it shows later that nothing of it
-    was changed or cut off. ``doubt_nano_usd`` is what expired attempts may have cost at most,
-    apart from ``doubt_unbounded`` of them whose reserve had no bound."""
+    was changed or cut off. ``doubt_nano_usd`` is what expired attempts and estimated purchases may
+    have cost at most beyond what is billed for them, apart from ``doubt_unbounded`` expired ones
+    whose reserve had no bound."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,6 +45,7 @@ class Audit(BaseModel):
     by_model: dict[str, NanoUsd]
     by_target: dict[str, NanoUsd]
     expired: int
+    estimated: int  # purchases whose vendor did not tell their tokens
     doubt_nano_usd: NanoUsd
     doubt_unbounded: int
     problems: list[str]
@@ -61,7 +64,7 @@ class _Account:
         self.by: dict[str, defaultdict[str, NanoUsd]] = {
             name: defaultdict(int) for name in ("tenant", "model", "target")
         }
-        self.expired = self.doubt_nano_usd = self.doubt_unbounded = 0
+        self.expired = self.estimated = self.doubt_nano_usd = self.doubt_unbounded = 0
         self.problems: list[str] = []
         self.problem_count = 0
 
@@ -94,10 +97,20 @@ class _Account:
         self.total += ending.cost_nano_usd
         for name, sums in self.by.items():
             sums[getattr(reserve, name)] += ending.cost_nano_usd
+        cost_nano, bound_nano = ending.cost_nano_usd, reserve.bound_nano_usd
+        if bound_nano is not None and cost_nano > bound_nano:
+            self.problem(
+                f"entry {ending.seq}: it costs {cost_nano} nano-USD, more than the bound of its "
+                f"reserve, {bound_nano}"
+            )
         if ending.kind == "expire":
             self.expired += 1
-            self.doubt_nano_usd += reserve.bound_nano_usd or 0
-            self.doubt_unbounded += reserve.bound_nano_usd is None
+            self.doubt_unbounded += bound_nano is None
+        elif ending.kind == "settle" and bound_nano is not None and ending.usage_source in UNTOLD:
+            self.estimated += 1
+        else:
+            return
+        self.doubt_nano_usd += max(0, (bound_nano or 0) - cost_nano)
 
 
 def audit(path: Path) -> Audit:
@@ -123,6 +136,7 @@ def audit(path: Path) -> Audit:
         by_model=dict(account.by["model"]),
         by_target=dict(account.by["target"]),
         expired=account.expired,
+        estimated=account.estimated,
         doubt_nano_usd=account.doubt_nano_usd,
         doubt_unbounded=account.doubt_unbounded,
         problems=account.problems,

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from models.money import NanoUsd, format_usd
 from runtime.ledger import sqlite
-from runtime.ledger.rows import Ending
+from runtime.ledger.rows import UNTOLD, Ending
 from runtime.ledger.schema import attempts
 from runtime.metering import replica_hour_nano
 
@@ -185,18 +185,21 @@ def _not_included(connection: Connection, rent: Rent) -> list[str]:
             f"of {rent.replicas} replicas cost from each one's first request to its last ending"
         )
     a = attempts.c
-    for ending, says in (
-        (None, "attempts under way, which are billed when they end"),
-        (Ending.EXPIRE.value, "attempts whose gateway died, in doubt"),
+    is_untold = (a.ending == Ending.SETTLE.value) & a.usage_source.in_(UNTOLD)
+    doubt = func.sum(a.bound_nano_usd - func.coalesce(a.cost_nano_usd, 0))
+    for which, says in (
+        (a.ending.is_(None), "attempts under way, which are billed when they end"),
+        (a.ending == Ending.EXPIRE.value, "attempts whose gateway died, in doubt"),
+        (
+            is_untold & a.bound_nano_usd.is_not(None),
+            "attempts whose vendor told no tokens, beyond the estimate that is billed",
+        ),
     ):
-        count, bound_nano = connection.execute(
-            select(func.count(), func.coalesce(func.sum(a.bound_nano_usd), 0)).where(
-                a.ending == ending
-            )
-        ).one()
+        query = select(func.count(), func.coalesce(doubt, 0)).where(which)
+        count, doubt_nano = connection.execute(query).one()
         if count:
-            bound_usd = format_usd(bound_nano)
-            found.append(f"{count} {says}: purchases among them cost up to {bound_usd} USD")
+            doubt_usd = format_usd(doubt_nano)
+            found.append(f"{count} {says}: purchases among them cost up to {doubt_usd} USD")
     return found
 
 

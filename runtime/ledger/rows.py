@@ -20,6 +20,20 @@ class Ending(StrEnum):
     EXPIRE = "expire"  # the owner died first: what was done is in doubt, up to the bound
 
 
+class UsageSource(StrEnum):
+    """Who says how many tokens an attempt took."""
+
+    TARGET = "target"
+    LIMIT = "limit"  # the target says more than can be: then it is the most that can be
+    ESTIMATE = "estimate"  # of a count that the target did not tell, from what it sent
+    NONE = "none"  # nobody
+
+
+# The cost of a purchase whose tokens its vendor did not tell is in doubt, up to the bound.
+# "frames" is in ledgers of older versions.
+UNTOLD = (UsageSource.ESTIMATE.value, UsageSource.NONE.value, "frames")
+
+
 @dataclass(frozen=True, slots=True)
 class Reserve:
     """The intent. ``bound_nano_usd`` is the most it can cost, None where no price is known."""
@@ -64,7 +78,7 @@ class Settle:
     cached_tokens: int | None
     completion_tokens: int | None
     cost_nano_usd: int
-    usage_source: str  # who says how many tokens: "target", "limit", "estimate" or "none"
+    usage_source: str  # a UsageSource
     derivation: str  # how the cost was derived, for a reader
     held_ms: int
     ttft_ms: int | None

@@ -112,6 +112,22 @@ def test_the_books_of_a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert RUNNER.invoke(app, ["ledger", command]).exit_code == 0
 
 
+async def _leave_in_doubt(path: Path) -> None:
+    with opened(path) as ledger:
+        await ledger.reserve(reserve("c", target="offer:x/y", bound_nano_usd=2_000_000_000))
+        await ledger.settle(settle("c", cost_nano_usd=500_000_000, usage_source="none"))
+
+
+def test_an_audit_says_what_is_in_doubt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(STATE_ENV, str(tmp_path))
+    asyncio.run(_fill(tmp_path / "ledger.db"))
+    assert "doubt" not in RUNNER.invoke(app, ["ledger", "audit"]).stdout
+    asyncio.run(_leave_in_doubt(tmp_path / "ledger.db"))
+    told = RUNNER.invoke(app, ["ledger", "audit"])
+    assert told.exit_code == 0
+    assert "up to 1.5 USD more, for 0 attempts whose gateway died and 1 purchases" in told.stdout
+
+
 def test_a_start_that_fails_says_why_before_it_ends_what_was_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

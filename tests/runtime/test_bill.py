@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from runtime.bill import Bill, Reckoning, UsageSource
+from runtime.bill import Bill, Reckoning
 from runtime.http.usage import Usage
 from runtime.http.wire import parse_chat
+from runtime.ledger.rows import UsageSource
 from tests.runtime.jobs import CONTEXT, made_job
 from tests.runtime.pupil import Pupil
 

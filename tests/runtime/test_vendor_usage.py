@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.runtime.parts import chat
+from runtime.ledger.audit import audit
+from tests.runtime.parts import chat, until
 from tests.runtime.pupil import Pupil
 from tests.runtime.vendors import (
     CACHED_NANO,
@@ -129,6 +131,24 @@ async def test_a_frame_is_no_token(tmp_path: Path, ends: bytes) -> None:
         (row,) = settled(s)
     assert row["usage_source"] == "estimate"
     assert 0.7 * TOKENS < row["completion_tokens"] < 1.3 * TOKENS
+
+
+async def test_an_answer_in_one_piece_that_was_left_is_in_doubt_up_to_its_bound(
+    tmp_path: Path,
+) -> None:
+    async with vendor([HANG]) as first, market(tmp_path, first) as s:
+        asking = asyncio.ensure_future(s.post(chat(**LONG)))
+        await until(lambda: len(first.asked) == 1)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await s.idle()
+        (row,) = settled(s)
+        found = audit(s.ledger)
+    assert (row["usage_source"], row["completion_tokens"]) == ("none", None)
+    assert 0 < row["cost_nano_usd"] < 100 * PROMPT_NANO
+    assert row["bound_nano_usd"] > LONG["max_tokens"] * OUTPUT_NANO
+    assert found.estimated == 1
+    assert found.doubt_nano_usd == row["bound_nano_usd"] - row["cost_nano_usd"]
 
 
 @pytest.mark.parametrize("streams", [True, False])

@@ -25,7 +25,7 @@ _RESERVE = Reserve(
     price_id="card cpu@2025-06-01",
     prompt_tokens_est=120,
     output_tokens_max=256,
-    bound_nano_usd=5_000,
+    bound_nano_usd=10**6,
 )
 _SETTLE = Settle(
     request_id="r",

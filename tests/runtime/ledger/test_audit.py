@@ -9,7 +9,7 @@ import pytest
 from runtime.ledger import audit as audit_file
 from runtime.ledger.audit import audit
 from runtime.ledger.chain import COLUMNS, link
-from runtime.ledger.rows import Ending
+from runtime.ledger.rows import Ending, UsageSource
 from tests.runtime.ledger.samples import opened, reserve, settle
 
 
@@ -19,7 +19,9 @@ async def path(tmp_path: Path) -> Path:
     path = tmp_path / "ledger.db"
     with opened(path) as ledger:
         for n in range(20):
-            await ledger.reserve(reserve(f"r{n}", tenant=("acme", "globex")[n % 2]))
+            bound_nano = 10**n if n < 18 else 5_000
+            tenant = ("acme", "globex")[n % 2]
+            await ledger.reserve(reserve(f"r{n}", tenant=tenant, bound_nano_usd=bound_nano))
             if n < 18:
                 await ledger.settle(settle(f"r{n}", cost_nano_usd=10**n))
     return path
@@ -40,6 +42,31 @@ async def test_an_expired_attempt_is_in_doubt_up_to_its_bound(path: Path) -> Non
         found = audit(path)
     assert (found.ok, found.expired, found.doubt_nano_usd) == (True, 1, 5_000)
     assert (found.open_reserves_live, found.open_reserves_dead) == (0, 1)
+
+
+@pytest.mark.parametrize("source", [*UsageSource, "frames"])
+async def test_a_purchase_whose_tokens_nobody_told_is_in_doubt_up_to_its_bound(
+    path: Path, source: str
+) -> None:
+    with opened(path, "boot-2") as ledger:
+        await ledger.settle(settle("r18", cost_nano_usd=1_000, usage_source=source))
+        await ledger.reserve(reserve("local", owner="boot-2", bound_nano_usd=None))
+        await ledger.settle(settle("local", cost_nano_usd=1_000, usage_source=source))
+        found = audit(path)
+    assert found.ok
+    in_doubt = source in ("estimate", "none", "frames")
+    assert (found.estimated, found.doubt_nano_usd) == ((1, 4_000) if in_doubt else (0, 0))
+
+
+async def test_a_cost_above_its_bound_is_a_problem(path: Path) -> None:
+    with opened(path, "boot-2") as ledger:
+        await ledger.settle(settle("r18", cost_nano_usd=5_001))
+        await ledger.settle(settle("r19", cost_nano_usd=5_000))
+        found = audit(path)
+    assert not found.ok
+    assert found.problems == [
+        "entry 39: it costs 5001 nano-USD, more than the bound of its reserve, 5000"
+    ]
 
 
 def _tamper(path: Path, *statements: str) -> None:

@@ -57,7 +57,7 @@ names = st.sampled_from("abc")
 attempts = st.integers(1, 2)
 reserves = st.builds(
     lambda name, attempt, owner, tenant: reserve(
-        name, attempt=attempt, owner=owner, tenant=tenant, bound_nano_usd=7
+        name, attempt=attempt, owner=owner, tenant=tenant, bound_nano_usd=2**40
     ),
     names,
     attempts,
@@ -116,7 +116,9 @@ def _compare(path: Path, model: Model) -> None:
     assert found.total_nano_usd == model.cost()
     assert found.rows == len(model.reserves) + len(model.endings)
     assert found.open_reserves == len(model.reserves.keys() - model.endings.keys())
-    assert found.doubt_nano_usd == 7 * sum(kind == "expire" for kind, _ in model.endings.values())
+    assert found.doubt_nano_usd == 2**40 * sum(
+        kind == "expire" for kind, _ in model.endings.values()
+    )
     assert sum(request.cost_nano_usd for request in requests(path)) == model.cost()
     told = report(path)
     assert {t: s.cost_nano_usd for t, s in told.by_tenant.items()} == {

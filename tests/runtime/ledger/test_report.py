@@ -120,10 +120,19 @@ async def test_what_is_open_or_in_doubt_is_not_in_the_report_either(tmp_path: Pa
         for name in "abc":
             await ledger.reserve(reserve(name, target="offer:x/y", bound_nano_usd=7_000_000))
         await ledger.settle(settle("b", ending=Ending.EXPIRE, cost_nano_usd=0))
-    assert report(path).not_included == [
+        for name, source in (("d", "estimate"), ("e", "none"), ("f", "target"), ("g", "limit")):
+            await ledger.reserve(reserve(name, target="offer:x/y", bound_nano_usd=7_000_000))
+            facts = {"cost_nano_usd": 2_000_000, "usage_source": source}
+            await ledger.settle(settle(name, **facts))
+        await ledger.reserve(reserve("h", bound_nano_usd=None))  # a replica's time is measured
+        await ledger.settle(settle("h", cost_nano_usd=0, usage_source="estimate"))
+    *_, under_way, died, estimated = report(path).not_included
+    assert [under_way, died, estimated] == [
         "2 attempts under way, which are billed when they end: purchases among them cost up to "
         "0.014 USD",
         "1 attempts whose gateway died, in doubt: purchases among them cost up to 0.007 USD",
+        "2 attempts whose vendor told no tokens, beyond the estimate that is billed: purchases "
+        "among them cost up to 0.01 USD",
     ]
 
 
