@@ -125,7 +125,7 @@ def test_an_audit_says_what_is_in_doubt(tmp_path: Path, monkeypatch: pytest.Monk
     asyncio.run(_leave_in_doubt(tmp_path / "ledger.db"))
     told = RUNNER.invoke(app, ["ledger", "audit"])
     assert told.exit_code == 0
-    assert "up to 1.5 USD more, for 0 attempts whose gateway died and 1 purchases" in told.stdout
+    assert "up to 1.50 USD more, for 0 attempts whose gateway died and 1 purchases" in told.stdout
 
 
 def test_a_start_that_fails_says_why_before_it_ends_what_was_started(
