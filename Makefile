@@ -8,11 +8,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements/cpu.lock
 
-.PHONY: help serve test check bench bench-scheduler bench-honesty bench-peers docs clean
+.PHONY: help serve test test-clients check bench bench-scheduler bench-honesty bench-peers docs clean
 
 help:
 	@echo "make serve [PORT=8000]   start the endpoint; Ctrl-C stops it"
 	@echo "make test                the checks of make check, then all tests, the full stack included"
+	@echo "make test-clients        official clients of ten kinds against a stack of its own"
 	@echo "make check               format, lint, types, direction of imports"
 	@echo "make bench               overhead against the engine asked directly"
 	@echo "make bench-scheduler     the bid price against a clairvoyant on public traces; CPU at scale"
@@ -37,6 +38,10 @@ test: check
 	@$(BIN)/python -m pytest tests/stack/test_layouts.py
 	@$(BIN)/python -m pytest tests/stack/test_nodes.py
 	@$(BIN)/python -m pytest tests/stack/test_overload.py
+
+# Official clients, each in an environment of its own; needs Node.js beside what the rest needs.
+test-clients: $(VENV)/installed
+	@$(BIN)/python -m tests.clients
 
 check: $(VENV)/installed
 	@$(BIN)/ruff format --check .
