@@ -10,7 +10,7 @@ from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
-CHAT = ChatOpenAI(base_url=BASE_URL, api_key=API_KEY, model=MODEL, max_tokens=48, max_retries=0)
+CHAT = ChatOpenAI(base_url=BASE_URL, api_key=API_KEY, model=MODEL, max_tokens=512, max_retries=0)
 
 
 @tool

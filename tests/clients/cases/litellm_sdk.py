@@ -7,7 +7,7 @@ from typing import Any
 import litellm
 from harness import API_KEY, BASE_URL, FORCED, HELLO, MODEL, WEATHER, case, main
 
-PLAIN: dict[str, Any] = {"api_base": BASE_URL, "api_key": API_KEY, "max_tokens": 48}
+PLAIN: dict[str, Any] = {"api_base": BASE_URL, "api_key": API_KEY, "max_tokens": 512}
 litellm.suppress_debug_info = True
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 CLIENT = openai.OpenAI(base_url=BASE_URL, api_key=API_KEY, max_retries=0)
 PLAIN: dict[str, Any] = {"model": MODEL, "messages": HELLO, "max_tokens": 8}
-FORCED_CALL: dict[str, Any] = PLAIN | {"tools": [WEATHER], "tool_choice": FORCED, "max_tokens": 64}
+FORCED_CALL: dict[str, Any] = PLAIN | {"tools": [WEATHER], "tool_choice": FORCED, "max_tokens": 512}
 
 
 class Answer(BaseModel):
@@ -49,7 +49,9 @@ def streamed_with_usage_throughout() -> None:
 
 @case
 def stream_helper() -> None:
-    with CLIENT.chat.completions.stream(**PLAIN) as stream:
+    """It takes an answer that was cut off for an error."""
+    choice = {"structured_outputs": {"choice": ["yes", "no"]}}
+    with CLIENT.chat.completions.stream(**PLAIN, extra_body=choice) as stream:
         assert stream.get_final_completion().choices[0].message.content
 
 
@@ -63,7 +65,7 @@ async def asynchronous() -> None:
 @case
 def parsed() -> None:
     done = CLIENT.chat.completions.parse(
-        model=MODEL, messages=HELLO, response_format=Answer, max_tokens=64
+        model=MODEL, messages=HELLO, response_format=Answer, max_tokens=512
     )
     assert isinstance(done.choices[0].message.parsed, Answer)
 
@@ -71,7 +73,7 @@ def parsed() -> None:
 @case
 def parsed_answers_are_sent_back() -> None:
     done = CLIENT.chat.completions.parse(
-        model=MODEL, messages=HELLO, response_format=Answer, max_tokens=64
+        model=MODEL, messages=HELLO, response_format=Answer, max_tokens=512
     )
     assert ask(messages=[*HELLO, done.choices[0].message, *HELLO])
     assert ask(messages=[*HELLO, done.choices[0].message.model_dump(), *HELLO])
@@ -80,7 +82,7 @@ def parsed_answers_are_sent_back() -> None:
 @case
 def a_pattern_in_a_schema() -> None:
     done = CLIENT.chat.completions.parse(
-        model=MODEL, messages=HELLO, response_format=Coded, max_tokens=64
+        model=MODEL, messages=HELLO, response_format=Coded, max_tokens=512
     )
     assert done.choices[0].message.parsed
 
@@ -89,7 +91,7 @@ def a_pattern_in_a_schema() -> None:
 def a_pattern_in_a_tool() -> None:
     tool = openai.pydantic_function_tool(Coded)
     assert ask(tools=[tool], tool_choice="auto")
-    assert ask(tools=[tool], tool_choice="required", max_tokens=64)
+    assert ask(tools=[tool], tool_choice="required", max_tokens=512)
 
 
 @case

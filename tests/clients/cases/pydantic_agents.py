@@ -11,7 +11,7 @@ from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
 CHAT = OpenAIChatModel(MODEL, provider=OpenAIProvider(base_url=BASE_URL, api_key=API_KEY))
-SHORT = {"max_tokens": 64}
+SHORT = {"max_tokens": 1024}
 
 
 class Answer(BaseModel):

@@ -12,7 +12,7 @@ const provider = createOpenAICompatible({
   supportsStructuredOutputs: true,
 });
 const model = provider(name);
-const plain = { model, maxOutputTokens: 64, maxRetries: 0 };
+const plain = { model, maxOutputTokens: 512, maxRetries: 0 };
 const Answer = z.object({ city: z.enum(["Berlin", "Shanghai"]), warm: z.boolean() });
 const weather = tool({
   description: "The weather of a city",

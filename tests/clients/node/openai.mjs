@@ -28,7 +28,7 @@ await main("openai (Node)", {
     const done = await client.chat.completions.parse({
       model,
       messages,
-      max_tokens: 64,
+      max_tokens: 512,
       response_format: zodResponseFormat(Answer, "answer"),
     });
     check(done.choices[0].message.parsed.city);
@@ -37,7 +37,7 @@ await main("openai (Node)", {
     const done = await client.chat.completions.parse({
       model,
       messages,
-      max_tokens: 64,
+      max_tokens: 512,
       response_format: zodResponseFormat(Answer, "answer"),
     });
     check(await ask({ messages: [...messages, done.choices[0].message, ...messages] }));
@@ -48,7 +48,7 @@ await main("openai (Node)", {
   },
   async a_pattern_in_a_forced_call() {
     const schema = z.object({ code: z.string().regex(/^[A-Z]{2}-\d{2}$/) });
-    check(await ask({ tools: [tool(schema)], tool_choice: "required", max_tokens: 64 }));
+    check(await ask({ tools: [tool(schema)], tool_choice: "required", max_tokens: 512 }));
   },
   async an_uuid_in_an_answer() {
     const schema = z.object({ of: z.uuid() });
@@ -57,7 +57,7 @@ await main("openai (Node)", {
   },
   async a_call_and_its_result() {
     const said = (
-      await ask({ tools: [tool(Answer)], tool_choice: "required", max_tokens: 64 })
+      await ask({ tools: [tool(Answer)], tool_choice: "required", max_tokens: 512 })
     ).choices[0].message;
     const result = { role: "tool", tool_call_id: said.tool_calls[0].id, content: "kept" };
     check(await ask({ tools: [tool(Answer)], messages: [...messages, said, result] }));
