@@ -192,3 +192,7 @@ def test_a_cell_that_misses_is_named(tmp_path: Path) -> None:
     (section,) = numbers.sections(tmp_path)
     assert "Azure conv at 1.1: a &lt;line>." in section.body
     assert "At least 99.99 % of the requests" in section.short
+    cell = document["cells"][1]
+    times = cell["learned"]["spend_usd"] / cell["bound_usd"]
+    assert "one of three assumed offers, thirty times apart, drawn at random" in section.short
+    assert f"|  | spend ÷ bound | {times:.2f} / " in section.short
