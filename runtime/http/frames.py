@@ -22,6 +22,11 @@ _FINISH = b'"finish_reason"'
 _USAGE = b'"usage"'
 _ERROR = b'"error"'
 _ERROR_EVENT = re.compile(rb"^event: ?error *$", re.MULTILINE)
+# The words of a content frame, where they are told as most tell them; and a frame without any.
+_WORDS = re.compile(
+    rb'"(?:content|text|reasoning_content|reasoning|refusal)": ?"[^"]|"tool_calls": ?\[\{'
+)
+_ONLY_A_ROLE = b'"delta":{"role":"assistant","content":""}'
 
 
 def is_content(frame: bytes) -> bool:
@@ -45,15 +50,24 @@ def is_content(frame: bytes) -> bool:
     )
 
 
+def surely_has_words(content: bytes) -> bool | None:
+    """Of a content frame; None is no verdict."""
+    if _WORDS.search(content):
+        return True
+    return False if _ONLY_A_ROLE in content else None
+
+
 def last_content_end(chunk: bytes) -> int:
     """Where the last frame that may be content ends; 0 if there is none."""
-    last = max(chunk.rfind(_FINISH + none) for none in _GOES_ON)
+    last = max(chunk.rfind(_FINISH + null) for null in _NULL)
     end = chunk.find(NEXT, last) if last >= 0 else -1
     return end + len(NEXT) if end >= 0 else 0
 
 
 def data_of(frame: bytes) -> bytes | None:
     """None of a comment, and of fields that carry nothing."""
+    if frame.startswith(b"data: ") and frame.find(b"\n") == len(frame) - 2:
+        return frame[6:-2]
     lines = frame.removeprefix(_BOM).split(b"\n")
     values = [line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")]
     return b"\n".join(values) if values else None
@@ -68,4 +82,4 @@ def decoded(data: bytes) -> dict[str, Any] | None:
 
 
 def tells_error(frame: bytes, told: dict[str, Any]) -> bool:
-    return is_error(told) or _ERROR_EVENT.search(frame) is not None
+    return is_error(told) or (b"event:" in frame and _ERROR_EVENT.search(frame) is not None)

@@ -27,6 +27,7 @@ from runtime.http.frames import (
     decoded,
     is_content,
     last_content_end,
+    surely_has_words,
     tells_error,
 )
 from runtime.http.limits import LIMITS, refusals
@@ -141,7 +142,9 @@ class FrameScanner:
     def _split(self, chunk: bytes) -> bytes:
         if self.over:
             return b""
-        self._held += self._with_plain_line_ends(chunk)
+        if self._after_cr or b"\r" in chunk:
+            chunk = self._with_plain_line_ends(chunk)
+        self._held += chunk
         passed = bytearray()
         start = 0
         search = max(0, self._searched - 1)  # the end of a frame may be split, too
@@ -154,7 +157,7 @@ class FrameScanner:
         self._searched = len(self._held)
         self._check_size()
         is_flowing = self.begun and not (self.finished or self.over)
-        self._looks = bool(self._held) or self._after_cr or not is_flowing
+        self._looks = bool(self._held) or not is_flowing
         return bytes(passed)
 
     def _with_plain_line_ends(self, chunk: bytes) -> bytes:
@@ -162,16 +165,14 @@ class FrameScanner:
         if self._after_cr and chunk.startswith(b"\n"):
             chunk = chunk[1:]
         self._after_cr = chunk.endswith(b"\r")
-        if b"\r" not in chunk:
-            return chunk
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _take(self, frame: bytes) -> bytes:
         """What may be passed on at once: this frame, with those before the first words."""
-        is_flowing = self.begun and not self.finished
-        if is_flowing and frame.find(b"\n") == len(frame) - 2 and is_content(frame):
-            self.delivered.add(frame, 1)
-            return frame
+        if not self.finished and frame.find(b"\n") == len(frame) - 2 and is_content(frame):
+            says_something = self.begun or surely_has_words(frame)
+            if says_something is not None:
+                return self._take_content(frame, says_something)
         data = data_of(frame)
         if data is None and not self.begun and frame.lstrip().startswith(b"{"):
             self._fail(frame, decoded(frame))  # no stream at all, but a body in one piece
@@ -197,17 +198,18 @@ class FrameScanner:
             self._fail(frame, told)
             return b""
         says_something = any(map(has_words, each_choice(told)))
-        opening = self._begin() if says_something or self.finished else b""
-        if says_something or (self.begun and not self.finished):
-            self.delivered.add(frame, 1)
-        return opening + self._hold_or_pass(frame)
+        return self._take_content(frame, says_something or (self.begun and not self.finished))
 
-    def _begin(self) -> bytes:
-        """What was held back until now."""
+    def _take_content(self, frame: bytes, says_something: bool) -> bytes:
+        """The first words, or the end of an answer without any, let go what was held back."""
+        if says_something:
+            self.delivered.add(frame, 1)
+        if self.begun or not (says_something or self.finished):
+            return self._hold_or_pass(frame)
         self.begun = True
         opening = bytes(self._opening)
         self._opening.clear()
-        return opening
+        return opening + self._hold_or_pass(frame)
 
     def _note_finishes(self, told: dict[str, Any]) -> bool:
         """False if one of them is a failure."""

@@ -190,6 +190,16 @@ async def test_a_whole_answer_is_whole(tmp_path: Path, name: str) -> None:
     assert row["cost_nano_usd"] == 8 * PROMPT_NANO + 2 * OUTPUT_NANO
 
 
+async def test_a_last_event_may_lack_its_empty_line(tmp_path: Path) -> None:
+    answer = streamed(ROLE, *GOOD[:2], event(FINISH)[:-2])
+    async with vendor(answer) as first, market(tmp_path, first) as s:
+        response = await s.post(chat(stream=True))
+        assert await response.read() == SENT
+        await s.idle()
+        (row,) = settled(s)
+    assert (row["outcome"], row["usage_source"]) == ("ok", "estimate")
+
+
 async def test_a_break_is_no_clean_end(tmp_path: Path) -> None:
     answer = streamed(ROLE, *GOOD[:-1])[:-1]  # without the end of the transfer
     async with vendor(answer) as first, market(tmp_path, first) as s:

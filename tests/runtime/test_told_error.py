@@ -20,6 +20,7 @@ from scheduler.decision import Outcome
         {"error": {"message": "slow down", "code": "rate_limit_exceeded"}},
         {"error": {"status": "RESOURCE_EXHAUSTED"}},
         {"error": "slow down", "code": 429},
+        {"error": {"message": "slow down"}, "code": 429},
         {"object": "error", "message": "slow down", "code": 429},
     ],
 )
@@ -61,6 +62,8 @@ def test_what_is_the_callers_fault_is_told_to_the_caller() -> None:
         {"error": {"code": 7, "type": "odd"}},
         {"error": {"code": True}},
         {"error": {"code": "99"}},
+        {"error": {"code": "0429"}},
+        {"error": {"code": "4" * 5_000}},
         {"error": {"code": 200}},
         {"error": {"code": 10**9}},
         {"error": ["no"]},

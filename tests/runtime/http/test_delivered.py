@@ -86,7 +86,29 @@ def test_it_keeps_little() -> None:
     for _ in range(100):
         delivered.add(frame("a" * PIECE_BYTES_MAX), 1)
     assert len(delivered._kept) <= PIECES_KEPT_MAX
+    delivered = Delivered()
+    for _ in range(PIECES_KEPT_MAX):
+        delivered.add(frame("a" * PIECE_BYTES_MAX), 1)
+    assert len(delivered._kept) == 1
+    for _ in range(PIECES_KEPT_MAX):
+        delivered.add(frame("a" * 9_000), 1)
     assert sum(map(len, delivered._kept)) < PIECES_KEPT_MAX * PIECE_BYTES_MAX
+
+
+def test_the_sample_is_of_all_of_it() -> None:
+    delivered = Delivered()
+    for text in ["abcd"] * 100 + ["河"] * 3_000:
+        delivered.add(frame(text), 1)
+    assert delivered.tokens(lambda text: text.count("河")) == pytest.approx(3_000, rel=0.1)
+
+
+def test_what_the_sample_holds_was_delivered() -> None:
+    """Though by what its frames hold besides, there would be nothing in the others."""
+    delivered = Delivered()
+    for _ in range(PIECES_KEPT_MAX):
+        for other in ("x" * 5_000, ""):
+            delivered.add(frame("ab").replace(b"chatcmpl-1", other.encode()), 1)
+    assert delivered.tokens(len) >= len(delivered._kept)
 
 
 def test_a_first_piece_is_kept_however_large() -> None:

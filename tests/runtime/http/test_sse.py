@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.http.choices import FAILURE_REASONS
+from runtime.http.choices import CUT_OFF_REASONS, FAILURE_REASONS
 from runtime.http.limits import LIMITS, refusals
 from runtime.http.sse import FrameScanner
 from runtime.http.usage import Usage
@@ -153,6 +153,26 @@ def test_usage_in_every_chunk_and_in_the_last() -> None:
     assert scanner.tail == last + DONE
     assert scanner.usage == Usage(9, 4, 3)
     assert scanner.frames == 2
+
+
+def test_frames_after_the_first_words_show_progress_even_without_words() -> None:
+    scanner = flowing()
+    told = {"prompt_tokens": 9, "completion_tokens": 1}
+    for empty in (frame(chunk("")), frame(chunk("", usage=told))):
+        assert scanner.feed(empty) == empty
+    assert scanner.frames == 3
+
+
+@pytest.mark.parametrize("reason", [*sorted(CUT_OFF_REASONS), "stop", "tool_calls"])
+def test_who_ended_an_answer(reason: str) -> None:
+    scanner = flowing()
+    scanner.feed(frame(chunk("", reason)))
+    assert scanner.cut_off == (reason in CUT_OFF_REASONS)
+
+
+def test_lines_of_no_known_field_pass() -> None:
+    odd = b'{"error": "in no event"}\n\n'
+    assert flowing().feed(odd) == odd
 
 
 def test_comments_pass_and_carry_nothing() -> None:

@@ -24,6 +24,11 @@ def delta(**said: Any) -> bytes:
 
 WORDS = {
     "text": PLAIN,
+    "text with spaces": frame(chunk("a"), tight=False),
+    "text that begins with a quote": frame(chunk('"')),
+    "text in parts": delta(content=[{"type": "text", "text": "a"}]),
+    "a role with text": delta(role="assistant", content="a"),
+    "reasoning beside empty text": delta(content="", reasoning="hm"),
     "reasoning": delta(reasoning_content="hm"),
     "a tool call": delta(tool_calls=[{"index": 0, "function": {"name": "f"}}]),
     "a refusal": delta(refusal="no"),
@@ -39,6 +44,26 @@ def test_what_comes_before_the_first_words_is_held_until_they_come(words: bytes)
     assert scanner.feed(words) == OPENING + words
     assert (scanner.begun, scanner.frames) == (True, 1)
     assert scanner.feed(PLAIN) is PLAIN
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"role": "assistant", "content": ""},
+        {"role": "assistant", "content": "", "refusal": None},
+        {"role": "assistant", "content": None, "tool_calls": []},
+        {"content": "", "reasoning_content": ""},
+        {"role": '"content":"a"'},
+    ],
+)
+def test_what_has_no_words_is_no_beginning(said: dict[str, Any]) -> None:
+    for tight in (True, False):
+        told = chunk(None)
+        told["choices"][0]["delta"] = said
+        scanner = FrameScanner()
+        assert scanner.feed(frame(told, tight=tight)) == b""
+        assert not scanner.begun
 
 
 def test_all_may_come_at_once() -> None:
