@@ -54,7 +54,7 @@ class Delivered:
             return
         self._kept.append(piece)
         if len(self._kept) > PIECES_KEPT_MAX:
-            del self._kept[16:]
+            del self._kept[1::2]
             self._every *= 2
         self._next = self.frames + self._every
 
