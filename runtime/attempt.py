@@ -7,7 +7,6 @@ is dropped in any way, ``abandon`` ends it without an await, so a cancelled task
 from __future__ import annotations
 
 import logging
-import time
 
 from models.money import NanoUsd, format_usd
 from runtime.bill import NOTHING, Bill
@@ -39,11 +38,12 @@ class Attempt:
         target: LocalTarget | Account,
     ) -> None:
         self._gateway = gateway
+        self._clock = gateway.clock
         self.job = job
         self.number = number
         self.decision = decision
         self.target = target
-        self.held_ms = _ms_since(job.arrived_s)
+        self.held_ms = self._ms_since_arrival()
         self.ttft_ms: int | None = None
         self.cost_nano_usd: NanoUsd = 0
         self._mark: int | None = None
@@ -107,10 +107,10 @@ class Attempt:
             self._gateway.finish(self.job.request_id, Outcome.CLIENT_LEFT)
             raise
         if isinstance(self.target, LocalTarget):
-            self._mark = self.target.clock.start(time.monotonic_ns())
+            self._mark = self.target.clock.start(self._clock.monotonic_ns())
 
     def first_token(self) -> None:
-        self.ttft_ms = _ms_since(self.job.arrived_s)
+        self.ttft_ms = self._ms_since_arrival()
         self._gateway.first_token(self.job.request_id)
 
     async def settle(
@@ -149,14 +149,14 @@ class Attempt:
             return None
         self._ended = True
         if self._mark is not None and isinstance(self.target, LocalTarget):
-            self._share_ns = self.target.clock.stop(self._mark, time.monotonic_ns())
+            self._share_ns = self.target.clock.stop(self._mark, self._clock.monotonic_ns())
         cost, derivation = (0, "no work") if ending is Ending.VOID else self._cost(bill)
         self.cost_nano_usd = cost
         self._gateway.finish(self.job.request_id, outcome, cost, pause_s)
         row = Settle(
             request_id=self.job.request_id,
             attempt=self.number,
-            at_ms=_unix_ms(),
+            at_ms=self._clock.unix_ms(),
             ending=ending,
             outcome=f"{outcome.value}: {detail}" if detail else outcome.value,
             prompt_tokens=bill.prompt_tokens,
@@ -167,7 +167,7 @@ class Attempt:
             derivation=f"{derivation}, {bill.note}" if bill.note else derivation,
             held_ms=self.held_ms,
             ttft_ms=self.ttft_ms,
-            e2e_ms=_ms_since(self.job.arrived_s),
+            e2e_ms=self._ms_since_arrival(),
         )
         self._gateway.telemetry.ended(self.job, self.decision, row)
         return row
@@ -204,7 +204,7 @@ class Attempt:
             request_id=job.request_id,
             attempt=self.number,
             owner=self._gateway.ledger.owner,
-            at_ms=_unix_ms(),
+            at_ms=self._clock.unix_ms(),
             tenant=job.tenant,
             feature=job.tags.feature or "",
             task=job.tags.task or "",
@@ -217,10 +217,5 @@ class Attempt:
             bound_nano_usd=self._bound_nano_usd,
         )
 
-
-def _unix_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _ms_since(start_s: float) -> int:
-    return round((time.monotonic() - start_s) * 1000)
+    def _ms_since_arrival(self) -> int:
+        return round((self._clock.monotonic_s() - self.job.arrived_s) * 1000)

@@ -18,6 +18,7 @@ from datetime import date
 from models.money import NanoUsd
 from models.prices import PriceBook
 from runtime.background import Background
+from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig
 from runtime.errors import Draining, LedgerUnavailable
 from runtime.estimate import Estimator
@@ -59,8 +60,10 @@ class Gateway:
         ledger: Ledger,
         telemetry: Telemetry,
         today: Callable[[], date] = utc_today,
+        clock: Clock = SYSTEM,
     ) -> None:
         """``today`` is the date of which prices hold: UTC's."""
+        self.clock = clock
         self.config = config
         self.pools = {pool.model: pool for pool in pools}
         self.ledger = ledger
@@ -83,7 +86,7 @@ class Gateway:
         self._underway = 0
         self._clocks = SharedClocks.open(ledger.path, ledger.owner)
         self._membership = Membership(
-            self.pools, self._scheduler, self._clocks, self._apply, self._watchdog
+            self.pools, self._scheduler, self._clocks, self._apply, self._watchdog, clock
         )
 
     # -- life ---------------------------------------------------------------------------
@@ -111,7 +114,7 @@ class Gateway:
             for each in Sensitivity
         }
         offers = [account.offer for account in accounts.values()]
-        self._scheduler.set_settings(config.settings(), offers, time.monotonic())
+        self._scheduler.set_settings(config.settings(), offers, self._now())
 
     def _renew_prices(self) -> None:
         """Before anything is decided or bought: a price may have begun or ended with the day."""
@@ -158,7 +161,7 @@ class Gateway:
         """Would a request be served? True once every pool has been up, while it can serve."""
         if self.draining or not self._background.runs("tick") or not self.ledger.healthy():
             return False
-        now = time.monotonic()
+        now = self._now()
         return all(
             model in self._membership.were_up and self._scheduler.can_serve(model, now)
             for model in self.pools
@@ -166,7 +169,7 @@ class Gateway:
 
     def shut_targets(self) -> dict[str, dict[str, str | int]]:
         """Those that are kept away from, and why."""
-        shut = shut_targets(self._scheduler.snapshot(time.monotonic()))
+        shut = shut_targets(self._scheduler.snapshot(self._now()))
         return {target: described(condition) for target, condition in shut.items()}
 
     def models(self) -> list[str]:
@@ -199,9 +202,9 @@ class Gateway:
         self._decisions[arrival.request_id] = future
         try:
             if failed_target is None:
-                actions = self._scheduler.on_arrival(arrival, _now())
+                actions = self._scheduler.on_arrival(arrival, self._now())
             else:
-                actions = self._scheduler.on_retry(arrival, failed_target, _now())
+                actions = self._scheduler.on_retry(arrival, failed_target, self._now())
             self._apply(actions)
             action: Dispatch | Buy | Reject = await future
         except (asyncio.CancelledError, Draining):
@@ -226,7 +229,7 @@ class Gateway:
         return account if account is not None and account.offer.price is not None else None
 
     def first_token(self, request_id: str) -> None:
-        self._scheduler.on_first_token(request_id, _now())
+        self._scheduler.on_first_token(request_id, self._now())
 
     def finish(
         self,
@@ -237,7 +240,10 @@ class Gateway:
     ) -> None:
         """``cost_nano`` is what was settled for it, 0 where nothing was sent; ``pause_s`` how long
         its target asked to be left alone."""
-        self._apply(self._scheduler.on_finish(request_id, outcome, _now(), cost_nano, pause_s))
+        self._apply(self._scheduler.on_finish(request_id, outcome, self._now(), cost_nano, pause_s))
+
+    def _now(self) -> float:
+        return self.clock.monotonic_s()
 
     def _apply(self, actions: list[Action]) -> None:
         for action in actions:
@@ -253,7 +259,7 @@ class Gateway:
     # -- streams under way --------------------------------------------------------------
 
     def watch(self, request_id: str, stream: Stream) -> None:
-        self._watchdog.watch(request_id, stream, _now())
+        self._watchdog.watch(request_id, stream, self._now())
 
     def unwatch(self, request_id: str) -> None:
         self._watchdog.unwatch(request_id)
@@ -261,14 +267,17 @@ class Gateway:
     async def _tick_forever(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self._renew_prices()
-            now = _now()
-            self._watchdog.look(self.config.stream, self._scheduler.on_progress, now)
-            self._apply(self._scheduler.on_tick(now))
+            self._tick()
+
+    def _tick(self) -> None:
+        self._renew_prices()
+        now = self._now()
+        self._watchdog.look(self.config.stream, self._scheduler.on_progress, now)
+        self._apply(self._scheduler.on_tick(now))
 
     async def _observe_forever(self) -> None:
         while True:
-            now = _now()
+            now = self._now()
             snapshot = self._scheduler.snapshot(now)
             self._shut_log.note(shut_targets(snapshot))
             self.telemetry.observe(snapshot, self.estimator.limits, now)
@@ -287,7 +296,3 @@ class Gateway:
             if swept:
                 log.warning("ledger: ended %d rows of gateways that had died", swept)
             await asyncio.sleep(SWEEP_S)
-
-
-def _now() -> float:
-    return time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
@@ -11,6 +10,7 @@ from typing import TypedDict
 
 from tokenizers import Tokenizer
 
+from runtime.clock import SYSTEM, Clock
 from runtime.errors import BadRequest, ContextTooLong
 from runtime.estimate import Estimator, Kind
 from runtime.http.limits import LIMITS, refusals
@@ -88,10 +88,11 @@ def new_job(
     ttft_budget_ms: int,
     offers: frozenset[str],
     body: bytes,
+    clock: Clock = SYSTEM,
 ) -> Job:
     """``offers`` are those that it may be bought from, and ``body`` is how it came.
     BadRequest for a deadline out of bounds."""
-    arrived_ms = time.time_ns() // 1_000_000
+    arrived_ms = clock.unix_ms()
     deadline_ms = _deadline_ms(tags, arrived_ms)
     text = "".join(request.texts())
     shape = _shape(request, text)
@@ -126,7 +127,7 @@ def new_job(
         kind=kind,
         lengths=lengths,
         arrival=arrival,
-        arrived_s=time.monotonic(),
+        arrived_s=clock.monotonic_s(),
         arrived_ms=arrived_ms,
         record=record,
     )

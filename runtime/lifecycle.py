@@ -7,8 +7,6 @@ its settle is durable. A second attempt is made once, and only while nothing has
 
 from __future__ import annotations
 
-import time
-
 from models.money import format_usd
 from runtime.attempt import Attempt
 from runtime.bill import Reckoning
@@ -116,7 +114,7 @@ class _Passage:
     async def _decide(
         self, failed_target: str | None, failed: UpstreamFailed | None
     ) -> Dispatch | Buy:
-        arrival = self._job.arrival_at(time.monotonic())
+        arrival = self._job.arrival_at(self._gateway.clock.monotonic_s())
         try:
             return await self._gateway.decide(arrival, failed_target)
         except (NoTarget, QueueFull, QueueTimeout, SpillCapped):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from runtime.clock import SYSTEM, Clock
 from runtime.follower import Follower
 from runtime.http.connector import Connector
 from runtime.pools import Pool
@@ -62,6 +62,7 @@ class Membership:
         clocks: SharedClocks,
         apply: Callable[[list[Action]], None],
         waiting: Waiting,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.targets: dict[str, LocalTarget] = {}
         self.were_up: set[str] = set()  # models that had a replica at any time
@@ -71,6 +72,7 @@ class Membership:
         self._scheduler = scheduler
         self._clocks = clocks
         self._apply = apply
+        self._clock = clock
         self._followers: dict[Endpoint, Follower] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -118,7 +120,7 @@ class Membership:
         self.targets[replica.replica_id] = LocalTarget(replica, upstream, pool, clock)
         self.were_up.add(replica.model)
         log.info("replica %s joined", replica.replica_id)
-        self._apply(self._scheduler.on_replica_joined(replica, time.monotonic()))
+        self._apply(self._scheduler.on_replica_joined(replica, self._clock.monotonic_s()))
 
     def left(self, replica: Replica) -> None:
         # Its own streams still hold the target; they end by themselves, with an error frame.
@@ -126,7 +128,9 @@ class Membership:
         if known is not None and known.replica == replica:
             del self.targets[replica.replica_id]
             log.warning("replica %s left", replica.replica_id)
-            self._apply(self._scheduler.on_replica_left(replica.replica_id, time.monotonic()))
+            self._apply(
+                self._scheduler.on_replica_left(replica.replica_id, self._clock.monotonic_s())
+            )
 
     def reported(self, report: LoadReport) -> None:
-        self._apply(self._scheduler.on_load_report(report, time.monotonic()))
+        self._apply(self._scheduler.on_load_report(report, self._clock.monotonic_s()))

@@ -6,6 +6,7 @@ one: the kind, and after how many tokens.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -51,6 +52,32 @@ class Script:
         if found[1] == "slow":
             return replace(self, token_s=SLOW_TOKEN_S)
         return replace(self, fault=Fault(found[1]), after_tokens=int(found[2] or 0))
+
+
+class Turnstile:
+    """Lets so many tokens of each answer pass, then no more until it is turned further.
+
+    A test decides with it when an answer goes on; no clock does.
+    """
+
+    def __init__(self) -> None:
+        self._tokens: int | None = None
+        self._turned = asyncio.Event()
+
+    def hold(self, after_tokens: int = 0) -> None:
+        """A whole answer waits at any bound."""
+        self._tokens = after_tokens
+        self._turned.set()
+        self._turned = asyncio.Event()
+
+    def open(self) -> None:
+        self._tokens = None
+        self._turned.set()
+
+    async def passed(self, number: int) -> None:
+        """When the token of this number, counted from 0, may pass."""
+        while self._tokens is not None and number >= self._tokens:
+            await self._turned.wait()
 
 
 # Not JSON, no object, too few fields, below zero, no numbers.

@@ -21,7 +21,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from runtime.engine.load_meter import HEARTBEAT_S, LoadMeter
 from runtime.engine.private_app import DETOKENIZE_PATH, TOKENIZE_PATH, PrivateApp
-from runtime.engine.script import ABSURD_REPORTS, ENDLESS_REPORT, Fault, Reports, Script
+from runtime.engine.script import (
+    ABSURD_REPORTS,
+    ENDLESS_REPORT,
+    Fault,
+    Reports,
+    Script,
+    Turnstile,
+)
 from runtime.engine.scripted_answer import DONE, ScriptedAnswer, event
 from runtime.engine.settings import EngineFacts
 
@@ -52,6 +59,7 @@ class ScriptedEngine:
     def __init__(self, facts: EngineFacts, token: str, script: Script | None = None) -> None:
         self.facts = facts
         self.script = script or Script()
+        self.turnstile = Turnstile()
         self.asked: deque[Asked] = deque(maxlen=ASKED_KEPT_MAX)
         self.running = 0
         self.meter = _Meter(self)
@@ -131,10 +139,12 @@ class _Play(Response):
         for number in range(self.answer.tokens):
             if number == self._script.after_tokens and await self._break(send):
                 return
+            await self._engine.turnstile.passed(number)
             await asyncio.sleep(self._script.token_s)
             self._engine.note_step(0, self.answer.choices)
             first = self.answer.first() if number == 0 else b""
             await send(_part(first + self.answer.token(number)))
+        await self._engine.turnstile.passed(self.answer.tokens)
         await send(_part(self.answer.last(), more=False))
 
     async def _break(self, send: Send) -> bool:
@@ -160,6 +170,7 @@ class _Play(Response):
         return True
 
     async def _whole(self, send: Send) -> None:
+        await self._engine.turnstile.passed(self.answer.tokens)
         await asyncio.sleep(self._script.token_s * self.answer.tokens)
         if self._script.fault is Fault.HANG:
             await asyncio.Event().wait()

@@ -98,6 +98,7 @@ async def _job(
         ttft_budget_ms=gateway.config.ttft_budget_ms,
         offers=_offers(gateway, parsed, gateway.offers_for(tenant, tags.sensitivity)),
         body=body,
+        clock=gateway.clock,
     )
     if needs_exact_count(job, tokens_max):
         tokenizer = pool.tokenizer if pool else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import aiohttp
 from openai import AsyncOpenAI
 
 from models.prices import PriceBook, load_price_book
+from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig, load_config
 from runtime.engine.private_server import PrivateServer
 from runtime.engine.script import Script
@@ -114,7 +114,7 @@ class Stack:
 
     def in_books(self) -> int:
         """Requests that the scheduler believes to be somewhere: queued, at a replica, bought."""
-        snapshot = self.gateway._scheduler.snapshot(time.monotonic())
+        snapshot = self.gateway._scheduler.snapshot(self.gateway.clock.monotonic_s())
         return (
             sum(queue.requests for queue in snapshot.queues)
             + sum(replica.in_flight for replica in snapshot.replicas)
@@ -176,6 +176,7 @@ async def stack(
     pool: Pool = POOL,
     prices: PriceBook | None = None,
     today: Callable[[], date] = utc_today,
+    clock: Clock = SYSTEM,
 ) -> AsyncIterator[Stack]:
     """A replica per script, and a vendor that ``sells`` on ``terms`` (its key must be in the
     environment).
@@ -195,7 +196,8 @@ async def stack(
     await asyncio.gather(*(each.server.start() for each in served))
     ledger = Ledger.open(tmp_path / "ledger.db", owner="test")
     routing = routing_of(served[-1] if sells else None, config or {}, terms or {})
-    gateway = Gateway(routing, [pool], prices or load_price_book(), ledger, Telemetry(), today)
+    book = prices or load_price_book()
+    gateway = Gateway(routing, [pool], book, ledger, Telemetry(), today, clock)
     await gateway.start()
     gateway.set_replicas([each.endpoint for each in served[:-1]])
     edge = Edge()
@@ -237,7 +239,7 @@ def assert_books_agree(ledger: Path) -> None:
 
 
 def _all_reported(gateway: Gateway, replicas: list[Served]) -> bool:
-    views = gateway._scheduler.snapshot(time.monotonic()).replicas
+    views = gateway._scheduler.snapshot(gateway.clock.monotonic_s()).replicas
     honest = {each.name for each in replicas if each.engine.script.reports == "honest"}
     return all(view.report_age_s is not None for view in views if view.replica_id in honest)
 

@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
-from runtime.engine.script import Fault, Script
+from runtime.engine.script import Script
+from tests.runtime.hand import Hand
 from tests.runtime.parts import Stack, chat, routing_of, stack, until
 
-HANGS = Script(fault=Fault.HANG)
-SLOW = Script(token_s=0.03)
 FULL: dict[str, Any] = {"running_max": 1, "sells": True}
 NOW = "1"  # a latency budget in ms
 LATER = "600000"
+QUEUE_WAIT_S = 30.0
 
 
 @asynccontextmanager
-async def _filled(s: Stack, max_tokens: int = 5) -> AsyncIterator[None]:
-    """While one request takes the only place of the replica."""
+async def _filled(s: Stack) -> AsyncIterator[None]:
+    """While one request takes the only place of the replica, until its turnstile is opened."""
     before = s.asked
-    filling = asyncio.ensure_future(s.post(chat("fill", max_tokens=max_tokens)))
+    turnstile = s.replicas[0].engine.turnstile
+    turnstile.hold()
+    filling = asyncio.ensure_future(s.post(chat("fill")))
     await until(lambda: s.asked == before + 1)
     try:
         yield
     finally:
-        filling.cancel()
-        await asyncio.gather(filling, return_exceptions=True)
+        turnstile.open()
+        assert (await filling).status == 200
+
+
+async def _held(s: Stack, body: dict[str, Any], **tags: str) -> asyncio.Task[Any]:
+    """A request that waits in the queue."""
+    before = s.in_books()
+    asking = asyncio.ensure_future(s.post(body, **tags))
+    await until(lambda: s.in_books() == before + 1 or asking.done())
+    assert not asking.done()
+    return asking
 
 
 def _spilled_nano(s: Stack) -> int:
-    return s.gateway._scheduler.snapshot(time.monotonic()).spill_nano_last_hour
+    return s.gateway._scheduler.snapshot(s.gateway.clock.monotonic_s()).spill_nano_last_hour
 
 
 @pytest.mark.parametrize(
@@ -54,10 +62,15 @@ def _spilled_nano(s: Stack) -> int:
 async def test_at_a_cap_it_waits_and_is_then_refused_with_a_time_to_come_back(
     tmp_path: Path, config: dict[str, object], terms: dict[str, object]
 ) -> None:
-    config = {**config, "queue": {"wait_ms_max": 300}}
-    async with stack(tmp_path, scripts=[HANGS], config=config, terms=terms, **FULL) as s:
+    hand = Hand()
+    async with stack(tmp_path, config=config, terms=terms, clock=hand.clock, **FULL) as s:
         async with _filled(s):
-            answer = await s.post(chat("buy"), X_Baseload_Latency_Budget_Ms=NOW)
+            asking = await _held(s, chat("buy"), X_Baseload_Latency_Budget_Ms=NOW)
+            hand.move(s, QUEUE_WAIT_S - 0.1)
+            await asyncio.sleep(0)
+            assert not asking.done()
+            hand.move(s, 0.2)
+            answer = await asking
             assert answer.status == 429
             assert int(answer.headers["retry-after"]) >= 1
             assert "x-should-retry" not in answer.headers
@@ -96,16 +109,19 @@ async def test_a_purchase_counts_with_its_most_while_it_runs(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("sensitivity", ["pii", "regulated"])
 async def test_personal_and_regulated_data_stay_here(tmp_path: Path, sensitivity: str) -> None:
-    async with stack(tmp_path, scripts=[SLOW], **FULL) as s:
-        async with _filled(s, max_tokens=10):
-            tags = {"X_Baseload_Sensitivity": sensitivity, "X_Baseload_Latency_Budget_Ms": NOW}
-            answer = await s.post(chat("secret"), **tags)
-            assert answer.headers["x-baseload-target"] == "local:r1"
-            assert answer.headers["x-baseload-reason"] == "held"
+    hand = Hand()
+    async with stack(tmp_path, clock=hand.clock, **FULL) as s:
+        tags = {"X_Baseload_Sensitivity": sensitivity, "X_Baseload_Latency_Budget_Ms": NOW}
+        async with _filled(s):
+            asking = await _held(s, chat("secret"), **tags)
+            hand.move(s, QUEUE_WAIT_S / 2)
+        answer = await asking
+        assert answer.headers["x-baseload-target"] == "local:r1"
+        assert answer.headers["x-baseload-reason"] == "held"
         s.gateway.set_replicas([])
         await until(lambda: not s.gateway.locals)
-        asking = asyncio.ensure_future(s.post(chat("secret"), **tags))
-        await asyncio.sleep(0.3)  # a replica is expected back
+        asking = await _held(s, chat("secret"), **tags)  # a replica is expected back
+        hand.move(s, QUEUE_WAIT_S / 2)
         assert not s.vendor.engine.asked
         assert not asking.done()
         asking.cancel()
@@ -140,36 +156,38 @@ async def test_a_tenant_that_may_spend_nothing_buys_nothing(tmp_path: Path) -> N
 
 
 async def test_what_is_forbidden_while_it_waits_is_not_bought(tmp_path: Path) -> None:
-    async with stack(tmp_path, scripts=[Script(token_s=0.02)], **FULL) as s:
-        async with _filled(s, max_tokens=100):
-            # It would be bought at the latest sensible moment: after some 0.4 s.
-            asking = asyncio.ensure_future(s.post(chat(), X_Baseload_Latency_Budget_Ms="1500"))
-            await until(lambda: s.in_books() == 2)
+    hand = Hand()
+    async with stack(tmp_path, clock=hand.clock, **FULL) as s:
+        async with _filled(s):
+            asking = await _held(s, chat(), X_Baseload_Latency_Budget_Ms="1500")
             s.gateway.reconfigure(routing_of(s.vendor, {}, {"allowed_sensitivity": ["public"]}))
-            answer = await asking
+            hand.move(s, 1.5)  # it would have been bought by now
+        answer = await asking
         assert answer.headers["x-baseload-target"] == "local:r1"
         assert answer.headers["x-baseload-reason"] == "retry"
         assert not s.vendor.engine.asked
 
 
-def _in(seconds: float) -> str:
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
-
-
 async def test_the_batch_lane_outlasts_the_queues_bound_and_fills_a_valley(tmp_path: Path) -> None:
-    bound = {"queue": {"wait_ms_max": 100}}
-    async with stack(tmp_path, scripts=[SLOW], config=bound, **FULL) as s:
-        async with _filled(s, max_tokens=20):
-            answer = await s.post(chat("batch"), X_Baseload_Deadline=_in(3_600))
+    hand = Hand()
+    async with stack(tmp_path, clock=hand.clock, **FULL) as s:
+        async with _filled(s):
+            asking = await _held(s, chat("batch"), X_Baseload_Deadline=hand.after(3_600))
+            hand.move(s, 2 * QUEUE_WAIT_S)
+        answer = await asking
         assert answer.headers["x-baseload-reason"] == "valley"
-        assert int(answer.headers["x-baseload-held-ms"]) > 300
+        assert answer.headers["x-baseload-held-ms"] == str(round(2_000 * QUEUE_WAIT_S))
         row = s.rows()[-1]
         assert (row.reason, row.target) == ("valley", "local:r1")
 
 
 async def test_the_batch_lane_is_bought_when_its_deadline_leaves_no_choice(tmp_path: Path) -> None:
-    async with stack(tmp_path, scripts=[HANGS], **FULL) as s, _filled(s):
-        answer = await s.post(chat("batch"), X_Baseload_Deadline=_in(2))
+    hand = Hand()
+    async with stack(tmp_path, clock=hand.clock, **FULL) as s, _filled(s):
+        asking = await _held(s, chat("batch"), X_Baseload_Deadline=hand.after(2))
+        for _ in range(19):
+            hand.move(s, 0.1)
+        answer = await asking
         assert answer.headers["x-baseload-target"] == "offer:stand-in/tiny-moe"
         assert answer.headers["x-baseload-reason"].startswith("spill_")
         assert 300 < int(answer.headers["x-baseload-held-ms"]) < 2_000
@@ -178,34 +196,45 @@ async def test_the_batch_lane_is_bought_when_its_deadline_leaves_no_choice(tmp_p
 @pytest.mark.parametrize("seconds", [-10, 25 * 3_600])
 async def test_a_deadline_out_of_bounds_is_named(tmp_path: Path, seconds: float) -> None:
     async with stack(tmp_path) as s:
-        answer = await s.post(chat(), X_Baseload_Deadline=_in(seconds))
+        answer = await s.post(chat(), X_Baseload_Deadline=Hand().after(seconds))
         assert answer.status == 400
         assert (await answer.json())["error"]["param"] == "x-baseload-deadline"
         assert s.asked == 0
 
 
 async def test_premium_goes_first_and_economy_last(tmp_path: Path) -> None:
-    async with stack(tmp_path, scripts=[SLOW], running_max=1) as s:
+    async with stack(tmp_path, running_max=1) as s:
         tiers = ("economy", "standard", "premium")
-        asking: list[asyncio.Task[aiohttp.ClientResponse]] = []
-        async with _filled(s, max_tokens=10):
-            for tier in tiers:
-                waits = s.post(
-                    chat(tier), X_Baseload_Cost_Tier=tier, X_Baseload_Latency_Budget_Ms=LATER
-                )
-                asking.append(asyncio.ensure_future(waits))
-                await until(lambda: s.in_books() == 1 + len(asking))
-            await asyncio.gather(*asking)
+        later = {"X_Baseload_Latency_Budget_Ms": LATER}
+        async with _filled(s):
+            asking = [
+                await _held(s, chat(tier), X_Baseload_Cost_Tier=tier, **later) for tier in tiers
+            ]
+        await asyncio.gather(*asking)
         told = [asked.body["messages"][0]["content"] for asked in s.replicas[0].engine.asked]
         assert told == ["fill", "premium", "standard", "economy"]
 
 
 async def test_a_whole_answer_says_nothing_of_a_vendors_first_token(tmp_path: Path) -> None:
-    vendor = Script(token_s=0.15)
-    async with stack(tmp_path, scripts=[], vendor=vendor, sells=True) as s:
+    hand = Hand()
+    async with stack(tmp_path, scripts=[], sells=True, clock=hand.clock) as s:
         (book,) = s.gateway._scheduler._offers.values()
-        await (await s.post(chat())).read()
+        turnstile = s.vendor.engine.turnstile
+        turnstile.hold()
+        asking = asyncio.ensure_future(s.post(chat()))
+        await until(lambda: s.asked == 1)
+        hand.move(s, 0.25)
+        turnstile.open()
+        await (await asking).read()
+        hand.move(s, 0)
         assert book.ttft_mean_s is None
-        await (await s.post(chat(stream=True))).read()
-        assert book.ttft_mean_s is not None
-        assert 0.1 < book.ttft_mean_s < 0.6
+        turnstile.hold()
+        asking = asyncio.ensure_future(s.post(chat(stream=True)))
+        await until(lambda: s.asked == 2)
+        hand.move(s, 0.25)
+        turnstile.hold(after_tokens=1)
+        answer = await asking
+        hand.move(s, 0)
+        assert book.ttft_mean_s == pytest.approx(0.25, abs=0.001)
+        turnstile.open()
+        await answer.read()
