@@ -23,6 +23,7 @@ WEATHER = {
     "function": {
         "name": "weather",
         "description": "The weather of a city",
+        "strict": True,  # else an engine may fill a call with any JSON, and random weights do
         "parameters": {
             "type": "object",
             "properties": {"city": {"enum": ["Berlin", "Shanghai"]}},

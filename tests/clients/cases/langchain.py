@@ -54,13 +54,15 @@ def structured_by_schema() -> None:
 
 @case
 def structured_by_a_call() -> None:
-    made = CHAT.with_structured_output(Answer, method="function_calling").invoke("x")
+    """Strict: else an engine may fill a call with any JSON, and random weights do."""
+    forced = CHAT.with_structured_output(Answer, method="function_calling", strict=True)
+    made = forced.invoke("x")
     assert isinstance(made, Answer)
 
 
 @case
 def a_call_and_its_result() -> None:
-    said = CHAT.bind_tools([weather], tool_choice="weather").invoke("Weather?")
+    said = CHAT.bind_tools([weather], tool_choice="weather", strict=True).invoke("Weather?")
     assert isinstance(said, AIMessage)
     (call,) = said.tool_calls
     result = ToolMessage("warm", tool_call_id=call["id"])

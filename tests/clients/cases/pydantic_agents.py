@@ -6,7 +6,7 @@ from typing import Literal
 
 from harness import API_KEY, BASE_URL, MODEL, case, main
 from pydantic import BaseModel
-from pydantic_ai import Agent, NativeOutput
+from pydantic_ai import Agent, NativeOutput, ToolOutput
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
@@ -39,7 +39,7 @@ async def streamed() -> None:
 
 @case
 def structured_by_a_call() -> None:
-    agent = Agent(CHAT, output_type=Answer, model_settings=SHORT)
+    agent = Agent(CHAT, output_type=ToolOutput(Answer, strict=True), model_settings=SHORT)
     assert isinstance(agent.run_sync("Weather?").output, Answer)
 
 

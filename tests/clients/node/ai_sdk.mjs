@@ -16,6 +16,7 @@ const plain = { model, maxOutputTokens: 512, maxRetries: 0 };
 const Answer = z.object({ city: z.enum(["Berlin", "Shanghai"]), warm: z.boolean() });
 const weather = tool({
   description: "The weather of a city",
+  strict: true,
   inputSchema: z.object({ city: z.enum(["Berlin", "Shanghai"]) }),
   execute: async ({ city }) => `warm in ${city}`,
 });

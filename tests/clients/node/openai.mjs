@@ -11,7 +11,7 @@ const ask = (more = {}) =>
 const Answer = z.object({ city: z.enum(["Berlin", "Shanghai"]), warm: z.boolean() });
 const tool = (schema) => ({
   type: "function",
-  function: { name: "save", parameters: z.toJSONSchema(schema) },
+  function: { name: "save", strict: true, parameters: z.toJSONSchema(schema) },
 });
 
 await main("openai (Node)", {
