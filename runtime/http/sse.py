@@ -140,7 +140,7 @@ class FrameScanner:
         return len(lines)
 
     def _split(self, chunk: bytes) -> bytes:
-        if self.over:
+        if self.over or not chunk:
             return b""
         if self._after_cr or b"\r" in chunk:
             chunk = self._with_plain_line_ends(chunk)

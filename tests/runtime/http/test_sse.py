@@ -262,6 +262,12 @@ def plain(raw: bytes) -> bytes:
     return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
+def test_a_line_end_in_two_pieces_with_nothing_between_is_one() -> None:
+    scanner = flowing()
+    pieces = [PLAIN[:-2] + b"\r", b"", b"\n\r\n", PLAIN]
+    assert b"".join(map(scanner.feed, pieces)) == PLAIN * 2
+
+
 @given(streams(), st.booleans(), st.sampled_from([DONE, DONE[:-1], DONE[:-2], b""]), st.data())
 def test_no_split_changes_what_is_passed(
     stream: tuple[list[bytes], bytes, bool], wants_usage: bool, done: bytes, data: st.DataObject
