@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from runtime.errors import ConfigError
 
 # Below the ports that the system gives out by itself.
 FIRST, PER_RUN, RUNS = 21_000, 100, 90
 REPLICA_PORTS = 90  # of a range, for the replicas behind HAProxy; the rest is for single ones
+ANY = range(31_000, 32_700)  # for what is told a port before it listens
 LOOPBACK = "127.0.0.1"
 
 
@@ -57,14 +60,13 @@ def claim_range(seed: int) -> PortRange:
 
 
 def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Drawn from ``ANY``: one that the system gives out by itself may be the near end of some
+    connection by the time it is listened on. Raises ConfigError if there are too few."""
+    free = (port for port in random.sample(ANY, len(ANY)) if port_is_free(LOOPBACK, port))
+    found = list(islice(free, count))
+    if len(found) == count:
+        return found
+    raise ConfigError(f"fewer than {count} ports from {ANY.start} to {ANY.stop - 1} are free")
 
 
 def port_is_free(host: str, port: int) -> bool:

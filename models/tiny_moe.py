@@ -65,7 +65,7 @@ def ensure_tiny_moe(folder: Path, seed: int = 0, shape: TinyShape = TINY) -> Pat
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
         if not _is_intact(folder, seed, shape):
-            _refuse_foreign(folder)
+            refuse_foreign(folder)
             _build(folder, seed, shape)
     return folder
 
@@ -91,7 +91,8 @@ def _digest(*paths: Path) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
-def _refuse_foreign(folder: Path) -> None:
+def refuse_foreign(folder: Path) -> None:
+    """Raises NotACheckpoint, or OSError, where ``ensure_tiny_moe`` would not build."""
     if not folder.exists():
         return
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}

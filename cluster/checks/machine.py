@@ -16,6 +16,7 @@ from cluster.checks.pools import ResolvedPool
 from cluster.inventory import Inventory
 from cluster.placement import CPU_CARD
 from cluster.profile import Profile
+from models.tiny_moe import NotACheckpoint, refuse_foreign
 from runtime.config import METRICS_PORTS_TRIED
 from runtime.errors import ConfigError
 from runtime.http.auth import LOCAL_TENANT, KeyRing, ensure_local_key, hash_key
@@ -145,6 +146,14 @@ def refused_address(host: str, port: int) -> str | None:
             return "is for the system's own users: choose one above 1023"
         return str(refused.strerror)
     return None
+
+
+def tiny_findings(folder: FilePath) -> Iterator[Finding]:
+    """Of the folder that the tiny model is made in."""
+    try:
+        refuse_foreign(folder)
+    except (OSError, NotACheckpoint) as refused:
+        yield error((*ARGS, "pools"), str(refused), "move it away, or set another state folder")
 
 
 def key_findings(profile: Profile, state: FilePath) -> Iterator[Finding]:

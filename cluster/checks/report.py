@@ -18,9 +18,10 @@ from cluster.checks.machine import (
     listeners,
     machine_findings,
     ports_in_use,
+    tiny_findings,
 )
 from cluster.checks.memory import memory_findings
-from cluster.checks.pools import Known, Resolved, ResolvedPool, resolve_parts
+from cluster.checks.pools import TINY_MODEL, Known, Resolved, ResolvedPool, resolve_parts
 from cluster.checks.routing import OfferFact, loop_findings, offers, routing_findings
 from cluster.checks.serve_file import serve_findings
 from cluster.inventory import Inventory
@@ -139,6 +140,8 @@ class _Check:
             return
         self._findings += machine_findings(profile, resolved.pools, around.seen, around.environment)
         self._findings += key_findings(profile, around.state)
+        if resolved.needs_tiny:
+            self._findings += tiny_findings(around.state / TINY_MODEL)
         if around.place is Place.START:
             self._findings += ports_in_use(found)
         else:

@@ -28,7 +28,16 @@ def test_free_ports_are_free_and_distinct() -> None:
 def test_ranges_lie_below_the_ports_that_the_system_gives_out() -> None:
     last = ports.FIRST + ports.PER_RUN * ports.RUNS - 1
     with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
-        assert 1_024 < ports.FIRST < last < int(file.read().split()[0])
+        given_out_from = int(file.read().split()[0])
+    assert 1_024 < ports.FIRST < last < ports.ANY[0] < ports.ANY[-1] < given_out_from
+    assert all(port in ports.ANY for port in free_ports(20))
+
+
+def test_too_few_free_ports_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "ANY", range(30_400, 30_402))
+    assert sorted(free_ports(2)) == [30_400, 30_401]
+    with pytest.raises(ConfigError, match="fewer than 3 ports from 30400 to 30401 are free"):
+        free_ports(3)
 
 
 def test_a_range_is_held_until_it_is_closed(first: int) -> None:

@@ -3,6 +3,8 @@ leaves nothing behind. Each test is a real start."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from tests.stack.dying import DIED_FILE_ENV, dies
 from tests.stack.failing import ENDS_S_MAX, Failing, failing, one_engine
-from tests.stack.running import running
+from tests.stack.running import BASELOAD, running
 
 PROMISED_S = 5.0
 PATIENCE = 3  # times as long, on a machine that has much else to do
@@ -25,6 +27,17 @@ def assert_told(start: Failing, *parts: str, died_at_s: float) -> None:
     assert start.text[-1].startswith("stopped")
     assert not start.processes()
     assert "AttributeError" not in (start.state / "serve.log").read_text()
+
+
+def refused(profile: Path, state: Path) -> str:
+    done = subprocess.run(
+        [BASELOAD, "serve", profile],
+        env=os.environ | {"BASELOAD_STATE": str(state)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    return done.stderr
 
 
 @pytest.mark.parametrize(
@@ -58,26 +71,14 @@ def test_a_replica_that_is_killed_while_it_loads(tmp_path: Path) -> None:
         assert_told(start, "an engine of tiny-moe", "is gone", died_at_s=died_at_s)
 
 
-def test_cards_that_this_machine_has_not(tmp_path: Path) -> None:
-    profile = one_engine(tmp_path, card="h20", card_usd_per_hour="1.00")
-    with failing(tmp_path / "state", profile, {}) as start:
-        assert start.process.wait(ENDS_S_MAX) == 2
-    _, line = start.refusal()
-    assert "pool tiny-moe (1 replica) needs 1 × h20, and this machine has none" in line
-    assert "loading" not in "".join(start.text)
-    assert not start.processes()
-
-
-def test_an_application_that_cannot_be_built(tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    state.mkdir()
-    (state / "tiny-moe").write_text("no folder")
-    with failing(state, one_engine(tmp_path), {}) as start:
-        assert start.process.wait(ENDS_S_MAX) == 2
-    _, line = start.refusal()
-    assert "application baseload failed: " in line
-    assert f"{state}/tiny-moe" in line
-    assert not start.processes()
+def test_what_can_be_known_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    """Cards that are not here, and a folder that is no checkpoint."""
+    (tmp_path / "tiny-moe").write_text("no folder")
+    told = refused(one_engine(tmp_path, card="h20", card_usd_per_hour="1.00"), tmp_path)
+    assert "1 x h20 are needed, and this machine has none" in told
+    told = refused(one_engine(tmp_path), tmp_path)
+    assert f"{tmp_path}/tiny-moe is no tiny-moe checkpoint" in told
+    assert not (tmp_path / "serve.log").exists()
 
 
 def test_a_forward_that_dies_of_sigill_is_tried_without_amx(tmp_path: Path) -> None:

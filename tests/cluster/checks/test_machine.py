@@ -20,6 +20,7 @@ from cluster.checks.machine import (
     machine_findings,
     ports_in_use,
     refused_address,
+    tiny_findings,
 )
 from cluster.checks.pools import Known, resolve_parts
 from cluster.inventory import Inventory, SeenCard
@@ -102,6 +103,18 @@ def test_cards_are_counted_over_all_pools(seen: Inventory, says: str | None) -> 
     assert told == [] if says is None else (len(told) == 1 and says in told[0])
     waiting = machine_findings(found, resolved.pools, seen, {WAIT_ENV: "1"})
     assert [each.severity for each in waiting] == [Severity.WARNING] * len(told)
+
+
+def test_the_tiny_model_is_made_where_nothing_else_stands(tmp_path: Path) -> None:
+    assert [*tiny_findings(tmp_path / "tiny-moe")] == []
+    (tmp_path / "tiny-moe").mkdir()
+    assert [*tiny_findings(tmp_path / "tiny-moe")] == []
+    (tmp_path / "tiny-moe" / "mine").touch()
+    (found,) = tiny_findings(tmp_path / "tiny-moe")
+    assert found.is_error
+    assert "it holds 'mine'" in str(found)
+    (found,) = tiny_findings(tmp_path / "tiny-moe" / "mine")
+    assert "it holds 'mine'" in str(found)
 
 
 def test_the_key_file_is_looked_at_where_it_has_been_made(tmp_path: Path) -> None:
