@@ -61,9 +61,9 @@ class _Passage:
         self._attempt: Attempt | None = None
         self._response: Response | None = None
         self._dispatched = False  # a target may have begun to work
-        scanner = self._new_scanner()
-        self._patience = Patience(gateway, job.request_id, scanner)
-        self._reckoning = Reckoning(gateway.estimator, job, scanner)
+        self._scanner = self._new_scanner()
+        self._patience = Patience(gateway, job.request_id, self._scanner)
+        self._reckoning = Reckoning(gateway.estimator, job, self._scanner)
 
     async def run(self, send: Send) -> None:
         attempt, opened = await self._open()
@@ -124,7 +124,7 @@ class _Passage:
             raise UpstreamFailed("The model server failed before it answered.") from failed
 
     async def _dispatch(self, attempt: Attempt) -> Relay | WholeAnswer:
-        scanner = self._new_scanner()
+        scanner = self._scanner if attempt.number == 1 else self._new_scanner()
         self._patience.scanner = self._reckoning.said = scanner
         self._patience.hides_its_start = not (attempt.bought or self._job.streaming)
         self._patience.replica = attempt.replica

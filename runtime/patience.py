@@ -25,7 +25,7 @@ class Patience:
 
     @property
     def tokens_out(self) -> int:
-        return self.scanner.frames
+        return self.scanner.delivered.frames
 
     def waits_at(self, replica: Replica) -> bool:
         return self.replica == replica and not self.tokens_out

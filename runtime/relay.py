@@ -87,10 +87,11 @@ class Relay:
 
     def _pass_on(self, chunk: bytes) -> bool:
         """Frames that need no more than to be sent, to a client that reads."""
-        frames = self._scanner.plain_frames(chunk)
+        scanner = self._scanner
+        frames = scanner.plain_frames(chunk)
         if not frames or self._writer is None or not self._writer.write(chunk):
             return False
-        self._scanner.delivered.add(chunk, frames)
+        scanner.delivered.add(chunk, frames)
         return True
 
     async def _settle(self, bill: Bill, failure: BaseloadError | None) -> BaseloadError | None:

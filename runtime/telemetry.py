@@ -16,9 +16,10 @@ from wsgiref.simple_server import WSGIServer
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 from models.money import NANO_PER_USD
+from runtime.attempt_series import AttemptSeries
 from runtime.http.connection_faults import ConnectionFaults
 from runtime.http.limits import refusals
 from runtime.job import Job
@@ -32,7 +33,6 @@ from scheduler.sliding_sum import SlidingSum
 from scheduler.snapshot import PoolView, Snapshot
 
 HOUR_S = 3600.0
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
 class Telemetry:
@@ -40,32 +40,9 @@ class Telemetry:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
-        place = ("model", "place", "reason")
-        self._ended = Counter(
-            "baseload_attempts", "Attempts that ended", (*place, "outcome"), registry=registry
-        )
+        self._attempts = AttemptSeries(registry)
         self._rejected = Counter(
             "baseload_rejected", "Requests refused", ("model", "reason"), registry=registry
-        )
-        self._tokens = Counter(
-            "baseload_tokens", "Tokens billed", ("model", "place", "kind"), registry=registry
-        )
-        self._cost = Counter(
-            "baseload_cost_usd", "Cost of ended attempts", ("model", "place"), registry=registry
-        )
-        self._ttft = Histogram(
-            "baseload_ttft_seconds",
-            "Arrival to first token",
-            ("model", "place"),
-            registry=registry,
-            buckets=SECONDS,
-        )
-        self._held = Histogram(
-            "baseload_held_seconds",
-            "Arrival to decision",
-            ("model", "place"),
-            registry=registry,
-            buckets=SECONDS,
         )
         self._queue = Gauge(
             "baseload_queue", "The late-binding queue", ("model", "unit"), registry=registry
@@ -165,18 +142,12 @@ class Telemetry:
 
     def ended(self, job: Job, decision: Dispatch | Buy, row: Settle) -> None:
         _note(job.record, decision, row)
-        place = "local" if isinstance(decision, Dispatch) else "offer"
         outcome = row.outcome.partition(":")[0]
-        self._ended.labels(job.model, place, decision.reason.value, outcome).inc()
-        self._tokens.labels(job.model, place, "prompt").inc(row.prompt_tokens or 0)
-        self._tokens.labels(job.model, place, "completion").inc(row.completion_tokens or 0)
-        self._cost.labels(job.model, place).inc(row.cost_nano_usd / NANO_PER_USD)
+        place = "local" if isinstance(decision, Dispatch) else "offer"
+        self._attempts.note(job.model, place, decision.reason, outcome, row)
         if isinstance(decision, Buy):
             spill = self._spill.setdefault(job.model, SlidingSum(HOUR_S))
             spill.add(row.cost_nano_usd, time.monotonic())
-        self._held.labels(job.model, place).observe(row.held_ms / 1000)
-        if row.ttft_ms is not None:
-            self._ttft.labels(job.model, place).observe(row.ttft_ms / 1000)
         parent = _parent(job.record.trace)
         span = self._tracer.start_span("chat", parent, start_time=job.arrived_ms * 1_000_000)
         if span.is_recording():

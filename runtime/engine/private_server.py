@@ -36,6 +36,7 @@ class PrivateServer:
             http=EdgeProtocol,
             interface="asgi3",  # a bound method is not recognised as one
             timeout_keep_alive=KEEP_ALIVE_S,
+            proxy_headers=False,  # nobody is believed who says for whom he asks
             server_header=False,
             date_header=False,
         )

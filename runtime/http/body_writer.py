@@ -7,14 +7,13 @@ Under any other server there is no such way, and ``send`` is used.
 
 from __future__ import annotations
 
-import socket
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from starlette.types import Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-_INTERNET = (socket.AF_INET, socket.AF_INET6)
 SERVER_SEND = "baseload.server_send"  # in a scope: the server's own ``send``, where it was wrapped
 
 
@@ -24,18 +23,17 @@ class BodyWriter:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What is sent inside leaves when it ends: the client is woken once, not for each part."""
-        self._cork(1)
+        """What is sent inside leaves when it ends, in one write: the client is woken once. An
+        answer must not end inside."""
+        cycle = self._cycle
+        transport, gathered = cycle.transport, _Gathered()
+        cycle.transport = gathered
         try:
             yield
         finally:
-            self._cork(0)
-
-    def _cork(self, on: int) -> None:
-        transport = self._cycle.transport
-        connection = None if transport.is_closing() else transport.get_extra_info("socket")
-        if connection is not None and connection.family in _INTERNET:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, on)
+            cycle.transport = transport
+            if gathered.parts and not transport.is_closing():
+                transport.write(b"".join(gathered.parts))
 
     def write(self, part: bytes) -> bool:
         """A part of a body that goes on. False if nothing was written: then ``send`` it."""
@@ -48,6 +46,17 @@ class BodyWriter:
             return False
         cycle.transport.write(b"%x\r\n%b\r\n" % (len(part), part))
         return True
+
+
+class _Gathered(asyncio.Transport):
+    """Stands for a connection while what it is to write is gathered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.parts.append(bytes(data))
 
 
 def body_writer(send: Send) -> BodyWriter | None:

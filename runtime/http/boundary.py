@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Awaitable, Mapping
 
 from fastapi import FastAPI
@@ -25,6 +24,7 @@ from runtime.http.head import (
 )
 from runtime.http.limits import refusals
 from runtime.http.refusal import refusal
+from runtime.http.request_ids import RequestIds
 from runtime.record import RequestRecord
 
 log = logging.getLogger("baseload.http")
@@ -70,11 +70,12 @@ class Boundary:
         self.documented = app
         self._shortcuts = shortcuts
         self._edge = edge
+        self._ids = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        record = RequestRecord("req-" + secrets.token_hex(12), scope["method"], scope["path"])
+        record = RequestRecord(self._ids.next(), scope["method"], scope["path"])
         track = Track(send, record)
         scope[RECORD], scope[SEND] = record, track
         try:

@@ -30,8 +30,8 @@ class Delivered:
     def add(self, piece: bytes, frames: int) -> None:
         """Whole frames; runs once per piece."""
         self.bytes += len(piece)
-        self.frames += frames
-        if self.frames >= self._next:
+        self.frames = frames = self.frames + frames
+        if frames >= self._next:
             self._keep(piece)
 
     def tokens(self, count: Callable[[str], int]) -> int:

@@ -53,6 +53,7 @@ class FrameScanner:
         "cut_off",
         "delivered",
         "error",
+        "finished",
         "over",
         "told_error",
     )
@@ -63,6 +64,7 @@ class FrameScanner:
         self.cut_off = False  # a limit or a filter has ended an answer, not the model
         self.error: bytes | None = None  # an error frame, or one that cannot be read
         self.told_error: dict[str, Any] | None = None  # what it says, if it can be read
+        self.finished = False  # every choice has told its finish reason
         self.over = False  # by [DONE] or an error: nothing more is passed on or held
         self._choices = choices
         self._wants_usage = wants_usage
@@ -84,11 +86,6 @@ class FrameScanner:
     @property
     def usage(self) -> Usage | None:
         return self._tally.usage
-
-    @property
-    def finished(self) -> bool:
-        """Every choice has told its finish reason."""
-        return len(self._finished) >= self._choices
 
     @property
     def finished_choices(self) -> int:
@@ -220,6 +217,7 @@ class FrameScanner:
             index = choice_index(choice) if self._choices > 1 else 0
             if reason is not None and 0 <= index < self._choices:
                 self._finished.add(index)
+                self.finished = len(self._finished) >= self._choices
                 self.cut_off |= reason in CUT_OFF_REASONS
         return True
 
@@ -256,6 +254,7 @@ class FrameScanner:
         self.error = frame
         self.told_error = told
         self.over = True
+        self.finished = False
         self._finished.clear()
         self._held.clear()
         self._opening.clear()
