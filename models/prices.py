@@ -60,9 +60,8 @@ class Price:
 
     def most_nano(self, prompt_tokens: int, output_tokens: int) -> NanoUsd:
         """The most that so many tokens can cost, whatever of the prompt was cached."""
-        return max(
-            self.cost_nano(prompt_tokens, cached, output_tokens) for cached in (0, prompt_tokens)
-        )
+        input_pico = max(self.input_pico, self.cached_input_pico or 0)
+        return ceil_nano(prompt_tokens * input_pico + output_tokens * self.output_pico)
 
     def stands_on(self, day: date) -> bool:
         return self.effective_from <= day and (self.effective_to is None or day < self.effective_to)
