@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import date, timedelta
+from functools import lru_cache
 
 from models.prices import Price, PriceBook
 from runtime.config import GatewayConfig, ProviderConfig
@@ -14,6 +16,8 @@ from runtime.http.connector import Connector
 from runtime.http.tags import Sensitivity
 from runtime.upstream import Upstream
 from scheduler.offer import Offer
+
+EPOCH, DAY_S = date(1970, 1, 1), 86_400
 
 log = logging.getLogger("baseload.providers")
 
@@ -32,8 +36,13 @@ class Account:
 
 
 def utc_today() -> date:
-    """Of which day prices hold."""
-    return datetime.now(UTC).date()
+    """Of which day prices hold. Asked for every purchase, so a day is worked out once."""
+    return _date(int(time.time()) // DAY_S)
+
+
+@lru_cache(2)
+def _date(days: int) -> date:
+    return EPOCH + timedelta(days)
 
 
 def price_of(account: Account) -> Price:

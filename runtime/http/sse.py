@@ -30,6 +30,7 @@ from runtime.http.frames import (
     surely_has_words,
     tells_error,
 )
+from runtime.http.likeness import Likeness
 from runtime.http.limits import LIMITS, refusals
 from runtime.http.usage import Tally, Usage
 
@@ -42,6 +43,7 @@ class FrameScanner:
         "_choices",
         "_finished",
         "_held",
+        "_likeness",
         "_looks",
         "_opening",
         "_opening_frames",
@@ -70,6 +72,7 @@ class FrameScanner:
         self._wants_usage = wants_usage
         self._finished: set[int] = set()
         self._tally = Tally()
+        self._likeness = Likeness()
         self._held = bytearray()  # the beginning of a frame
         self._searched = 0  # how far _held has been searched for its end
         self._after_cr = False  # a line end may have been cut in two
@@ -127,7 +130,7 @@ class FrameScanner:
             return 0
         # One line, then an empty one: one frame.
         if chunk.find(b"\n") == len(chunk) - 2:
-            return int(is_content(chunk))
+            return int(self._likeness.holds(chunk) or self._is_content(chunk))
         *lines, rest = chunk.split(NEXT)
         if rest or chunk.count(b"\n") != 2 * len(lines):
             return 0
@@ -135,6 +138,12 @@ class FrameScanner:
             if not is_content(line):
                 return 0
         return len(lines)
+
+    def _is_content(self, frame: bytes) -> bool:
+        if not is_content(frame):
+            return False
+        self._likeness.learn(frame)
+        return True
 
     def _split(self, chunk: bytes) -> bytes:
         if self.over or not chunk:
