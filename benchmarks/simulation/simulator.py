@@ -9,6 +9,7 @@ leaves only counts. The same arguments give the same run, but for the time that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf
 
 from benchmarks.simulation.baselines import policy_name
 from benchmarks.simulation.clock import Clock
@@ -45,10 +46,12 @@ def simulate(
     dispatch_s: float = DISPATCH_S,
     warm_up_s: float = 0.0,
     on_progress: OnProgress | None = None,
+    spend_usd_max: float | None = None,
 ) -> Run:
     """``policy`` None is the scheduler's own. ``on_progress`` hears the share that is done.
     ``dispatch_s`` stands for all that is not a step: to the replica and back. Nothing is counted
-    before ``warm_up_s``."""
+    before ``warm_up_s``. Spend never shrinks: a run that is past ``spend_usd_max`` ends with
+    SpentTooMuch."""
     return simulate_stream(
         workload.requests,
         profile,
@@ -65,6 +68,7 @@ def simulate(
         block_tokens=workload.block_tokens,
         load=workload.load(profile, replicas),
         on_progress=on_progress,
+        spend_usd_max=spend_usd_max,
     )
 
 
@@ -85,6 +89,7 @@ def simulate_stream(
     block_tokens: int = BLOCK_TOKENS,
     load: float | None = None,
     on_progress: OnProgress | None = None,
+    spend_usd_max: float | None = None,
 ) -> Run:
     """As ``simulate``, of any number of requests, which come in the order of their time."""
     run = Run(
@@ -105,7 +110,7 @@ def simulate_stream(
         run, scheduler, forecast(lengths), clock, block_tokens, faults.offer_failure_share
     )
     fleet = gateway.fleet = Fleet(profile, MODEL, block_tokens, clock, gateway, dispatch_s)
-    course = _Course(run, clock, scheduler, gateway, fleet, on_progress)
+    course = _Course(run, clock, scheduler, gateway, fleet, on_progress, spend_usd_max)
     course.go(iter(requests), faults, warm_up_s)
     return run
 
@@ -113,6 +118,10 @@ def simulate_stream(
 def _offer(offer: SimOffer, profile: Profile) -> Offer:
     provider, context_tokens_max = offer.price.provider, profile.context_tokens_max
     return Offer(offer.offer_id, provider, MODEL, context_tokens_max, IN_FLIGHT_MAX, offer.price)
+
+
+class SpentTooMuch(RuntimeError):
+    """The run spent more than it was allowed to, and was left there."""
 
 
 class _Course:
@@ -126,6 +135,7 @@ class _Course:
         gateway: SimGateway,
         fleet: Fleet,
         on_progress: OnProgress | None,
+        spend_usd_max: float | None,
     ) -> None:
         self._run = run
         self._clock = clock
@@ -133,6 +143,7 @@ class _Course:
         self._gateway = gateway
         self._fleet = fleet
         self._on_progress = on_progress
+        self._spend_usd_max = inf if spend_usd_max is None else spend_usd_max
         self._requests: Iterator[Request] = iter(())
         self._before = Totals()
         self._all_came = False
@@ -192,6 +203,8 @@ class _Course:
         snapshot = self._scheduler.snapshot(now)
         kv_share, running_share = self._fleet.fill()
         spend_usd = (run.paid_nano + run.missed_nano) / NANO_PER_USD
+        if spend_usd > self._spend_usd_max:
+            raise SpentTooMuch(f"{spend_usd} USD after {now} s")
         bid_price = max((pool.bid_price for pool in snapshot.pools), default=0.0)
         run.series.add(
             Sample(now, snapshot.queue_requests, kv_share, running_share, bid_price, spend_usd)

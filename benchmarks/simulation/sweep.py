@@ -16,7 +16,7 @@ from benchmarks.simulation.baselines import BEST_THRESHOLD, POLICIES
 from benchmarks.simulation.experiment import BadExperiment, Experiment, Prepared, prepare
 from benchmarks.simulation.outcome import Outcome, outcome_of
 from benchmarks.simulation.series import Series
-from benchmarks.simulation.simulator import OnProgress, simulate
+from benchmarks.simulation.simulator import OnProgress, SpentTooMuch, simulate
 from benchmarks.simulation.thresholds import GRID, BuyAbove, Threshold
 from scheduler.policy import Policy
 
@@ -137,6 +137,29 @@ def _best_threshold(prepared: Prepared, bound_usd: float | None, stage: Stage) -
         outcome=replace(best.outcome, policy=BEST_THRESHOLD),
         grid=tuple((threshold, trial.outcome.spend_usd) for threshold, trial in tried),
     )
+
+
+def best_threshold(prepared: Prepared) -> tuple[Threshold, Outcome]:
+    """The threshold that ``run`` finds, for less: whoever has spent more than the best so far is
+    left there, for spend never shrinks. Limits that buy little come first."""
+    experiment = prepared.experiment
+    found: list[tuple[float, int, Threshold, Outcome]] = []
+    for rank, threshold in reversed(list(enumerate(GRID))):
+        try:
+            ran = simulate(
+                prepared.workload,
+                prepared.profile,
+                replicas=experiment.replicas,
+                policy=BuyAbove(threshold),
+                lengths=experiment.lengths,
+                seed=experiment.seed,
+                spend_usd_max=min(each[0] for each in found) if found else None,
+            )
+        except SpentTooMuch:
+            continue
+        outcome = replace(outcome_of(ran), policy=BEST_THRESHOLD)
+        found.append((outcome.spend_usd, rank, threshold, outcome))
+    return min(found, key=lambda each: each[:2])[2:]  # of equals the first of the grid
 
 
 def _simulations(policy: str) -> int:

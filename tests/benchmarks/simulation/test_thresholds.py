@@ -13,8 +13,14 @@ from benchmarks.simulation.bound import lp_bound
 from benchmarks.simulation.experiment import BadExperiment, Experiment, prepare
 from benchmarks.simulation.forecast import MODEL
 from benchmarks.simulation.offers import make_offer
-from benchmarks.simulation.simulator import simulate
-from benchmarks.simulation.sweep import TRIALS_MAX, run, sweep, threshold_in_words
+from benchmarks.simulation.simulator import SpentTooMuch, simulate
+from benchmarks.simulation.sweep import (
+    TRIALS_MAX,
+    best_threshold,
+    run,
+    sweep,
+    threshold_in_words,
+)
 from benchmarks.simulation.thresholds import GRID, BuyAbove, Threshold
 from scheduler.arrival import Arrival
 from scheduler.book import Book
@@ -122,7 +128,26 @@ def test_the_best_threshold_is_no_worse_than_any_of_its_grid_and_nobody_beats_th
         one = run(replace(ready, experiment=replace(ready.experiment, policy=policy))).outcome
         spent.append(one.spend_usd)
         assert one.preemptions == 0  # the bound leaves such requests out
+    assert bound.usd is not None
     assert bound.usd <= min(spent) + 1e-9
+
+
+@pytest.mark.parametrize("load", [0.5, 1.5, 3.0])  # at 0.5 all of the grid spend nothing
+def test_the_best_threshold_alone_is_the_same_as_that_of_the_whole_grid(load: float) -> None:
+    ready = prepare(replace(SMALL, load=load, policy=BEST_THRESHOLD))
+    threshold, outcome = best_threshold(ready)
+    whole = run(ready)
+    assert (threshold, outcome.spend_usd) == whole.grid[0]
+    assert (outcome.policy, outcome.reasons) == (BEST_THRESHOLD, whole.outcome.reasons)
+
+
+def test_a_run_that_spends_too_much_is_left() -> None:
+    ready = prepare(SMALL)
+    spent = run(ready).outcome.spend_usd
+    choices = {"replicas": 1, "policy": POLICIES["bid-price"]()}
+    assert simulate(ready.workload, ready.profile, spend_usd_max=spent, **choices).requests == 300  # type: ignore[arg-type]
+    with pytest.raises(SpentTooMuch):
+        simulate(ready.workload, ready.profile, spend_usd_max=spent / 2, **choices)  # type: ignore[arg-type]
 
 
 def test_a_trial_says_which_threshold_was_the_best_and_of_how_many() -> None:
