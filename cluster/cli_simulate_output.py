@@ -66,7 +66,8 @@ class _Speed(ProgressColumn):
 def show(trials: Sequence[Trial], *, is_sweep: bool, as_json: bool) -> None:
     for trial in {trial.experiment.load: trial for trial in trials}.values():
         _warn_if_short(trial)
-    for warning in warnings(trials[0].experiment):
+    notes = dict.fromkeys(note_of for trial in trials for note_of in trial.notes)
+    for warning in (*warnings(trials[0].experiment), *notes):
         note.print(f"warning: {warning}")
     if as_json:
         documents = [trial.as_json() for trial in trials]

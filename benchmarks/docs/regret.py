@@ -12,10 +12,11 @@ from benchmarks.docs.markdown import NONE, paragraphs, plain, table
 from benchmarks.docs.results import Result
 from benchmarks.docs.section import Section
 from benchmarks.drawing import BLUE, GREEN, STYLE, VERMILLION, Plot, as_svg, stacked_panels
-from benchmarks.regret import TRACES
+from benchmarks.regret_tasks import TRACES
 from benchmarks.simulation.experiment import Experiment
 from benchmarks.simulation.figures import REGRET_MEANS, duration, share, usd
-from benchmarks.simulation.offers import OUTPUT_USD_PER_MTOK
+from benchmarks.simulation.offer_text import parse_offer
+from benchmarks.simulation.offers import OUTPUT_USD_PER_MTOK, offer_in_words
 from benchmarks.simulation.profile import load_profile
 
 _COMMAND = "make bench-scheduler"
@@ -25,6 +26,9 @@ _POLICIES = {
     "told": ("told lengths", GREEN, "s"),
     "first_come": ("first come with timeout", VERMILLION, "^"),
 }
+_BASELINES = {"density_first": "density-first", "best_threshold": "best threshold"}
+_ONE_PRICE = {"bid_price": "bid price", **_BASELINES, "first_come": "first come with timeout"}
+_NO_BOUND = "no bound"
 _HARD_LOAD = 1.5  # from here on first come is compared with
 
 Cells: TypeAlias = Sequence[Mapping[str, Any]]
@@ -41,6 +45,7 @@ def section(result: Result) -> Section:
         "no engine can, so part of the regret is the bound's. `told` tells the scheduler the "
         "lengths that it has to guess otherwise.",
         table(heads, [row for cell in cells for row in _rows(cell)], "lrl"),
+        _one_price(cells, heads),
         _misses(cells) or "Every line that is asked of a cell holds.",
         result.in_full(_COMMAND),
     )
@@ -77,6 +82,7 @@ def short(result: Result) -> str:
         "baselines). Regret is the share of the possible saving that was missed; buying everything "
         "is dear, so regret is small, and spend ÷ bound stands beside it:",
         table(heads, rows, "ll"),
+        _one_price_in_short(cells, full),
         " ".join(filter(None, (_in_time(cells), _misses(cells), f"({result.in_short(_COMMAND)})"))),
     )
 
@@ -120,11 +126,56 @@ def regret_by_load(cells: Cells) -> Plot:
     )
 
 
-def _rows(cell: Mapping[str, Any]) -> list[list[str]]:
+def _one_price(cells: Cells, heads: Sequence[str]) -> str:
+    """The cells again with one real price; empty where none was measured."""
+    priced = [_at_one_price(cell) for cell in cells if "one_price" in cell]
+    if not priced:
+        return ""
+    rows = [row for cell in priced for row in _rows(cell, _ONE_PRICE)]
+    return paragraphs(
+        f"The same requests with one alternative for all, {_offers(cells)}; lengths are learned, "
+        "and the best threshold is the best of a grid in hindsight:",
+        table(heads, rows, "lrl"),
+    )
+
+
+def _one_price_in_short(cells: Cells, loads: Sequence[float]) -> str:
+    """Spend ÷ bound of every baseline, with either kind of alternatives."""
     rows = []
-    for name, (label, *_) in _POLICIES.items():
-        found = cell[name]
-        first = name == "learned"
+    for trace, label in _TRACES.items():
+        of = [c for c in cells if c["trace"] == trace and c["load"] in loads and "one_price" in c]
+        three = {"bid_price": "learned"}
+        for kind, cells_of in (("three offers", of), ("one price", [_at_one_price(c) for c in of])):
+            names = [three.get(name, name) for name in _ONE_PRICE] if cells_of is of else _ONE_PRICE
+            figures = [" / ".join(_over_bound(c, name) for c in cells_of) for name in names]
+            rows.append([label if cells_of is of else "", kind, *figures])
+    rows = [row for row in rows if any(row[2:])]
+    if not rows:
+        return ""
+    return paragraphs(
+        f"Spend ÷ bound with those three offers, and with one real price, {_offers(cells)}, where "
+        "every request may be bought at the same one:",
+        table(("trace", "alternatives", *_ONE_PRICE.values()), rows, "ll"),
+    )
+
+
+def _at_one_price(cell: Mapping[str, Any]) -> dict[str, Any]:
+    return {**cell["one_price"], "trace": cell["trace"], "load": cell["load"]}
+
+
+def _offers(cells: Cells) -> str:
+    offers = dict.fromkeys(cell["one_price"]["offer"] for cell in cells if "one_price" in cell)
+    return ", ".join(offer_in_words(parse_offer(offer)) for offer in offers)
+
+
+def _rows(cell: Mapping[str, Any], policies: Mapping[str, str] | None = None) -> list[list[str]]:
+    if policies is None:
+        policies = {name: label for name, (label, *_) in _POLICIES.items()} | _BASELINES
+    rows: list[list[str]] = []
+    for name, label in policies.items():
+        if name not in cell:
+            continue
+        found, first = cell[name], not rows
         rows.append(
             [
                 _TRACES.get(cell["trace"], cell["trace"]) if first else "",
@@ -132,7 +183,7 @@ def _rows(cell: Mapping[str, Any]) -> list[list[str]]:
                 label,
                 usd(found["spend_usd"]),
                 usd(found["buy_all_usd"]) if first else "",
-                usd(cell["bound_usd"]) if first else "",
+                _bound(cell) if first else "",
                 _regret(cell, name),
                 _over_bound(cell, name),
                 f"{100 * found['slo_attainment']:.2f} %",
@@ -147,6 +198,10 @@ def _rows(cell: Mapping[str, Any]) -> list[list[str]]:
 def _regret(cell: Mapping[str, Any], policy: str) -> str:
     found = cell[policy]["regret"]
     return NONE if found is None else f"{found:.3f}"
+
+
+def _bound(cell: Mapping[str, Any]) -> str:
+    return _NO_BOUND if cell["bound_usd"] is None else usd(cell["bound_usd"])
 
 
 def _over_bound(cell: Mapping[str, Any], policy: str) -> str:
@@ -165,7 +220,9 @@ def _against_first_come(cells: Cells) -> str:
 
 
 def _in_time(cells: Cells) -> str:
-    worst = min(cell[name]["slo_attainment"] for cell in cells for name in ("learned", "told"))
+    found = [cell[name] for cell in cells for name in ("learned", "told")]
+    found += [cell["one_price"]["bid_price"] for cell in cells if "one_price" in cell]
+    worst = min(each["slo_attainment"] for each in found)
     if worst == 1:
         return "Every request was in time in every cell."
     return (

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from benchmarks.simulation.experiment import Experiment
 
+NO_BOUND = (
+    "no bound: the solver ran out of time or failed, which proves nothing; run it again on a "
+    "quieter machine, or with fewer requests"
+)
+
 
 def alternatives_in_words(experiment: Experiment) -> str:
     """What each request may be bought from, and how far the prices lie apart: one sentence."""

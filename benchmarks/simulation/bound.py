@@ -48,12 +48,13 @@ _FLOAT_SLACK = 1e-9  # of buying everything: what adding up floats may be off by
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """``usd`` holds whatever the solver did; ``solver_usd`` is its own figure, None if it failed.
+    """``usd`` holds whatever the solver did, and is None where it gave nothing to prove a bound
+    by, as when it ran out of time. ``solver_usd`` is its own figure, None if it failed.
 
     Far apart, they say that the solver stopped early and ``usd`` could be higher.
     """
 
-    usd: float
+    usd: float | None
     buy_all_usd: float
     solver_usd: float | None
     seconds: float
@@ -93,8 +94,11 @@ def lp_bound(
     program = _program(demand, grid, classes, left, profile, replicas)
     saved = program.maximum()
     buy_all_usd = float(demand.price_usd.sum())
+    usd = None
+    if saved.at_most is not None:
+        usd = max(0.0, buy_all_usd * (1 - _FLOAT_SLACK) - saved.at_most)
     return Bound(
-        usd=max(0.0, buy_all_usd * (1 - _FLOAT_SLACK) - saved.at_most),
+        usd=usd,
         buy_all_usd=buy_all_usd,
         solver_usd=None if saved.solver is None else buy_all_usd - saved.solver,
         seconds=perf_counter() - began,

@@ -4,7 +4,8 @@ It maximises ``gains . column`` under ``row <= limit`` (or ``==``) and ``0 <= co
 The solver works in floats and may stop early, so its figure is no proof. For any multipliers ``y``
 of the rows, not negative where a row is an inequality, no column in the box gains more than
 ``y . limits + sum(most * max(0, gains - y . rows))``: that, at the multipliers that the solver
-gives, holds whatever it did. Hence every column needs a finite ``most``.
+gives, holds whatever it did. Hence every column needs a finite ``most``. A solver that ran out of
+time gives no multipliers; then there is no figure at all.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ SOLVER_S_MAX = 600.0  # for each method
 
 @dataclass(frozen=True, slots=True)
 class Maximum:
-    """``at_most`` is certain; ``solver`` is the solver's own figure, None if it failed."""
+    """``at_most`` is certain, and None where the solver gave no multipliers; ``solver`` is the
+    solver's own figure, None if it failed."""
 
-    at_most: float
+    at_most: float | None
     solver: float | None
 
 
@@ -68,14 +70,25 @@ class LinearProgram:
         unit = max(float(gains.max(initial=0.0)), 1e-12)
         is_equal = np.array(self._is_equal)
         result = _solve(gains / unit, matrix, limits, is_equal, most)
-        multipliers = np.zeros(self._rows)
-        for result_of, rows_of in ((result.ineqlin, ~is_equal), (result.eqlin, is_equal)):
-            if result_of.get("marginals") is not None:
-                multipliers[rows_of] = -np.nan_to_num(result_of["marginals"])
-        multipliers[~is_equal] = np.maximum(0, multipliers[~is_equal])
+        solver = -unit * float(result.fun) if result.status == 0 else None
+        multipliers = _multipliers(result, is_equal)
+        if multipliers is None:
+            return Maximum(None, solver)
         left = np.maximum(0, gains / unit - matrix.T @ multipliers)
-        at_most = unit * float(multipliers @ limits + most @ left)
-        return Maximum(at_most, -unit * float(result.fun) if result.status == 0 else None)
+        return Maximum(unit * float(multipliers @ limits + most @ left), solver)
+
+
+def _multipliers(result: Any, is_equal: Any) -> Floats | None:
+    """Those of all rows; None where the solver gave none for some of them."""
+    multipliers = np.zeros(is_equal.size)
+    for result_of, rows_of in ((result.ineqlin, ~is_equal), (result.eqlin, is_equal)):
+        marginals = result_of.get("marginals")
+        if rows_of.any() and marginals is None:
+            return None
+        if marginals is not None:
+            multipliers[rows_of] = -np.nan_to_num(marginals)
+    multipliers[~is_equal] = np.maximum(0, multipliers[~is_equal])
+    return multipliers
 
 
 def _solve(gains: Floats, matrix: Any, limits: Floats, is_equal: Any, most: Floats) -> Any:

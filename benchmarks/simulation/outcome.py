@@ -7,7 +7,7 @@ no policy saves money by missing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from benchmarks.simulation.run import Run
 from models.money import NANO_PER_USD
@@ -124,6 +124,16 @@ def outcome_of(run: Run, bound_usd: float | None = None) -> Outcome:
         reasons=dict(sorted(run.reasons.items())),
         pinned_bought=run.pinned_bought,
         prefix_hit_share=_share(run.hit_tokens, run.prompt_tokens),
+    )
+
+
+def against(outcome: Outcome, bound_usd: float | None) -> Outcome:
+    """The same outcome, set against a bound that was found later."""
+    return replace(
+        outcome,
+        bound_usd=bound_usd,
+        regret=regret(outcome.spend_usd, bound_usd, outcome.buy_all_usd),
+        spend_over_bound=None if bound_usd is None else _share(outcome.spend_usd, bound_usd),
     )
 
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from benchmarks.simulation.alternatives import warnings
+from benchmarks.simulation.alternatives import NO_BOUND, warnings
 from benchmarks.simulation.baselines import BEST_THRESHOLD, POLICIES
 from benchmarks.simulation.experiment import BadExperiment, Experiment, Prepared, prepare
 from benchmarks.simulation.outcome import Outcome, outcome_of
@@ -30,19 +30,20 @@ class Trial:
     """One simulation: what was chosen, what it came to, and how it went over time.
 
     ``grid`` is empty but for the best threshold: it is what each threshold that was tried spent,
-    in USD, the best one first.
+    in USD, the best one first. ``notes`` say what the figures lack.
     """
 
     experiment: Experiment
     outcome: Outcome
     series: Series
     grid: tuple[tuple[Threshold, float], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         grid = [{"buys_above": str(each), "spend_usd": usd} for each, usd in self.grid]
         return self.outcome.as_json() | {
             "experiment": self.experiment.as_json(),
-            "warnings": warnings(self.experiment),
+            "warnings": [*warnings(self.experiment), *self.notes],
             **({"grid": grid} if grid else {}),
         }
 
@@ -94,9 +95,11 @@ def sweep(
         with stage(f"requests at load {at_load[0].load:g}", None):
             prepared = prepare(at_load[0])
         bound_usd = _bound_usd(prepared, stage) if with_bound else None
+        notes = (NO_BOUND,) if with_bound and bound_usd is None else ()
         for each in at_load:
             settled = replace(prepared.experiment, policy=each.policy)
-            trials.append(run(replace(prepared, experiment=settled), bound_usd, stage=stage))
+            trial = run(replace(prepared, experiment=settled), bound_usd, stage=stage)
+            trials.append(replace(trial, notes=notes))
     return trials
 
 
@@ -166,7 +169,7 @@ def _simulations(policy: str) -> int:
     return len(GRID) if policy == BEST_THRESHOLD else 1
 
 
-def _bound_usd(prepared: Prepared, stage: Stage) -> float:
+def _bound_usd(prepared: Prepared, stage: Stage) -> float | None:
     from benchmarks.simulation.bound import REQUESTS_MAX, lp_bound  # scipy is slow to import
 
     count = len(prepared.workload.requests)

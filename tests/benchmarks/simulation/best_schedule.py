@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from random import Random
 
+from benchmarks.simulation.bound import Bound
 from benchmarks.simulation.engine import EngineRequest, SimReplica
 from benchmarks.simulation.profile import Profile
 from benchmarks.simulation.run import LATE_S
@@ -183,3 +184,8 @@ def cheapest_nano(instance: Instance) -> int:
         served = {one | other for one in served for other in served}
     charges = [charge_nano(request) for request in requests]
     return sum(charges) - max(sum(charges[index] for index in chosen) for chosen in served)
+
+
+def usd_of(bound: Bound) -> float:
+    assert bound.usd is not None
+    return bound.usd

@@ -19,6 +19,7 @@ from tests.benchmarks.simulation.best_schedule import (
     random_instance,
     request_of,
     stretched_instance,
+    usd_of,
     workload_of,
 )
 
@@ -33,9 +34,9 @@ def test_no_schedule_costs_less_than_the_bound() -> None:
         instance = random_instance(seed)
         best_usd = cheapest_nano(instance) / NANO_PER_USD
         bound = lp_bound(instance.workload, instance.profile, instance.replicas, SLOT_S)
-        assert bound.usd <= best_usd * (1 + 1e-12), f"seed {seed}"
+        assert usd_of(bound) <= best_usd * (1 + 1e-12), f"seed {seed}"
         if best_usd > 0:
-            ratios.append(bound.usd / best_usd)
+            ratios.append(usd_of(bound) / best_usd)
     print(
         f"{len(ratios)} of {INSTANCES} must buy; bound to best: mean {mean(ratios):.3f}, "
         f"highest {max(ratios):.3f}, above 0 in {sum(ratio > 0 for ratio in ratios)}"
@@ -50,11 +51,12 @@ def test_no_schedule_that_stretches_answers_costs_less(monkeypatch: pytest.Monke
         instance = stretched_instance(seed)
         best_usd = cheapest_nano(instance) / NANO_PER_USD
         bound = lp_bound(instance.workload, instance.profile, instance.replicas, SLOT_S)
-        assert bound.usd <= best_usd * (1 + 1e-12), f"seed {seed}"
+        assert usd_of(bound) <= best_usd * (1 + 1e-12), f"seed {seed}"
         found.append((instance, bound))
     monkeypatch.setattr(bound_file, "add_pace", lambda *_: None)
     higher = [
-        bound.usd > lp_bound(one.workload, one.profile, one.replicas, SLOT_S).usd * 1.01 + 1e-12
+        usd_of(bound)
+        > usd_of(lp_bound(one.workload, one.profile, one.replicas, SLOT_S)) * 1.01 + 1e-12
         for one, bound in found
     ]
     print(f"higher by the pace in {sum(higher)} of {len(higher)}")
@@ -66,8 +68,8 @@ def test_time_limits_what_is_read_before_the_deadline() -> None:
     price_usd = charge_nano(requests[0]) / NANO_PER_USD
     for replicas, bought in ((1, 2.0), (2, 0.0)):
         bound = lp_bound(workload_of(requests), PROFILE, replicas)
-        assert bound.usd == pytest.approx(bought * price_usd, rel=CLOSE, abs=price_usd * CLOSE)
-        assert bound.usd == pytest.approx(bound.solver_usd, abs=price_usd * CLOSE)
+        assert usd_of(bound) == pytest.approx(bought * price_usd, rel=CLOSE, abs=price_usd * CLOSE)
+        assert usd_of(bound) == pytest.approx(bound.solver_usd, abs=price_usd * CLOSE)
         assert bound.buy_all_usd == pytest.approx(5 * price_usd)
 
 
@@ -86,7 +88,7 @@ def test_slots_limit_who_has_begun_at_the_deadline() -> None:
     requests = [request_of(f"r{index}", output_tokens=2) for index in range(7)]
     price_usd = charge_nano(requests[0]) / NANO_PER_USD
     bound = lp_bound(workload_of(requests), replace(ROOMY, running_max=1), 1)
-    assert bound.usd == pytest.approx(3 * price_usd, rel=1e-4)
+    assert usd_of(bound) == pytest.approx(3 * price_usd, rel=1e-4)
 
 
 def test_kv_limits_who_has_begun_at_the_deadline() -> None:
@@ -95,7 +97,7 @@ def test_kv_limits_who_has_begun_at_the_deadline() -> None:
     price_usd = charge_nano(requests[0]) / NANO_PER_USD
     bound = lp_bound(workload_of(requests), replace(ROOMY, kv_tokens_max=199), 1)
     done, begun = 0.3 / (0.01 + 0.09 * 101 / 199), 199 / 100
-    assert bound.usd == pytest.approx((9 - done - begun) * price_usd, rel=1e-4)
+    assert usd_of(bound) == pytest.approx((9 - done - begun) * price_usd, rel=1e-4)
 
 
 def test_decoding_is_not_put_off() -> None:
@@ -109,31 +111,31 @@ def test_decoding_is_not_put_off() -> None:
     )
     stream = [request_of(f"r{index}", at_s=0.1 * index, output_tokens=1) for index in range(110)]
     price_usd = charge_nano(stream[0]) / NANO_PER_USD
-    assert lp_bound(workload_of(stream), profile, 1, 0.1).usd == pytest.approx(0, abs=1e-12)
-    assert lp_bound(workload_of([long, *stream]), profile, 1, 0.1).usd > 1.5 * price_usd
+    assert usd_of(lp_bound(workload_of(stream), profile, 1, 0.1)) == pytest.approx(0, abs=1e-12)
+    assert usd_of(lp_bound(workload_of([long, *stream]), profile, 1, 0.1)) > 1.5 * price_usd
 
 
 def test_a_prompt_that_no_replica_reads_in_time_is_bought() -> None:
     late = request_of("late", prompt_tokens=295, output_tokens=1, ttft_budget_ms=300)
     price_usd = charge_nano(late) / NANO_PER_USD
-    assert lp_bound(workload_of([late]), PROFILE, 8).usd == pytest.approx(price_usd)
+    assert usd_of(lp_bound(workload_of([late]), PROFILE, 8)) == pytest.approx(price_usd)
     in_time = replace(late, ttft_budget_ms=330)
-    assert lp_bound(workload_of([in_time]), PROFILE, 8).usd == pytest.approx(0, abs=1e-12)
+    assert usd_of(lp_bound(workload_of([in_time]), PROFILE, 8)) == pytest.approx(0, abs=1e-12)
 
 
 def test_a_prefix_may_be_warm_if_another_came_before_the_deadline() -> None:
     long = request_of("long", prompt_tokens=295, output_tokens=1, blocks=(1, 2, 3))
     other = request_of("other", prompt_tokens=60, output_tokens=1, blocks=(1, 2, 3), at_s=0.2)
     price_usd = charge_nano(long) / NANO_PER_USD
-    assert lp_bound(workload_of([long, other]), PROFILE, 8).usd == pytest.approx(0, abs=1e-12)
+    assert usd_of(lp_bound(workload_of([long, other]), PROFILE, 8)) == pytest.approx(0, abs=1e-12)
     later = replace(other, at_s=0.4)
-    assert lp_bound(workload_of([long, later]), PROFILE, 8).usd == pytest.approx(price_usd)
+    assert usd_of(lp_bound(workload_of([long, later]), PROFILE, 8)) == pytest.approx(price_usd)
 
 
 def test_what_may_not_be_bought_is_charged_at_the_dearest_offer() -> None:
     pinned = request_of("pinned", prompt_tokens=295, output_tokens=1, offer_ids=())
     dearest = replace(pinned, offer_ids=(DEFAULT_OFFERS[-1].offer_id,))
-    bounds = [lp_bound(workload_of([one]), PROFILE, 1).usd for one in (pinned, dearest)]
+    bounds = [usd_of(lp_bound(workload_of([one]), PROFILE, 1)) for one in (pinned, dearest)]
     assert bounds[0] == bounds[1] > 0
 
 
@@ -145,10 +147,12 @@ def test_batch_work_waits_until_its_deadline() -> None:
     online = [request_of(f"r{index}", output_tokens=1) for index in range(3)]
     price_usd = charge_nano(batch[0]) / NANO_PER_USD
     bound = lp_bound(workload_of([*batch, *online]), PROFILE, 1)
-    assert bound.usd == pytest.approx(1 * price_usd, rel=1e-3)
-    assert lp_bound(workload_of(batch), PROFILE, 1).usd == pytest.approx(0, abs=1e-12)
+    assert usd_of(bound) == pytest.approx(1 * price_usd, rel=1e-3)
+    assert usd_of(lp_bound(workload_of(batch), PROFILE, 1)) == pytest.approx(0, abs=1e-12)
     short = [replace(one, deadline_s=0.5) for one in batch]
-    assert lp_bound(workload_of(short), PROFILE, 1).usd == pytest.approx(3 * price_usd, rel=1e-3)
+    assert usd_of(lp_bound(workload_of(short), PROFILE, 1)) == pytest.approx(
+        3 * price_usd, rel=1e-3
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -158,7 +162,7 @@ def test_more_replicas_or_longer_budgets_never_raise_the_bound(
 ) -> None:
     instance = random_instance(seed)
     workload, profile, replicas = instance.workload, instance.profile, instance.replicas
-    usd = lp_bound(workload, profile, replicas, SLOT_S).usd
+    usd = usd_of(lp_bound(workload, profile, replicas, SLOT_S))
     relaxed = replace(
         workload,
         requests=tuple(
@@ -167,7 +171,7 @@ def test_more_replicas_or_longer_budgets_never_raise_the_bound(
         ),
     )
     bound = lp_bound(relaxed, profile, replicas + more - 1, SLOT_S)
-    assert bound.usd <= usd + CLOSE * bound.buy_all_usd
+    assert usd_of(bound) <= usd + CLOSE * bound.buy_all_usd
 
 
 @settings(max_examples=60, deadline=None)
@@ -182,7 +186,7 @@ def test_higher_prices_never_lower_the_bound(seed: int, factors: list[int]) -> N
     )
     workload = replace(instance.workload, offers=dearer)
     after = lp_bound(workload, instance.profile, instance.replicas, SLOT_S)
-    assert after.usd >= before.usd - CLOSE * after.buy_all_usd
+    assert usd_of(after) >= usd_of(before) - CLOSE * after.buy_all_usd
 
 
 def test_a_long_run_is_cut_into_longer_slots() -> None:
@@ -193,7 +197,7 @@ def test_a_long_run_is_cut_into_longer_slots() -> None:
     bound = lp_bound(workload_of(far), PROFILE, 1)
     assert bound.slot_s > 0.2 / 4
     assert bound.slots <= COLUMNS_MAX
-    assert bound.usd == pytest.approx(bound.buy_all_usd / 3, rel=1e-2)
+    assert usd_of(bound) == pytest.approx(bound.buy_all_usd / 3, rel=1e-2)
 
 
 @pytest.mark.parametrize(

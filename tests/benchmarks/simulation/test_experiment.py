@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.simulation.alternatives import NO_BOUND
 from benchmarks.simulation.experiment import (
     HORIZON_S_MIN,
     LAPS_MAX,
@@ -136,6 +137,15 @@ def test_a_bound_of_too_many_requests_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("benchmarks.simulation.bound.REQUESTS_MAX", 100)
     with pytest.raises(BadExperiment, match="leave the bound out"):
         sweep(SMALL)
+
+
+def test_a_bound_that_is_not_found_is_unknown_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = sweep(replace(SMALL, load=3.0))
+    assert found.as_json()["warnings"] == []
+    monkeypatch.setattr("benchmarks.simulation.linear_program.SOLVER_S_MAX", 1e-6)
+    (trial,) = sweep(replace(SMALL, load=3.0))
+    assert trial.outcome.bound_usd is trial.outcome.regret is None
+    assert trial.as_json()["warnings"] == [NO_BOUND]
 
 
 def test_regret_in_words_and_figures_without_a_bound() -> None:

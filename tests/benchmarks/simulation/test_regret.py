@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.regret import Cell
+from benchmarks.regret import Cell, Compared
 from benchmarks.simulation.baselines import POLICIES
 from benchmarks.simulation.bound import lp_bound
 from benchmarks.simulation.forecast import Lengths
@@ -49,16 +49,21 @@ def test_the_spend_stays_close_to_the_clairvoyant(name: str) -> None:
         laps=1,
         requests=len(workload.requests),
         duration_s=workload.duration_s,
-        bound_usd=bound.usd,
-        bound_s=bound.seconds,
-        learned=outcome(workload, bound.usd, "bid-price"),
-        told=outcome(workload, bound.usd, "bid-price", "told"),
-        first_come=outcome(workload, bound.usd, "first-come"),
-        pinned=outcome(pinned, None, "bid-price"),
+        three_offers=Compared(
+            bound.usd,
+            bound.seconds,
+            {
+                "learned": outcome(workload, bound.usd, "bid-price"),
+                "told": outcome(workload, bound.usd, "bid-price", "told"),
+                "first_come": outcome(workload, bound.usd, "first-come"),
+                "pinned": outcome(pinned, None, "bid-price"),
+            },
+        ),
     )
     assert cell.misses() == []
-    assert (cell.learned.preemptions, cell.told.preemptions) == (0, 0)
-    assert cell.bound_usd > 0
+    outcomes = cell.three_offers.outcomes
+    assert (outcomes["learned"].preemptions, outcomes["told"].preemptions) == (0, 0)
+    assert (bound.usd or 0) > 0
 
 
 def test_long_prompts_keep_their_budget_and_cost_half_of_first_come() -> None:
