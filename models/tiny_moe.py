@@ -21,6 +21,7 @@ from typing import Any
 
 from safetensors import TensorSpec, serialize
 
+from models.tiny_files import FILES, MANIFEST, refuse_foreign
 from models.tiny_tokenizer import (
     END_OF_TEXT,
     TURN_END,
@@ -40,21 +41,15 @@ from models.tiny_weights import (
     model_config,
 )
 
-MANIFEST = "checkpoint.json"
-FILES = (
-    "config.json",
-    "generation_config.json",
-    "model.safetensors",
-    "tokenizer.json",
-    "tokenizer_config.json",
-)
 # All that decides what is written. Their digest is the builder's version, so that no change can
 # forget to raise it.
-RECIPE = ("tiny_moe.py", "tiny_tokenizer.py", "tiny_weights.py", "data/tiny_corpus.yaml")
-
-
-class NotACheckpoint(ValueError):
-    """The folder holds files that this builder never writes, so it will not replace it."""
+RECIPE = (
+    "tiny_moe.py",
+    "tiny_files.py",
+    "tiny_tokenizer.py",
+    "tiny_weights.py",
+    "data/tiny_corpus.yaml",
+)
 
 
 def ensure_tiny_moe(folder: Path, seed: int = 0, shape: TinyShape = TINY) -> Path:
@@ -89,16 +84,6 @@ def _manifest(folder: Path, seed: int, shape: TinyShape) -> dict[str, Any]:
 
 def _digest(*paths: Path) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
-
-
-def refuse_foreign(folder: Path) -> None:
-    """Raises NotACheckpoint, or OSError, where ``ensure_tiny_moe`` would not build."""
-    if not folder.exists():
-        return
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
-    foreign = sorted(names - {*FILES, MANIFEST})
-    if foreign:
-        raise NotACheckpoint(f"{folder} is no tiny-moe checkpoint: it holds {foreign[0]!r}")
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from safetensors import safe_open
 from tokenizers import Tokenizer
 
 from models import tiny_moe
-from models.tiny_moe import FILES, MANIFEST, NotACheckpoint, ensure_tiny_moe
+from models.tiny_files import FILES, MANIFEST, NotACheckpoint
+from models.tiny_moe import ensure_tiny_moe
 from models.tiny_tokenizer import VOCAB_SIZE
 
 

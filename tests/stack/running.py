@@ -136,7 +136,8 @@ def running(
     stderr: IO[str] | None = None,
 ) -> Iterator[Stack]:
     """Started, ready, and gone at the end whatever the test did to it. The local profile, if no
-    other is given."""
+    other is given. One that is left as it was ends as at a terminal: by Ctrl-C, with nothing left.
+    """
     (port,) = free_ports(1)
     keep = {name: value for name, value in os.environ.items() if name not in PYTEST_ENV}
     process = subprocess.Popen(
@@ -153,6 +154,10 @@ def running(
         _read_until_ready(stack)
         run_id = stack.run_id
         yield stack
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(STOP_S_MAX) == 0
+            assert_nothing_left(run_id)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import aiohttp
+import httpx
 import psutil
 import pytest
-import yaml
 
-from cluster.profile import LOCAL_PROFILE
+from tests.stack.failing import one_engine
 from tests.stack.running import Stack, assert_nothing_left, is_engine, left_of, running
 
 ANSWER_TOKENS = 3900
@@ -33,12 +33,15 @@ def assert_all_there(run_id: str) -> None:
 
 
 async def long_answer(
-    session: aiohttp.ClientSession, stack: Stack, at: asyncio.Queue[str]
+    session: aiohttp.ClientSession,
+    stack: Stack,
+    at: asyncio.Queue[str],
+    tokens: int = ANSWER_TOKENS,
 ) -> tuple[str, bytes]:
     body = {
         "model": "tiny-moe",
         "messages": [{"role": "user", "content": "Count"}],
-        "max_tokens": ANSWER_TOKENS,
+        "max_tokens": tokens,
         "ignore_eos": True,
         "stream": True,
     }
@@ -67,6 +70,49 @@ async def under_load(
             await asyncio.wait_for(at.get(), 30)
         victim.kill()
         return await asyncio.wait_for(asyncio.gather(*tasks), 180)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """The local profile with one engine: it starts the sooner."""
+    return one_engine(tmp_path)
+
+
+def test_a_second_run_on_this_host_has_all_to_itself_and_takes_nothing_with_it(
+    stack: Stack, small: Path, tmp_path: Path
+) -> None:
+    """Its serve process is killed: all of it goes, and nothing of the first."""
+    before = {engine.pid for engine in stack.engines()}
+    with running(tmp_path / "state", small) as second:
+        run_id = second.run_id
+        assert_all_there(run_id)
+        assert [each.replicas() for each in (stack, second)] == [2, 1]
+        for one, other in ((stack, second), (second, stack)):
+            assert models(one, one.key) == 200
+            assert models(one, other.key) == 401
+        os.kill(second.process.pid, signal.SIGKILL)
+        assert_nothing_left(run_id)
+    assert {engine.pid for engine in stack.engines()} == before
+    assert models(stack, stack.key) == 200
+
+
+def models(stack: Stack, key: str) -> int:
+    headers = {"authorization": f"Bearer {key}"}
+    return httpx.get(f"{stack.url}/v1/models", headers=headers, timeout=30).status_code
+
+
+async def test_who_waits_at_a_frozen_engine_is_answered_by_the_other(stack: Stack) -> None:
+    victim = next(p for p in stack.engines() if "Engine-tiny-moe" in parent_line(p))
+    at: asyncio.Queue[str] = asyncio.Queue()
+    victim.suspend()
+    try:
+        async with aiohttp.ClientSession() as session:
+            asks = [long_answer(session, stack, at, tokens=20) for _ in range(12)]
+            answers = await asyncio.wait_for(asyncio.gather(*asks), 90)
+    finally:
+        victim.resume()
+    assert all(text.endswith(b"data: [DONE]\n\n") for _, text in answers)
+    stack.wait_for(2, RESTART_S_MAX)
 
 
 async def test_an_engine_dies_mid_stream(stack: Stack) -> None:
@@ -122,32 +168,3 @@ def test_the_raylet_dies(stack: Stack) -> None:
     stack.named("raylet/raylet").kill()
     assert_nothing_left(run_id)
     assert stack.process.wait(30) == 2
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The local profile with one engine: it starts the sooner."""
-    document = yaml.safe_load(LOCAL_PROFILE.read_text())
-    (app,) = document["applications"]
-    del app["args"]["stand_in"], app["deployments"][0]["user_config"]["providers"]
-    app["args"]["pools"][0]["replicas"] = 1
-    profile = tmp_path_factory.mktemp("small") / "one-engine.yaml"
-    profile.write_text(yaml.safe_dump(document))
-    return profile
-
-
-def test_kill_of_the_serve_process(small: Path, tmp_path: Path) -> None:
-    with running(tmp_path / "state", small) as stack:
-        run_id = stack.run_id
-        assert_all_there(run_id)
-        os.kill(stack.process.pid, signal.SIGKILL)
-        assert_nothing_left(run_id)
-
-
-def test_ctrl_c(small: Path, tmp_path: Path) -> None:
-    with running(tmp_path / "state", small) as stack:
-        run_id = stack.run_id
-        assert_all_there(run_id)
-        os.kill(stack.process.pid, signal.SIGINT)
-        assert stack.process.wait(40) == 0
-        assert_nothing_left(run_id)
