@@ -101,8 +101,8 @@ def models(stack: Stack, key: str) -> int:
     return httpx.get(f"{stack.url}/v1/models", headers=headers, timeout=30).status_code
 
 
-async def test_who_waits_at_a_frozen_engine_is_answered_by_the_other(stack: Stack) -> None:
-    victim = next(p for p in stack.engines() if "Engine-tiny-moe" in parent_line(p))
+async def test_who_waits_at_a_frozen_replica_is_answered_by_the_other(stack: Stack) -> None:
+    victim = stack.named("ServeReplica:baseload:Engine-tiny-moe")
     at: asyncio.Queue[str] = asyncio.Queue()
     victim.suspend()
     try:
