@@ -12,7 +12,6 @@ the command fail, after everything was written. Computing times are of processes
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
@@ -24,7 +23,7 @@ from time import perf_counter
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.provenance import provenance
+from benchmarks.regret_file import write
 from benchmarks.regret_tasks import (
     BOUND,
     ONE_PRICE,
@@ -199,7 +198,8 @@ def _options(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("folder", type=Path, help="where the trace files are")
     parser.add_argument("--traces", nargs="+", choices=list(TRACES), default=list(TRACES))
     parser.add_argument("--loads", nargs="+", type=float, default=list(LOADS))
-    parser.add_argument("--out", type=Path, default=RESULT)
+    says = "result file; cells that are not measured now stay in it"
+    parser.add_argument("--out", type=Path, default=RESULT, help=says)
     jobs = min(JOBS_MAX, os.cpu_count() or 1)
     parser.add_argument("--jobs", type=int, default=jobs, help=f"processes; default: {jobs}")
     options = parser.parse_args(argv)
@@ -248,7 +248,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         found[key].append(done)
         if len(found[key]) == len(parts_of(options.folder, *key)):
             cells[key] = cell_of(found[key])
-            _keep([cells[key] for key in keys if key in cells], options)
+            write(options.out, [each.as_json() for each in cells.values()], options.jobs)
     done_cells = [cells[key] for key in keys]
     console = Console(stderr=True, soft_wrap=True)
     Console(stderr=True, width=TABLE_WIDTH).print(table(done_cells))
@@ -258,15 +258,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     for miss in misses:
         console.print(miss, highlight=False)
     return 1 if misses else 0
-
-
-def _keep(cells: Sequence[Cell], options: Namespace) -> None:
-    document = {
-        "provenance": provenance(),
-        "processes": options.jobs,
-        "cells": [cell.as_json() for cell in cells],
-    }
-    options.out.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

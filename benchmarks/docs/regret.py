@@ -47,6 +47,7 @@ def section(result: Result) -> Section:
         table(heads, [row for cell in cells for row in _rows(cell)], "lrl"),
         _one_price(cells, heads),
         _misses(cells) or "Every line that is asked of a cell holds.",
+        _other_days(cells, result),
         result.in_full(_COMMAND),
     )
     return Section(
@@ -228,6 +229,17 @@ def _in_time(cells: Cells) -> str:
     return (
         f"At least {floor(worst * 10_000) / 100:.2f} % of the requests were in time in each cell."
     )
+
+
+def _other_days(cells: Cells, result: Result) -> str:
+    """Which cells are older than the rest, if some are."""
+    loads: dict[tuple[str, str], list[str]] = {}
+    for cell in cells:
+        day = str(cell.get("date", ""))[:10]
+        if day and day != f"{result.date:%Y-%m-%d}":
+            loads.setdefault((day, cell["trace"]), []).append(f"{cell['load']:g}")
+    said = [f"{_TRACES[trace]} at {', '.join(of)} on {day}" for (day, trace), of in loads.items()]
+    return f"Measured earlier: {'; '.join(said)}." if said else ""
 
 
 def _misses(cells: Cells) -> str:
