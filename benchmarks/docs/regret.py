@@ -153,9 +153,11 @@ def _one_price_in_short(cells: Cells, loads: Sequence[float]) -> str:
     rows = [row for row in rows if any(row[2:])]
     if not rows:
         return ""
+    measured = sorted({c["load"] for c in cells if c["load"] in loads and "one_price" in c})
+    at = " / ".join(f"{load:g}" for load in measured)
     return paragraphs(
-        f"Spend ÷ bound with those three offers, and with one real price, {_offers(cells)}, where "
-        "every request may be bought at the same one:",
+        f"Spend ÷ bound at load {at} with those three offers, and with one real price, "
+        f"{_offers(cells)}, where every request may be bought at the same one:",
         table(("trace", "alternatives", *_ONE_PRICE.values()), rows, "ll"),
     )
 
