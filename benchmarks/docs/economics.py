@@ -25,7 +25,7 @@ FORMULAS = """\
 
 VERDICTS = {
     Verdict.HOLDS: "holds",
-    Verdict.HOLDS_IF: "holds only if",
+    Verdict.HOLDS_IF: "holds only in another reading",
     Verdict.DOES_NOT_HOLD: "does not hold",
 }
 
@@ -60,7 +60,7 @@ def in_short() -> str:
 def _claims(found: tuple[Finding, ...]) -> Section:
     lead = (
         "A claim holds when its formula, on its own inputs, supports the published figure; it "
-        "holds only if something else is true when another reading of it does."
+        "holds only in another reading when its inputs, read in another way, do."
     )
     return Section("Claims", paragraphs(lead, _verdicts(found), *map(_arithmetic, found)))
 
