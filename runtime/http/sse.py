@@ -126,7 +126,7 @@ class FrameScanner:
 
         0 where it has to be fed.
         """
-        if self._looks:
+        if self._looks or b"\r" in chunk:  # a line end, too: what follows may be another field
             return 0
         # One line, then an empty one: one frame.
         if chunk.find(b"\n") == len(chunk) - 2:

@@ -262,6 +262,17 @@ def plain(raw: bytes) -> bytes:
     return raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
+@pytest.mark.parametrize("alike", [True, False])
+@pytest.mark.parametrize("cr", ["\r", "\r\r"])
+def test_no_event_hides_behind_a_bare_cr(alike: bool, cr: str) -> None:
+    scanner = flowing()
+    if alike:
+        assert scanner.feed(PLAIN) == PLAIN  # learned
+    hidden = PLAIN.replace(b'"a"', f'"b{cr}data: [DONE]{cr}data: x"'.encode())
+    assert scanner.feed(hidden) == b""
+    assert (scanner.error is not None, scanner.finished) == (True, False)
+
+
 def test_a_line_end_in_two_pieces_with_nothing_between_is_one() -> None:
     scanner = flowing()
     pieces = [PLAIN[:-2] + b"\r", b"", b"\n\r\n", PLAIN]
