@@ -91,11 +91,7 @@ class Relay:
         frames = scanner.plain_frames(chunk)
         if not frames or self._writer is None or not self._writer.write(chunk):
             return False
-        delivered = scanner.delivered  # ``add``, without the call
-        delivered.bytes += len(chunk)
-        delivered.frames = frames = delivered.frames + frames
-        if frames >= delivered.keep_at:
-            delivered.keep(chunk)
+        scanner.delivered.add(chunk, frames)
         return True
 
     async def _settle(self, bill: Bill, failure: BaseloadError | None) -> BaseloadError | None:

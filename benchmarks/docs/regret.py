@@ -12,6 +12,7 @@ from benchmarks.docs.markdown import NONE, paragraphs, plain, table
 from benchmarks.docs.results import Result
 from benchmarks.docs.section import Section
 from benchmarks.drawing import BLUE, GREEN, STYLE, VERMILLION, Plot, as_svg, stacked_panels
+from benchmarks.regret import NO_BOUND
 from benchmarks.regret_tasks import TRACES
 from benchmarks.simulation.experiment import Experiment
 from benchmarks.simulation.figures import REGRET_MEANS, duration, share, usd
@@ -28,7 +29,6 @@ _POLICIES = {
 }
 _BASELINES = {"density_first": "density-first", "best_threshold": "best threshold"}
 _ONE_PRICE = {"bid_price": "bid price", **_BASELINES, "first_come": "first come with timeout"}
-_NO_BOUND = "no bound"
 _HARD_LOAD = 1.5  # from here on first come is compared with
 
 Cells: TypeAlias = Sequence[Mapping[str, Any]]
@@ -72,6 +72,8 @@ def short(result: Result) -> str:
                 first = label == "regret"
                 ends = _TRACES[trace] if first else "", _against_first_come(of) if first else ""
                 rows.append([ends[0], label, *figures, ends[1]])
+    said = [_in_time(cells), _misses(cells), _other_days(cells, result)]
+    said.append(f"({result.in_short(_COMMAND)})")
     names = (look[0] for look in _POLICIES.values())
     heads = ("trace", "", *names, "spend against first come, worst")
     return paragraphs(
@@ -84,7 +86,7 @@ def short(result: Result) -> str:
         "is dear, so regret is small, and spend ÷ bound stands beside it:",
         table(heads, rows, "ll"),
         _one_price_in_short(cells, full),
-        " ".join(filter(None, (_in_time(cells), _misses(cells), f"({result.in_short(_COMMAND)})"))),
+        " ".join(filter(None, said)),
     )
 
 
@@ -204,7 +206,7 @@ def _regret(cell: Mapping[str, Any], policy: str) -> str:
 
 
 def _bound(cell: Mapping[str, Any]) -> str:
-    return _NO_BOUND if cell["bound_usd"] is None else usd(cell["bound_usd"])
+    return NO_BOUND if cell["bound_usd"] is None else usd(cell["bound_usd"])
 
 
 def _over_bound(cell: Mapping[str, Any], policy: str) -> str:

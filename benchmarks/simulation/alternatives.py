@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.simulation.experiment import Experiment
 
-NO_BOUND = (
+BOUND_NOT_FOUND = (
     "no bound: the solver ran out of time or failed, which proves nothing; run it again on a "
     "quieter machine, or with fewer requests"
 )

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from benchmarks.simulation.alternatives import NO_BOUND, warnings
+from benchmarks.simulation.alternatives import BOUND_NOT_FOUND, warnings
 from benchmarks.simulation.baselines import BEST_THRESHOLD, POLICIES
 from benchmarks.simulation.experiment import BadExperiment, Experiment, Prepared, prepare
 from benchmarks.simulation.outcome import Outcome, outcome_of
@@ -95,7 +95,7 @@ def sweep(
         with stage(f"requests at load {at_load[0].load:g}", None):
             prepared = prepare(at_load[0])
         bound_usd = _bound_usd(prepared, stage) if with_bound else None
-        notes = (NO_BOUND,) if with_bound and bound_usd is None else ()
+        notes = (BOUND_NOT_FOUND,) if with_bound and bound_usd is None else ()
         for each in at_load:
             settled = replace(prepared.experiment, policy=each.policy)
             trial = run(replace(prepared, experiment=settled), bound_usd, stage=stage)

@@ -18,21 +18,21 @@ PIECE_BYTES_MAX = 16 * 1024  # a larger one is kept only if it is the first
 
 
 class Delivered:
-    __slots__ = ("_every", "_kept", "bytes", "frames", "keep_at")
+    __slots__ = ("_every", "_kept", "_next", "bytes", "frames")
 
     def __init__(self) -> None:
         self.bytes = 0
         self.frames = 0  # that may carry answer
         self._kept: list[bytes] = []
         self._every = 1  # so many frames lie between two pieces that are kept
-        self.keep_at = 1  # that many frames
+        self._next = 1
 
     def add(self, piece: bytes, frames: int) -> None:
         """Whole frames; runs once per piece."""
         self.bytes += len(piece)
         self.frames = frames = self.frames + frames
-        if frames >= self.keep_at:
-            self.keep(piece)
+        if frames >= self._next:
+            self._keep(piece)
 
     def tokens(self, count: Callable[[str], int]) -> int:
         """About so many were delivered; ``count`` tells them of a text."""
@@ -49,14 +49,14 @@ class Delivered:
         more_bytes = self.bytes - kept_bytes - (self.frames - len(frames)) * other_bytes
         return round(count(sample) * (1 + max(0.0, more_bytes) / sample_bytes))
 
-    def keep(self, piece: bytes) -> None:
+    def _keep(self, piece: bytes) -> None:
         if len(piece) > PIECE_BYTES_MAX and self._kept:
             return
         self._kept.append(piece)
         if len(self._kept) > PIECES_KEPT_MAX:
             del self._kept[1::2]
             self._every *= 2
-        self.keep_at = self.frames + self._every
+        self._next = self.frames + self._every
 
 
 def _frames(piece: bytes) -> Iterator[list[dict[str, Any]]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.simulation.alternatives import NO_BOUND
+from benchmarks.simulation.alternatives import BOUND_NOT_FOUND
 from benchmarks.simulation.experiment import (
     HORIZON_S_MIN,
     LAPS_MAX,
@@ -145,7 +145,7 @@ def test_a_bound_that_is_not_found_is_unknown_and_said(monkeypatch: pytest.Monke
     monkeypatch.setattr("benchmarks.simulation.linear_program.SOLVER_S_MAX", 1e-6)
     (trial,) = sweep(replace(SMALL, load=3.0))
     assert trial.outcome.bound_usd is trial.outcome.regret is None
-    assert trial.as_json()["warnings"] == [NO_BOUND]
+    assert trial.as_json()["warnings"] == [BOUND_NOT_FOUND]
 
 
 def test_regret_in_words_and_figures_without_a_bound() -> None:
