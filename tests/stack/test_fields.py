@@ -83,11 +83,13 @@ def test_an_answer_keeps_to_its_expression(audited: Stack) -> None:
     told, _ = asked(audited, structured_outputs={"choice": ["yes", "no"]}, max_tokens=5)
     assert told["choices"][0]["message"]["content"] in ("yes", "no")
     form = {"type": "json_schema", "json_schema": {"name": "a code", "schema": CODE}}
-    told, named = asked(audited, response_format=form, max_tokens=200)
-    if told["choices"][0]["finish_reason"] == "stop":
-        assert re.fullmatch(
-            "[A-Z]{2}[0-9]{3}", json.loads(told["choices"][0]["message"]["content"])["code"]
-        )
+    for _ in range(5):  # random weights may fill one in twenty with blanks
+        told, named = asked(audited, response_format=form, max_tokens=200)
+        if told["choices"][0]["finish_reason"] == "stop":
+            break
+    assert told["choices"][0]["finish_reason"] == "stop"
+    said = json.loads(told["choices"][0]["message"]["content"])
+    assert re.fullmatch("[A-Z]{2}[0-9]{3}", said["code"])
     assert named == []
 
 
