@@ -11,6 +11,18 @@ from tests.stack.running import Stack
 
 REQUESTS = 200
 
+# What a request may be told of its place. A starved machine may also miss a replica's reports for
+# a while, or find one silent: what waited for it is bought, or tried again on the other.
+PLACES = {
+    ("local", "local_fit"),
+    ("local", "held"),
+    ("local", "retry"),
+    ("offer", "spill_latency"),
+    ("offer", "spill_price"),
+    ("offer", "spill_no_replica"),
+    ("offer", "retry"),
+}
+
 
 async def ask(session: aiohttp.ClientSession, stack: Stack, number: int) -> tuple[str, str, bool]:
     body = {
@@ -37,9 +49,8 @@ async def test_a_burst_at_three_times_capacity_loses_nothing(audited: Stack) -> 
     reasons = Counter(reason for _, reason, _ in answers)
     assert reasons["held"] > 0
     assert reasons["spill_latency"] > 0
-    for target, reason, _ in answers:
-        place = "offer:stand-in/tiny-moe" if reason == "spill_latency" else "local:tiny-moe-"
-        assert target.startswith(place)
+    places = Counter((target.partition(":")[0], reason) for target, reason, _ in answers)
+    assert set(places) <= PLACES, places
 
     report = audited.command("ledger", "report")
     costs = audited.command("ledger", "requests")
