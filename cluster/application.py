@@ -28,7 +28,8 @@ from models.money import NANO_PER_USD
 from models.tiny_moe import ensure_tiny_moe
 from runtime.engine.settings import EngineSettings
 from runtime.errors import ConfigError
-from runtime.http.auth import LOCAL_TENANT, ensure_local_key, hash_key
+from runtime.http.auth import ensure_local_key, hash_key
+from runtime.key_hash import LOCAL_TENANT
 from runtime.pools import Pool
 from runtime.problems import describe
 

@@ -18,7 +18,8 @@ from pydantic_core import to_json
 
 from models.money import format_usd
 from runtime.errors import InternalError
-from runtime.http.limits import LIMITS, refusals, shown
+from runtime.http.limits import LIMITS, refusals
+from runtime.quoting import shown
 from runtime.record import RequestRecord
 from scheduler.decision import Outcome
 

@@ -34,8 +34,8 @@ from runtime.config_types import (
     VariableName,
 )
 from runtime.errors import ConfigError
-from runtime.http.cors import EVERY
 from runtime.http.tags import Sensitivity
+from runtime.origins import EVERY
 from runtime.problems import Problem, one_line, problems, wrong_at
 from scheduler.settings import Settings
 

@@ -22,13 +22,12 @@ from runtime.errors import (
     UpstreamRejected,
 )
 from runtime.gateway import Gateway
-from runtime.http.body_writer import BodyWriter
 from runtime.http.response import Broken, Response
 from runtime.http.sse import FrameScanner
 from runtime.http.whole_answer import WholeAnswer
 from runtime.job import Job
 from runtime.patience import Patience
-from runtime.relay import Relay, Send, head, part
+from runtime.relay import BodyWriter, Relay, Send, head, part
 from runtime.told_error import error_of
 from runtime.upstream import read_answer, read_opening
 from scheduler.decision import Buy, Dispatch, Outcome

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import nullcontext, suppress
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any, Protocol
 
 from runtime.attempt import Attempt
 from runtime.bill import Bill, Reckoning
 from runtime.errors import BaseloadError, LedgerUnavailable, StreamBroken, StreamStalled, frame
-from runtime.http.body_writer import BodyWriter
 from runtime.http.response import Broken, Response
 from runtime.http.sse import FrameScanner
 from runtime.patience import Patience
@@ -19,6 +18,18 @@ from scheduler.decision import Outcome
 LAST_FRAME_S_MAX = 1.0  # for a client that may have stopped reading
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class BodyWriter(Protocol):
+    """A way to the client's connection that is shorter than ASGI's ``send``."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is sent inside leaves when it ends, in one write. An answer must not end inside."""
+        ...
+
+    def write(self, part: bytes) -> bool:
+        """A part of a body that goes on. False if nothing was written: then ``send`` it."""
+        ...
 
 
 class Relay:

@@ -19,7 +19,8 @@ from cluster.profile import Profile
 from models.tiny_files import NotACheckpoint, refuse_foreign
 from runtime.config import METRICS_PORTS_TRIED
 from runtime.errors import ConfigError
-from runtime.http.auth import LOCAL_TENANT, KeyRing, ensure_local_key, hash_key
+from runtime.http.auth import KeyRing, ensure_local_key, hash_key
+from runtime.key_hash import LOCAL_TENANT
 from runtime.problems import Path, given
 
 RUN_PORTS = range(ports.FIRST, ports.FIRST + ports.PER_RUN * ports.RUNS)

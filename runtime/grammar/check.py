@@ -24,7 +24,7 @@ from typing import Any
 from runtime.errors import BadRequest, QueueFull
 from runtime.grammar.constraint import Constraint
 from runtime.http.limits import LIMITS, refusals
-from runtime.http.wire_error import written
+from runtime.quoting import written
 
 START_S_MAX = 120.0  # the compiler imports a large library, maybe from a cold disk
 ANSWER_S_MAX = 90.0  # more than its own limits; for a compiler that does not hold to them

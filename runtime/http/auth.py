@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import re
 import secrets
 import stat
 import tempfile
@@ -18,12 +17,10 @@ from pathlib import Path
 
 from runtime.errors import ConfigError, InvalidApiKey
 from runtime.http.limits import LIMITS, refusals
+from runtime.key_hash import KEY_HASH
 
 KEY_PREFIX = "bl-"
 KEY_BYTES = 32
-
-KEY_HASH = re.compile(r"[0-9a-f]{64}")
-LOCAL_TENANT = "local"  # of the key that a local start makes
 
 
 def new_key() -> str:

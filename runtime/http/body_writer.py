@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 SERVER_SEND = "baseload.server_send"  # in a scope: the server's own ``send``, where it was wrapped
 
 
-class BodyWriter:
+class UvicornBodyWriter:
     def __init__(self, cycle: RequestResponseCycle) -> None:
         self._cycle = cycle
 
@@ -59,7 +59,7 @@ class _Gathered(asyncio.Transport):
         self.parts.append(bytes(data))
 
 
-def body_writer(send: Send) -> BodyWriter | None:
+def body_writer(send: Send) -> UvicornBodyWriter | None:
     """For the server's own ``send``; None under another server."""
     cycle = getattr(send, "__self__", None)
-    return BodyWriter(cycle) if isinstance(cycle, RequestResponseCycle) else None
+    return UvicornBodyWriter(cycle) if isinstance(cycle, RequestResponseCycle) else None

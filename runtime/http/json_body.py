@@ -12,7 +12,8 @@ from math import isfinite
 from typing import Any, NoReturn
 
 from runtime.errors import BadRequest, BodyTooLarge
-from runtime.http.limits import LIMITS, refusals, shown
+from runtime.http.limits import LIMITS, refusals
+from runtime.quoting import shown
 
 # Matches from any quote on, closed or not: a search that failed would begin again at the next.
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.?[^"\\]*)*(?:"|\Z)', re.DOTALL)

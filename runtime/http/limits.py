@@ -94,11 +94,3 @@ LIMITS = Limits()
 # Keyed by a limit's name, or by the dotted path of the field whose own bound was hit. Both come
 # from this code, never from a request, so the number of keys is bounded.
 refusals: Counter[str] = Counter()
-
-
-def shown(text: str) -> str:
-    """A caller's text as an error message may quote it: short, printable, valid UTF-8."""
-    if len(text) <= LIMITS.shown_chars_max and text.isprintable():
-        return text
-    text = text if len(text) <= LIMITS.shown_chars_max else text[: LIMITS.shown_chars_max] + "…"
-    return "".join(c if c.isprintable() else "�" for c in text)

@@ -7,7 +7,8 @@ import asyncio
 from starlette.requests import Request
 
 from runtime.errors import BadRequest, BodyTooLarge, RequestTimeout, UnsupportedMediaType
-from runtime.http.limits import LIMITS, refusals, shown
+from runtime.http.limits import LIMITS, refusals
+from runtime.quoting import shown
 
 
 async def read_body(request: Request) -> bytes:

@@ -19,7 +19,8 @@ from enum import StrEnum
 from typing import Any
 
 from runtime.errors import BadRequest, UnknownField
-from runtime.http.limits import LIMITS, refusals, shown
+from runtime.http.limits import LIMITS, refusals
+from runtime.quoting import shown
 
 PREFIX = "x-baseload-"
 

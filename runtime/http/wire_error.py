@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from runtime.errors import BadRequest, BaseloadError, UnknownField
-from runtime.http.limits import refusals, shown
+from runtime.http.limits import refusals
 from runtime.http.wire_fields import MEDIA_PARTS, REFUSED, REFUSED_INSIDE
+from runtime.quoting import Path, written
 
 _SAYS = {
     "missing": "is required",
@@ -58,8 +59,6 @@ _KINDS: dict[type, str] = {
     list: "a list",
     dict: "an object",
 }
-
-Path = tuple[str | int, ...]
 
 
 def to_error(failed: ValidationError, document: dict[str, Any]) -> BaseloadError:
@@ -138,14 +137,6 @@ def _path(detail: ErrorDetails, document: dict[str, Any]) -> Path:
     elif detail["type"] == "request":  # a rule over several fields names its own
         path.extend(detail["ctx"]["at"])
     return tuple(path)
-
-
-def written(path: Path) -> str | None:
-    """A place in a request as a message tells it; None for the request itself."""
-    text = ""
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{shown(step)}"
-    return text.lstrip(".") or None
 
 
 def _field(path: Path) -> str:

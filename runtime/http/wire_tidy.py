@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from runtime.errors import BadRequest, UnknownField
-from runtime.http.limits import LIMITS, refusals, shown
+from runtime.http.limits import LIMITS, refusals
 from runtime.http.wire_fields import (
     DROPPED,
     DROPPED_IF,
@@ -24,6 +24,7 @@ from runtime.http.wire_fields import (
 )
 from runtime.http.wire_message import CalledFunction, Message, TextPart, ToolCall
 from runtime.http.wire_tools import FunctionSpec, Tool
+from runtime.quoting import shown
 
 _MESSAGE = frozenset(Message.model_fields)
 _PART = frozenset(TextPart.model_fields)

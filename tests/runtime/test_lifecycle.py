@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from runtime.engine.script import Script
-from runtime.http.body_writer import BodyWriter
+from runtime.http.body_writer import UvicornBodyWriter
 from tests.runtime.hand import Hand
 from tests.runtime.parts import MODEL, chat, stack, until
 
@@ -147,14 +147,14 @@ async def test_tokens_take_the_short_way_to_the_client(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[bytes] = []
-    write = BodyWriter.write
+    write = UvicornBodyWriter.write
 
-    def noted(self: BodyWriter, part: bytes) -> bool:
+    def noted(self: UvicornBodyWriter, part: bytes) -> bool:
         if done := write(self, part):
             written.append(part)
         return done
 
-    monkeypatch.setattr(BodyWriter, "write", noted)
+    monkeypatch.setattr(UvicornBodyWriter, "write", noted)
     async with stack(tmp_path) as s:
         turnstile = s.replicas[0].engine.turnstile
         turnstile.hold(after_tokens=1)

@@ -10,7 +10,7 @@ import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 
 from runtime.engine.private_server import PrivateServer
-from runtime.http.body_writer import BodyWriter, body_writer
+from runtime.http.body_writer import UvicornBodyWriter, body_writer
 
 HOST = "127.0.0.1"
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
@@ -19,7 +19,7 @@ LAST: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 PART = b"a" * 65_536
 PARTS_MAX = 1_000  # far more than any socket buffers
 
-Work = Callable[[Send, BodyWriter], Awaitable[None]]
+Work = Callable[[Send, UvicornBodyWriter], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -43,7 +43,7 @@ async def _served(work: Work) -> AsyncIterator[tuple[str, aiohttp.ClientSession,
 
 
 async def test_parts_come_in_order_between_those_that_were_sent() -> None:
-    async def work(send: Send, writer: BodyWriter) -> None:
+    async def work(send: Send, writer: UvicornBodyWriter) -> None:
         await send(START)
         assert writer.write(b"a")
         await send({"type": "http.response.body", "body": b"b", "more_body": True})
@@ -55,7 +55,7 @@ async def test_parts_come_in_order_between_those_that_were_sent() -> None:
 
 
 async def test_nothing_is_written_before_the_start_or_into_a_body_of_known_length() -> None:
-    async def work(send: Send, writer: BodyWriter) -> None:
+    async def work(send: Send, writer: UvicornBodyWriter) -> None:
         assert not writer.write(b"a")
         await send(SIZED)
         assert not writer.write(b"a")
@@ -66,7 +66,7 @@ async def test_nothing_is_written_before_the_start_or_into_a_body_of_known_lengt
 
 
 async def test_what_is_sent_together_arrives_together() -> None:
-    async def work(send: Send, writer: BodyWriter) -> None:
+    async def work(send: Send, writer: UvicornBodyWriter) -> None:
         with writer.together():
             await send(START)
             await asyncio.sleep(0.02)
@@ -87,7 +87,7 @@ async def test_what_is_sent_together_arrives_together() -> None:
 async def test_a_client_that_does_not_read_is_not_written_to() -> None:
     written: list[int] = []
 
-    async def work(send: Send, writer: BodyWriter) -> None:
+    async def work(send: Send, writer: UvicornBodyWriter) -> None:
         await send(START)
         written.append(0)
         while writer.write(PART) and written[0] < PARTS_MAX:
@@ -103,7 +103,7 @@ async def test_a_client_that_does_not_read_is_not_written_to() -> None:
 async def test_a_client_that_has_left_is_not_written_to() -> None:
     left: list[bool] = []
 
-    async def work(send: Send, writer: BodyWriter) -> None:
+    async def work(send: Send, writer: UvicornBodyWriter) -> None:
         await send(START)
         async with asyncio.timeout(5):
             while writer.write(b"a"):
@@ -121,7 +121,7 @@ async def test_a_client_that_has_left_is_not_written_to() -> None:
 async def test_a_client_that_left_before_the_start_breaks_nothing() -> None:
     written: list[bool] = []
 
-    async def work(send: Send, writer: BodyWriter) -> None:
+    async def work(send: Send, writer: UvicornBodyWriter) -> None:
         async with asyncio.timeout(5):
             while not writer._cycle.disconnected:
                 await asyncio.sleep(0.005)

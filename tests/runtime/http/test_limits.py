@@ -5,7 +5,8 @@ from dataclasses import fields
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.http.limits import LIMITS, shown
+from runtime.http.limits import LIMITS
+from runtime.quoting import shown
 
 
 def test_every_limit_is_a_positive_maximum() -> None:
