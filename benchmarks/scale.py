@@ -26,10 +26,10 @@ from benchmarks.simulation.simulator import simulate_stream
 from benchmarks.simulation.workload import Request
 from scheduler.arrival import Arrival
 from scheduler.decision import Action, Dispatch, Outcome
-from scheduler.machine import Scheduler
 from scheduler.offer import Offer
 from scheduler.replica import LoadReport, Replica
 from scheduler.settings import Settings
+from scheduler.state_machine import Scheduler
 
 MODEL = "m"
 RUNNING_MAX = 64

@@ -1,8 +1,8 @@
 """What a request will take, without a tokenizer: learned online from the usage of answers.
 
-The arithmetic is ``scheduler.tokens`` and ``scheduler.lengths``; this file says what of a request
-goes into it. An answer that the model ended is a length; one that a limit, its client or a
-failure cut off only says that answers are at least so long.
+The arithmetic is ``scheduler.learned.prompt_tokens`` and ``scheduler.learned.lengths``; this file
+says what of a request goes into it. An answer that the model ended is a length; one that a limit,
+its client or a failure cut off only says that answers are at least so long.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from scheduler.lengths import LengthBook, LengthCurve
-from scheduler.tokens import PromptShape, TokenBook
+from scheduler.learned.lengths import LengthBook, LengthCurve
+from scheduler.learned.prompt_tokens import PromptShape, TokenBook
 
 # A report costs more to learn from than a request to estimate: once a model is known, some do.
 PROMPTS_LEARNED_FIRST = 500

@@ -37,7 +37,7 @@ from runtime.telemetry import Telemetry
 from runtime.watchdog import Stream, Watchdog
 from scheduler.arrival import Arrival
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reject
-from scheduler.machine import Scheduler
+from scheduler.state_machine import Scheduler
 
 TICK_S = 0.05
 SWEEP_S = 5.0

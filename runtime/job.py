@@ -20,8 +20,8 @@ from runtime.prefix_blocks import BLOCK_BYTES, prefix_blocks
 from runtime.record import RequestRecord
 from runtime.worst_case import worst_case
 from scheduler.arrival import PRIORITY_FIRST, PRIORITY_LAST, PRIORITY_USUAL, Arrival
-from scheduler.lengths import LengthCurve
-from scheduler.tokens import PromptShape
+from scheduler.learned.lengths import LengthCurve
+from scheduler.learned.prompt_tokens import PromptShape
 
 Request = ChatRequest | CompletionRequest
 

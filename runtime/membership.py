@@ -18,8 +18,8 @@ from runtime.pools import Pool
 from runtime.shared_clocks import SharedClock, SharedClocks
 from runtime.upstream import Upstream
 from scheduler.decision import Action
-from scheduler.machine import Scheduler
 from scheduler.replica import LoadReport, Replica
+from scheduler.state_machine import Scheduler
 
 log = logging.getLogger("baseload.membership")
 

@@ -8,8 +8,8 @@ import time
 
 from runtime.ledger.purchases import Purchase, Purchases
 from runtime.ledger.store import Ledger
-from scheduler.machine import Scheduler
-from scheduler.spending import HOUR_S, Elsewhere
+from scheduler.pool.spending import HOUR_S, Elsewhere
+from scheduler.state_machine import Scheduler
 
 
 class OthersSpending:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from math import ceil
 
-from scheduler.breaker import BreakerState, Condition
+from scheduler.pool.circuit_breaker import BreakerState, Condition
 from scheduler.snapshot import Snapshot
 
 log = logging.getLogger("baseload.targets")

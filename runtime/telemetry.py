@@ -29,7 +29,7 @@ from runtime.record import RequestRecord
 from runtime.shut_targets import shut_targets
 from runtime.trace_context import TraceContext
 from scheduler.decision import Buy, Dispatch, Reason
-from scheduler.sliding_sum import SlidingSum
+from scheduler.learned.sliding_sum import SlidingSum
 from scheduler.snapshot import PoolView, Snapshot
 
 HOUR_S = 3600.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scheduler.lengths import LengthCurve
+from scheduler.learned.lengths import LengthCurve
 
 PRIORITY_FIRST, PRIORITY_USUAL, PRIORITY_LAST = 0, 1, 2
 

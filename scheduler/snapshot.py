@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scheduler.book import Book
-from scheduler.breaker import Condition
 from scheduler.decision import Reason, Refusal
-from scheduler.offer_book import OfferBook
-from scheduler.pool import Pool
-from scheduler.prefix_index import PrefixLimit
+from scheduler.pool.circuit_breaker import Condition
+from scheduler.pool.offer_state import OfferBook
+from scheduler.pool.pool import Pool
+from scheduler.pool.prefix_index import PrefixLimit
+from scheduler.pool.replica_state import Book
 from scheduler.settings import Settings
 
 

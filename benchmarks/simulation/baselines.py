@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from scheduler.policy import BidPricePolicy, Policy
-from scheduler.pool import Pool
-from scheduler.queue import Waiting
+from scheduler.choose.policy import BidPricePolicy, Policy
+from scheduler.pool.pool import Pool
+from scheduler.pool.queue import Waiting
 
 IN_FLIGHT_PER_REPLICA = 48  # three quarters of the slots of the profile that ships
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal, Protocol, TypeAlias
 
 from benchmarks.simulation.workload import Request
-from scheduler.lengths import LengthBook, LengthCurve
+from scheduler.learned.lengths import LengthBook, LengthCurve
 
 MODEL = "simulated"
 

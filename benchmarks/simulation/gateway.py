@@ -22,8 +22,8 @@ from benchmarks.simulation.workload import Request
 from models.money import NanoUsd
 from scheduler.arrival import Arrival
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reject
-from scheduler.machine import Scheduler
 from scheduler.replica import LoadReport, Replica
+from scheduler.state_machine import Scheduler
 
 ATTEMPTS_MAX = 2
 TICK_S = 0.05

@@ -22,10 +22,10 @@ from benchmarks.simulation.run import Run
 from benchmarks.simulation.series import Sample
 from benchmarks.simulation.workload import BLOCK_TOKENS, Request, SimOffer, Workload
 from models.money import NANO_PER_USD
-from scheduler.machine import Scheduler
+from scheduler.choose.policy import Policy
 from scheduler.offer import Offer
-from scheduler.policy import Policy
 from scheduler.settings import Settings
+from scheduler.state_machine import Scheduler
 
 DRAIN_S_MAX = 6 * 3600.0  # after the last arrival; what is under way then is given up
 IN_FLIGHT_MAX = 1 << 30  # at an offer: limits of providers are not simulated

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from benchmarks.simulation.baselines import FirstCome
-from scheduler.pool import Pool
-from scheduler.queue import Waiting
+from scheduler.pool.pool import Pool
+from scheduler.pool.queue import Waiting
 
 Measure: TypeAlias = Literal["queue", "wait", "load"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.estimate import Estimator, Kind
-from scheduler.tokens import PromptShape
+from scheduler.learned.prompt_tokens import PromptShape
 
 
 class Pupil(Estimator):

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.estimate import PROMPTS_LEARNED_EVERY, PROMPTS_LEARNED_FIRST, Estimator, Kind
-from scheduler.lengths import OUTPUT_TOKENS_ASSUMED
-from scheduler.tokens import TOKEN_MODELS_MAX, PromptShape
+from scheduler.learned.lengths import OUTPUT_TOKENS_ASSUMED
+from scheduler.learned.prompt_tokens import TOKEN_MODELS_MAX, PromptShape
 
 KIND = Kind("acme", "summary", "m", 1_000)
 SHAPE = PromptShape.of("the river turned its old wheel and she listened. " * 20, 1)

@@ -14,7 +14,7 @@ from runtime.engine.load_meter import LoadMeter
 from runtime.engine.script import ABSURD_REPORTS, ENDLESS_REPORT
 from runtime.http.limits import refusals
 from runtime.load_report import read_report
-from scheduler.book import is_plausible
+from scheduler.pool.replica_state import is_plausible
 from scheduler.replica import LoadReport, Replica
 
 REPLICA = Replica("r", "m", 7, 1000, 1000, 8, 100)

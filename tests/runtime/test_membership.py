@@ -11,9 +11,9 @@ from pathlib import Path
 from runtime.http.connector import Connector
 from runtime.membership import Endpoint, Membership
 from runtime.shared_clocks import SharedClocks
-from scheduler.machine import Scheduler
 from scheduler.replica import Replica
 from scheduler.settings import Settings
+from scheduler.state_machine import Scheduler
 from tests.runtime.parts import MODEL, POOL, until
 from tests.runtime.raw_replicas import RawReplica, raw_replica
 

@@ -9,7 +9,7 @@ import pytest
 
 from runtime.ledger.report import report
 from runtime.ledger.store import Ledger
-from scheduler.spending import HOUR_S
+from scheduler.pool.spending import HOUR_S
 from tests.runtime.ledger.samples import reserve, settle
 from tests.runtime.parts import POOL, Stack, chat
 from tests.runtime.test_shared_time import successor

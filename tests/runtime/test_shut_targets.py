@@ -7,9 +7,9 @@ import logging
 import pytest
 
 from runtime.shut_targets import ShutLog, described, shut_targets
-from scheduler.breaker import BreakerState, Condition
 from scheduler.decision import Outcome
-from scheduler.machine import Scheduler
+from scheduler.pool.circuit_breaker import BreakerState, Condition
+from scheduler.state_machine import Scheduler
 from tests.scheduler.given import SETTINGS, arrival, offer, replica
 
 PAUSED = Condition(BreakerState.PAUSED, Outcome.RATE_LIMITED, 11.2)

@@ -19,11 +19,11 @@ from runtime.job import Job
 from runtime.ledger.rows import Ending, Settle
 from runtime.telemetry import HOUR_S, Telemetry
 from runtime.trace_context import TraceContext
-from scheduler.breaker import CLOSED, BreakerState, Condition
 from scheduler.decision import Buy, Dispatch, Outcome, Reason, Refusal
-from scheduler.machine import Scheduler
+from scheduler.pool.circuit_breaker import CLOSED, BreakerState, Condition
 from scheduler.settings import Settings
 from scheduler.snapshot import Limit, OfferView, PoolView, Snapshot
+from scheduler.state_machine import Scheduler
 from tests.runtime.http.bodies import chat
 from tests.runtime.jobs import made_job
 from tests.runtime.parts import MODEL, POOL

@@ -9,17 +9,17 @@ from typing import Any
 
 from models.prices import Price
 from scheduler.arrival import Arrival
-from scheduler.book import Book
-from scheduler.breaker import Breaker, OfferBreaker
+from scheduler.choose.policy import Policy
 from scheduler.decision import Action
-from scheduler.machine import Scheduler
 from scheduler.offer import Offer
-from scheduler.offer_book import OfferBook
-from scheduler.policy import Policy
-from scheduler.pool import Pool
-from scheduler.queue import Waiting
+from scheduler.pool.circuit_breaker import Breaker, OfferBreaker
+from scheduler.pool.offer_state import OfferBook
+from scheduler.pool.pool import Pool
+from scheduler.pool.queue import Waiting
+from scheduler.pool.replica_state import Book
 from scheduler.replica import LoadReport, Replica
 from scheduler.settings import Settings
+from scheduler.state_machine import Scheduler
 
 MODEL = "moe"
 

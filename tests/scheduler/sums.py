@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.book import Book
-from scheduler.pool import Pool
-from scheduler.queue import Queue, Waiting
+from scheduler.pool.pool import Pool
+from scheduler.pool.queue import Queue, Waiting
+from scheduler.pool.replica_state import Book
 
 
 def assert_book_sums(book: Book) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from scheduler.arrival import Worst
 from scheduler.decision import Buy, Hold
-from scheduler.machine import Scheduler
 from scheduler.settings import Settings
+from scheduler.state_machine import Scheduler
 from tests.scheduler.given import arrival, offer, only, price
 
 PER_TOKEN = price(input_pico=1_000, output_pico=4_000)  # 1 and 4 nano-USD

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from scheduler.decision import Buy, Dispatch, Hold, Outcome
-from scheduler.machine import Scheduler
 from scheduler.offer import Offer
+from scheduler.state_machine import Scheduler
 from tests.scheduler.given import PRICE, SETTINGS, arrival, offer, only, patient, price, running
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome
-from scheduler.machine import Scheduler
 from scheduler.settings import Settings
+from scheduler.state_machine import Scheduler
 from tests.scheduler.given import arrival, offer, replica, report
 
 PATIENCE = Settings(queue_wait_ms_max=3_600_000, kv_headroom=0.05)

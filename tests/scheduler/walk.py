@@ -10,12 +10,12 @@ from math import isfinite, nan
 from random import Random
 from typing import Any
 
+from scheduler.choose.eligibility import refuse_replica
+from scheduler.choose.picker import prefill_tokens
 from scheduler.decision import Action, Outcome, Refusal
-from scheduler.eligibility import refuse_replica
-from scheduler.lengths import LengthCurve
-from scheduler.machine import Scheduler
-from scheduler.placement import prefill_tokens
+from scheduler.learned.lengths import LengthCurve
 from scheduler.settings import Settings
+from scheduler.state_machine import Scheduler
 from tests.scheduler.account import Account, boot_of
 from tests.scheduler.given import arrival, offer, price, replica, report
 from tests.scheduler.sums import assert_pool_sums

@@ -21,7 +21,7 @@ from benchmarks.simulation.simulator import simulate, simulate_stream
 from benchmarks.simulation.workload import Request, Workload, make_workload
 from scheduler.arrival import Arrival
 from scheduler.decision import Action, Dispatch, Reason
-from scheduler.machine import Scheduler
+from scheduler.state_machine import Scheduler
 from tests.benchmarks.simulation.example_profile import PROFILE
 
 ROWS = synthetic_rows(

@@ -23,9 +23,9 @@ from benchmarks.simulation.sweep import (
 )
 from benchmarks.simulation.thresholds import GRID, BuyAbove, Threshold
 from scheduler.arrival import Arrival
-from scheduler.book import Book
-from scheduler.pool import Pool
-from scheduler.queue import Waiting
+from scheduler.pool.pool import Pool
+from scheduler.pool.queue import Waiting
+from scheduler.pool.replica_state import Book
 from scheduler.replica import Replica
 from scheduler.settings import Settings
 

@@ -1,0 +1,116 @@
+"""How the wait of one request ends: sent to a replica, bought, or refused, with the evidence."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from scheduler.choose.picker import cheapest_offer, held_tokens, prefill_tokens, survey_replicas
+from scheduler.choose.policy import Policy
+from scheduler.counters import Counters
+from scheduler.decision import Buy, Dispatch, Reason, Reject, Verdict
+from scheduler.pool.offer_state import OfferBook
+from scheduler.pool.pool import Pool
+from scheduler.pool.queue import BATCH_CLASS, Waiting
+from scheduler.pool.replica_state import Book
+from scheduler.pool.spending import Spending
+from scheduler.settings import Settings
+
+Final = Dispatch | Buy | Reject
+
+
+class Ending:
+    """Enters each ending in the books, the queue and the counters, all at once."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        spending: Spending,
+        counters: Counters,
+        held: dict[str, Pool],
+        placed: dict[str, Book | OfferBook],
+    ) -> None:
+        self._policy = policy
+        self._spending = spending
+        self._counters = counters
+        self._held = held
+        self._placed = placed
+
+    def dispatch(
+        self,
+        waiting: Waiting,
+        book: Book,
+        verdicts: list[Verdict],
+        pool: Pool,
+        settings: Settings,
+        now: float,
+    ) -> Dispatch:
+        arrival, replica_id = waiting.arrival, book.replica.replica_id
+        reason = Reason.HELD if waiting.is_held else Reason.LOCAL_FIT
+        if waiting.klass == BATCH_CLASS:
+            reason = Reason.VALLEY
+        if waiting.excluded is not None:
+            reason = Reason.RETRY
+        tokens = prefill_tokens(waiting, book, pool)
+        if arrival.blocks:
+            pool.prefixes.sent(replica_id, arrival.blocks, held_tokens(waiting, book, pool))
+        pool.release(waiting)
+        pool.queue.served(waiting)
+        book.add(arrival, tokens)
+        pool.in_flight += 1
+        pool.bid.occupy(pool.occupancy)
+        action = Dispatch(arrival.request_id, replica_id, reason, tuple(verdicts))
+        self._placed[arrival.request_id] = book
+        book.breaker.on_start(arrival.request_id, settings, now)
+        self._end(action, pool)
+        return action
+
+    def buy(
+        self, waiting: Waiting, reason: Reason | None, pool: Pool, settings: Settings, now: float
+    ) -> Buy | None:
+        """At the cheapest offer that may take it; None if there is none. Without a ``reason``
+        the moment has come: for want of room, or because the room there is costs too much."""
+        book, offers = cheapest_offer(waiting, pool, self._spending, settings, now)
+        if book is None:
+            return None
+        arrival = waiting.arrival
+        if reason is None:
+            is_kept = self._policy.admits(waiting, pool)
+            reason = Reason.SPILL_LATENCY if is_kept else Reason.SPILL_PRICE
+        if waiting.excluded is not None:
+            reason = Reason.RETRY
+        replicas = survey_replicas(waiting, pool, settings, now)
+        action = Buy(arrival.request_id, book.offer.offer_id, reason, (*replicas, *offers))
+        most_nano = book.offer.most_nano(arrival) or 0
+        self._spending.on_buy(arrival.request_id, arrival.tenant, most_nano, now)
+        book.add(arrival, now)
+        self._placed[arrival.request_id] = book
+        book.breaker.on_start(arrival.request_id, settings, now)
+        self._end(action, pool)
+        return action
+
+    def reject(
+        self,
+        waiting: Waiting,
+        reason: Reason,
+        verdicts: list[Verdict],
+        pool: Pool,
+        settings: Settings,
+    ) -> Reject:
+        retry_after_s: int | None = settings.retry_after_s_unknown
+        if reason is Reason.CONTEXT_TOO_LONG:
+            retry_after_s = None
+        elif pool.replicas:
+            wait_s = min(pool.queue.work_s / len(pool.replicas), settings.retry_after_s_max)
+            retry_after_s = max(1, ceil(wait_s))
+        action = Reject(waiting.arrival.request_id, reason, retry_after_s, tuple(verdicts))
+        self._end(action, pool)
+        return action
+
+    def _end(self, action: Final, pool: Pool) -> None:
+        self._counters.count(action)
+        self.forget(action.request_id, pool)
+
+    def forget(self, request_id: str, pool: Pool) -> None:
+        """It waits no longer."""
+        pool.release(pool.queue.remove(request_id))
+        del self._held[request_id]

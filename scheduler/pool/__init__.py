@@ -1,0 +1,1 @@
+"""What may serve one model: replicas and offers with what is in flight there, and the queue."""
