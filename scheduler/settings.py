@@ -33,7 +33,7 @@ class Settings:
     offer_tok_s_assumed: float = 30.0
     spill_nano_per_hour_max: int | None = None
     tenant_nano_per_hour: Mapping[str, int] = field(default_factory=dict)
-    # Waiting.
+    # QueuedRequest.
     margin_ms: int = 300  # kept before a deadline, for the next tick and the way to the target
     ageing_ms: int = 5_000  # held so long, a request moves up one priority class
     valley_occupancy_max: float = 0.7  # of the pool, up to which the batch lane may fill it

@@ -8,10 +8,10 @@ from enum import StrEnum
 
 from scheduler.decision import Reason, Refusal
 from scheduler.pool.circuit_breaker import Condition
-from scheduler.pool.offer_state import OfferBook
+from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
 from scheduler.pool.prefix_index import PrefixLimit
-from scheduler.pool.replica_state import Book
+from scheduler.pool.replica_state import ReplicaState
 from scheduler.settings import Settings
 
 
@@ -108,20 +108,20 @@ def pool_view(pool: Pool) -> PoolView:
     )
 
 
-def replica_view(book: Book, settings: Settings, now: float) -> ReplicaView:
+def replica_view(state: ReplicaState, settings: Settings, now: float) -> ReplicaView:
     return ReplicaView(
-        replica_id=book.replica.replica_id,
-        model=book.replica.model,
-        generation=book.replica.generation,
-        in_flight=book.in_flight,
-        kv_tokens_reserved=book.kv_tokens_reserved,
-        prefill_tokens_waiting=book.prefill_tokens_waiting,
-        report_age_s=None if book.reported_at is None else now - book.reported_at,
-        is_fresh=book.is_fresh(settings, now),
-        breaker=book.breaker.condition(now),
+        replica_id=state.replica.replica_id,
+        model=state.replica.model,
+        generation=state.replica.generation,
+        in_flight=state.in_flight,
+        kv_tokens_reserved=state.kv_tokens_reserved,
+        prefill_tokens_waiting=state.prefill_tokens_waiting,
+        report_age_s=None if state.reported_at is None else now - state.reported_at,
+        is_fresh=state.is_fresh(settings, now),
+        breaker=state.breaker.condition(now),
     )
 
 
-def offer_view(book: OfferBook, now: float) -> OfferView:
-    condition = book.breaker.condition(now)
-    return OfferView(book.offer.offer_id, book.offer.model, len(book.requests), condition)
+def offer_view(state: OfferState, now: float) -> OfferView:
+    condition = state.breaker.condition(now)
+    return OfferView(state.offer.offer_id, state.offer.model, len(state.requests), condition)

@@ -1,9 +1,10 @@
 """The state machine: events and ``now`` in, actions out.
 
-It owns the books, the queues and the counters; ``policy`` says what is worth keeping, ``desk``
-what becomes of one request. An attempt gets exactly one Dispatch, Buy or Reject, perhaps after a
-Hold; its id may come back only after ``on_finish``. Every event serves those who wait, in order,
-as far as there is room; a tick also does what has come due, and renews the bid prices.
+It owns the states of replicas and offers, the queues and the counters; ``policy`` says what is
+worth keeping, ``admission`` what becomes of one request. An attempt gets exactly one Dispatch, Buy
+or Reject, perhaps after a Hold; its id may come back only after ``on_finish``. Every event serves
+those who wait, in order, as far as there is room; a tick also does what has come due, and renews
+the bid prices.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from scheduler.arrival import Arrival
-from scheduler.choose.admission import Desk
+from scheduler.choose.admission import AdmissionController
 from scheduler.choose.policy import BidPricePolicy, Policy
-from scheduler.choose.recorder import Ending
+from scheduler.choose.recorder import DecisionRecorder
 from scheduler.counters import Counters
 from scheduler.decision import Action, Outcome
 from scheduler.offer import Offer
 from scheduler.pool.circuit_breaker import Breaker, BreakerState, OfferBreaker
-from scheduler.pool.offer_state import OfferBook
+from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
 from scheduler.pool.prefix_index import PrefixLimit
-from scheduler.pool.queue import Waiting
-from scheduler.pool.replica_state import Book
+from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.spending import Elsewhere, Spending
 from scheduler.pool.step_cost import SAMPLE_S
 from scheduler.replica import LoadReport, Replica
@@ -42,18 +43,18 @@ class Scheduler:
     ) -> None:
         self._settings = settings
         self._pools: dict[str, Pool] = {}
-        self._replicas: dict[str, Book] = {}
-        self._offers: dict[str, OfferBook] = {}
+        self._replicas: dict[str, ReplicaState] = {}
+        self._offers: dict[str, OfferState] = {}
         self._accounts: dict[str, Breaker] = {}  # by provider
         self._held: dict[str, Pool] = {}
-        self._placed: dict[str, Book | OfferBook] = {}
+        self._placed: dict[str, ReplicaState | OfferState] = {}
         self._spending = Spending()
         self._counters = Counters()
         policy = policy or BidPricePolicy()
         parts = policy, self._spending, self._counters, self._held
-        self._ending = Ending(*parts, self._placed)
-        self._desk = Desk(*parts, self._ending)
-        self._retired: dict[str, OfferBook] = {}  # offers taken away that still count
+        self._recorder = DecisionRecorder(*parts, self._placed)
+        self._admission = AdmissionController(*parts, self._recorder)
+        self._retired: dict[str, OfferState] = {}  # offers taken away that still count
         self._set_offers(offers, 0.0)
 
     # Configuration and membership
@@ -66,7 +67,7 @@ class Scheduler:
             pool.bid.configure(settings)
         self._set_offers(offers, now)
         for pool in self._pools.values():
-            self._desk.revalue(pool, settings)
+            self._admission.revalue(pool, settings)
 
     def _set_offers(self, offers: Sequence[Offer], now: float) -> None:
         self._accounts = {o.provider: self._accounts.get(o.provider, Breaker()) for o in offers}
@@ -74,15 +75,15 @@ class Scheduler:
         for pool in self._pools.values():
             pool.offers = []
         for offer in offers:
-            book = known.get(offer.offer_id)
-            if book is None:
-                book = OfferBook(offer, OfferBreaker(self._accounts[offer.provider]))
-            # What is in flight there still ends in the same book, and counts if it comes back.
-            book.offer, book.breaker.account = offer, self._accounts[offer.provider]
-            self._offers[offer.offer_id] = book
-            self._pool(offer.model).offers.append(book)
-        gone = {name: book for name, book in known.items() if name not in self._offers}
-        self._retired = {name: book for name, book in gone.items() if book.counts(now)}
+            state = known.get(offer.offer_id)
+            if state is None:
+                state = OfferState(offer, OfferBreaker(self._accounts[offer.provider]))
+            # What is in flight there still ends in the same state, and counts if it comes back.
+            state.offer, state.breaker.account = offer, self._accounts[offer.provider]
+            self._offers[offer.offer_id] = state
+            self._pool(offer.model).offers.append(state)
+        gone = {name: state for name, state in known.items() if name not in self._offers}
+        self._retired = {name: state for name, state in gone.items() if state.counts(now)}
 
     def _pool(self, model: str) -> Pool:
         pool = self._pools.get(model)
@@ -92,64 +93,64 @@ class Scheduler:
 
     def on_replica_joined(self, replica: Replica, now: float) -> list[Action]:
         """A boot, or a renewal. An older generation than the known one is a late message."""
-        book = self._replicas.get(replica.replica_id)
-        if book is not None and replica.generation < book.replica.generation:
+        state = self._replicas.get(replica.replica_id)
+        if state is not None and replica.generation < state.replica.generation:
             self._counters.limits[Limit.REPLICA_OUTDATED] += 1
             return []
         boot = (replica.generation, replica.model)
         pool = self._pool(replica.model)
-        if book is not None and boot == (book.replica.generation, book.replica.model):
-            pool.renew(book, replica)
+        if state is not None and boot == (state.replica.generation, state.replica.model):
+            pool.renew(state, replica)
         else:
             self.on_replica_left(replica.replica_id, now)
-            book = self._replicas[replica.replica_id] = Book(replica)
-            pool.join(book)
+            state = self._replicas[replica.replica_id] = ReplicaState(replica)
+            pool.join(state)
             pool.prefixes.join(replica.replica_id, replica.kv_tokens_max // PREFIX_BLOCK_TOKENS)
-        return self._desk.serve(book, pool, self._settings, now)
+        return self._admission.serve(state, pool, self._settings, now)
 
     def on_replica_left(self, replica_id: str, now: float) -> list[Action]:
         """Forget it. Its requests still end by ``on_finish``; the next tick reviews who waits."""
-        book = self._replicas.pop(replica_id, None)
-        if book is not None:
-            pool = self._pools[book.replica.model]
-            pool.leave(book)
+        state = self._replicas.pop(replica_id, None)
+        if state is not None:
+            pool = self._pools[state.replica.model]
+            pool.leave(state)
             pool.prefixes.forget(replica_id)
-            book.is_alive = False
+            state.is_alive = False
         return []
 
     # The life of a request
 
     def on_arrival(self, arrival: Arrival, now: float) -> list[Action]:
-        return self._admit(Waiting(arrival, now), now)
+        return self._admit(QueuedRequest(arrival, now), now)
 
     def on_retry(self, arrival: Arrival, failed_target: str, now: float) -> list[Action]:
         """As ``on_arrival``, after ``on_finish`` of the first attempt; not to the same target."""
         replica = self._replicas.get(failed_target.removeprefix("local:"))
         excluded = replica.incarnation if replica is not None else failed_target
-        return self._admit(Waiting(arrival, now, excluded), now)
+        return self._admit(QueuedRequest(arrival, now, excluded), now)
 
-    def _admit(self, waiting: Waiting, now: float) -> list[Action]:
+    def _admit(self, waiting: QueuedRequest, now: float) -> list[Action]:
         request_id = waiting.arrival.request_id
         if request_id in self._held or request_id in self._placed:
             raise ValueError(f"request {request_id!r} has not finished")
         # No pool is kept for a name that nothing serves: callers could make up any number.
         model = waiting.arrival.model
         pool = self._pools.get(model) or Pool.of(model, self._settings)
-        return self._desk.admit(waiting, pool, self._settings, now)
+        return self._admission.admit(waiting, pool, self._settings, now)
 
     def on_progress(self, request_id: str, tokens_out: int, now: float) -> None:
         """The room that a first token frees in the batch is given away by the next event."""
-        book = self._placed.get(request_id)
-        if isinstance(book, Book):
-            book.progress(request_id, tokens_out)
-        elif book is not None and tokens_out > 0:
-            book.progress(request_id, now)
+        state = self._placed.get(request_id)
+        if isinstance(state, ReplicaState):
+            state.progress(request_id, tokens_out)
+        elif state is not None and tokens_out > 0:
+            state.progress(request_id, now)
 
     def on_first_token(self, request_id: str, now: float) -> None:
         """Content has come from its target, of a whole answer all of it."""
-        book = self._placed.get(request_id)
-        if book is not None:
-            book.breaker.on_first_token(request_id)
+        state = self._placed.get(request_id)
+        if state is not None:
+            state.breaker.on_first_token(request_id)
 
     def on_finish(
         self,
@@ -163,23 +164,23 @@ class Scheduler:
         to be left alone; None where that is not known."""
         pool = self._held.get(request_id)
         if pool is not None:
-            self._ending.forget(request_id, pool)
+            self._recorder.forget(request_id, pool)
             return []
-        book = self._placed.pop(request_id, None)
-        if book is None:
+        state = self._placed.pop(request_id, None)
+        if state is None:
             return []
-        book.remove(request_id)
-        entered = book.breaker.on_end(request_id, outcome, self._settings, now, pause_s)
+        state.remove(request_id)
+        entered = state.breaker.on_end(request_id, outcome, self._settings, now, pause_s)
         if entered is not None:
             self._counters.limits[ENTERED[entered]] += 1
-        if isinstance(book, OfferBook):
+        if isinstance(state, OfferState):
             self._spending.on_finish(request_id, cost_nano)
             return []
-        pool = self._pools[book.replica.model]
-        if book.is_alive:
+        pool = self._pools[state.replica.model]
+        if state.is_alive:
             pool.in_flight -= 1
-            pool.reopen(book)
-            return self._desk.serve(book, pool, self._settings, now)
+            pool.reopen(state)
+            return self._admission.serve(state, pool, self._settings, now)
         return []
 
     def on_spent_elsewhere(self, purchases: Iterable[Elsewhere]) -> None:
@@ -188,30 +189,30 @@ class Scheduler:
             self._spending.on_elsewhere(purchase)
 
     def on_load_report(self, report: LoadReport, now: float) -> list[Action]:
-        book = self._replicas.get(report.replica_id)
-        if book is None or report.generation != book.replica.generation:
+        state = self._replicas.get(report.replica_id)
+        if state is None or report.generation != state.replica.generation:
             self._counters.limits[Limit.REPORT_UNKNOWN] += 1
             return []
-        if not book.take_report(report, now):
+        if not state.take_report(report, now):
             self._counters.limits[Limit.REPORT_ABSURD] += 1
             return []
-        pool = self._pools[book.replica.model]
+        pool = self._pools[state.replica.model]
         pool.prefixes.on_report(report.replica_id, report.prefix_hit_tokens)
-        if book.costed is None:
-            book.costed = report
-        elif not 0 <= report.busy_s - book.costed.busy_s < SAMPLE_S:  # or absurd: start anew
-            pool.cost.learn(book.costed, report)
-            book.costed = report
-        if not book.has_news:
+        if state.costed is None:
+            state.costed = report
+        elif not 0 <= report.busy_s - state.costed.busy_s < SAMPLE_S:  # or absurd: start anew
+            pool.cost.learn(state.costed, report)
+            state.costed = report
+        if not state.has_news:
             return []
-        pool.reopen(book)
-        return self._desk.serve(book, pool, self._settings, now)
+        pool.reopen(state)
+        return self._admission.serve(state, pool, self._settings, now)
 
     def on_tick(self, now: float) -> list[Action]:
         actions: list[Action] = []
         for pool in self._pools.values():
             pool.renew_price(self._settings, now)
-            actions += self._desk.tick(pool, self._settings, now)
+            actions += self._admission.tick(pool, self._settings, now)
         return actions
 
     # Questions
@@ -221,9 +222,9 @@ class Scheduler:
         pool = self._pools.get(model)
         if pool is None:
             return False
-        books: list[Book | OfferBook] = list(pool.replicas.values())
-        books += [book for book in pool.offers if book.offer.price is not None]
-        return any(not book.breaker.condition(now).is_shut for book in books)
+        states: list[ReplicaState | OfferState] = list(pool.replicas.values())
+        states += [state for state in pool.offers if state.offer.price is not None]
+        return any(not state.breaker.condition(now).is_shut for state in states)
 
     def snapshot(self, now: float) -> Snapshot:
         pools = self._pools.values()
@@ -231,9 +232,9 @@ class Scheduler:
             queues=tuple(queue_view(pool) for pool in pools),
             pools=tuple(pool_view(pool) for pool in pools),
             replicas=tuple(
-                replica_view(book, self._settings, now) for book in self._replicas.values()
+                replica_view(state, self._settings, now) for state in self._replicas.values()
             ),
-            offers=tuple(offer_view(book, now) for book in self._offers.values()),
+            offers=tuple(offer_view(state, now) for state in self._offers.values()),
             spill_nano_last_hour=self._spending.hour_nano(now),
             reasons=dict(self._counters.reasons),
             refusals=dict(self._counters.refusals),

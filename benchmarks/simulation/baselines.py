@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from scheduler.choose.policy import BidPricePolicy, Policy
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import Waiting
+from scheduler.pool.queue import QueuedRequest
 
 IN_FLIGHT_PER_REPLICA = 48  # three quarters of the slots of the profile that ships
 
@@ -18,23 +18,23 @@ IN_FLIGHT_PER_REPLICA = 48  # three quarters of the slots of the profile that sh
 class FirstCome:
     """First-come with timeout: who cannot be served here in time is bought when it must be."""
 
-    def urgency(self, waiting: Waiting, pool: Pool) -> float:
+    def urgency(self, waiting: QueuedRequest, pool: Pool) -> float:
         return waiting.since
 
-    def admits(self, waiting: Waiting, pool: Pool) -> bool:
+    def admits(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return True
 
-    def buys_at_once(self, waiting: Waiting, pool: Pool) -> bool:
+    def buys_at_once(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return False
 
-    def buys_late(self, waiting: Waiting, pool: Pool) -> bool:
+    def buys_late(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return True
 
 
 class SpillOnError(FirstCome):
     """Buys only what the pool cannot take at all: the queue is full, or no replica can serve."""
 
-    def buys_late(self, waiting: Waiting, pool: Pool) -> bool:
+    def buys_late(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return False
 
 
@@ -50,10 +50,10 @@ class FixedThreshold(FirstCome):
     def __init__(self, in_flight_per_replica: int = IN_FLIGHT_PER_REPLICA) -> None:
         self._in_flight_per_replica = in_flight_per_replica
 
-    def admits(self, waiting: Waiting, pool: Pool) -> bool:
+    def admits(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return pool.in_flight < self._in_flight_per_replica * len(pool.replicas)
 
-    def buys_at_once(self, waiting: Waiting, pool: Pool) -> bool:
+    def buys_at_once(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return not self.admits(waiting, pool)
 
 
@@ -62,14 +62,14 @@ class DensityFirst(FirstCome):
     the bid price does) and buys late. It has no price and turns nobody away: what the bid price
     spends less than this, its price saves; the rest is the order's."""
 
-    def urgency(self, waiting: Waiting, pool: Pool) -> float:
+    def urgency(self, waiting: QueuedRequest, pool: Pool) -> float:
         return -waiting.density
 
 
 class LargestFirst(FirstCome):
     """Serves the smallest first, so that it is the largest that wait, and are bought."""
 
-    def urgency(self, waiting: Waiting, pool: Pool) -> float:
+    def urgency(self, waiting: QueuedRequest, pool: Pool) -> float:
         return waiting.work_s
 
 

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from benchmarks.simulation.baselines import FirstCome
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import Waiting
+from scheduler.pool.queue import QueuedRequest
 
 Measure: TypeAlias = Literal["queue", "wait", "load"]
 
@@ -50,10 +50,10 @@ class BuyAbove(FirstCome):
     def __init__(self, threshold: Threshold) -> None:
         self._threshold = threshold
 
-    def admits(self, waiting: Waiting, pool: Pool) -> bool:
+    def admits(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return self._threshold.measure != "load" or pool.occupancy < self._threshold.limit
 
-    def buys_at_once(self, waiting: Waiting, pool: Pool) -> bool:
+    def buys_at_once(self, waiting: QueuedRequest, pool: Pool) -> bool:
         measure, limit = self._threshold.measure, self._threshold.limit
         if measure == "queue":
             return len(pool.queue) > limit * len(pool.replicas)

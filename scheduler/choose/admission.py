@@ -1,7 +1,7 @@
 """What becomes of one request: sent to a replica, bought, held or refused.
 
-The desk serves a pool's queue in order as far as there is room, and deals with each request whose
-moment has come. A request for which no replica has room keeps the one with the most room to
+Admission serves a pool's queue in order as far as there is room, and deals with each request
+whose moment has come. A request for which no replica has room keeps the one with the most room to
 itself, or blocks all behind it: overtaking would let small requests starve a large one. One that
 no live replica could serve is bought, or parked where it blocks nobody, or refused if nothing ever
 can.
@@ -13,13 +13,13 @@ from scheduler.arrival import PRIORITY_LAST
 from scheduler.choose.eligibility import CAPS, is_servable
 from scheduler.choose.picker import best_replica, candidates, survey
 from scheduler.choose.policy import Policy
-from scheduler.choose.recorder import Ending, Final
+from scheduler.choose.recorder import DecisionRecorder, Final
 from scheduler.choose.valuation import cost_elsewhere, latest_at, value
 from scheduler.counters import Counters
 from scheduler.decision import Action, Hold, Reason, Refusal, Verdict
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import BATCH_CLASS, PARKED_CLASS, Moment, Waiting
-from scheduler.pool.replica_state import Book
+from scheduler.pool.queue import BATCH_CLASS, PARKED_CLASS, Moment, QueuedRequest
+from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.spending import Spending
 from scheduler.settings import Settings
 from scheduler.snapshot import Limit
@@ -31,24 +31,26 @@ ASK_AGAIN_S = 0.25  # whether an offer that had reached a limit has room again
 COMES_BACK = frozenset({Refusal.EXCLUDED, Refusal.BREAKER_OPEN, Refusal.PAUSED})
 
 
-class Desk:
+class AdmissionController:
     def __init__(
         self,
         policy: Policy,
         spending: Spending,
         counters: Counters,
         held: dict[str, Pool],
-        ending: Ending,
+        ending: DecisionRecorder,
     ) -> None:
         self._policy = policy
         self._spending = spending
         self._counters = counters
         self._held = held
-        self._ending = ending
+        self._recorder = ending
 
     # Events
 
-    def admit(self, waiting: Waiting, pool: Pool, settings: Settings, now: float) -> list[Action]:
+    def admit(
+        self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float
+    ) -> list[Action]:
         """A new request joins the queue at its place, and leaves it at once where it can."""
         value(waiting, pool, now)
         limit = self._limit(waiting, pool, settings)
@@ -68,7 +70,9 @@ class Desk:
         self._set_moments(waiting, pool, settings, now)
         return [*actions, Hold(request_id)]
 
-    def serve(self, book: Book, pool: Pool, settings: Settings, now: float) -> list[Action]:
+    def serve(
+        self, state: ReplicaState, pool: Pool, settings: Settings, now: float
+    ) -> list[Action]:
         """An event may have made room at this replica: send it the next in line, while they fit.
 
         Where room is reserved for a request that nothing had room for, that one comes first.
@@ -77,16 +81,16 @@ class Desk:
         if not pool.queue:
             return actions
         pool.bid.occupy(pool.occupancy)
-        replica_id = book.replica.replica_id
+        replica_id = state.replica.replica_id
         for _ in range(SERVED_PER_EVENT_MAX):
             head = pool.reserved.get(replica_id) or self._head(pool, settings)
             if head is None:
                 break
-            found, verdicts = best_replica(head, [book], pool, settings, now)
+            found, verdicts = best_replica(head, [state], pool, settings, now)
             if found is None:
                 break
-            actions.append(self._ending.dispatch(head, found, verdicts, pool, settings, now))
-        book.has_news &= not book.is_fresh(settings, now)
+            actions.append(self._recorder.dispatch(head, found, verdicts, pool, settings, now))
+        state.has_news &= not state.is_fresh(settings, now)
         return actions
 
     def _serve_all(self, pool: Pool, settings: Settings, now: float) -> list[Action]:
@@ -101,13 +105,13 @@ class Desk:
             head = self._head(pool, settings)
             if head is None:
                 break
-            book, verdicts = best_replica(head, candidates(head, pool), pool, settings, now)
-            if book is not None:
-                actions.append(self._ending.dispatch(head, book, verdicts, pool, settings, now))
+            state, verdicts = best_replica(head, candidates(head, pool), pool, settings, now)
+            if state is not None:
+                actions.append(self._recorder.dispatch(head, state, verdicts, pool, settings, now))
             elif not is_servable(head, pool, now):
                 actions += self._without_replica(head, pool, settings, now)
             elif self._is_too_late(head, verdicts, pool):
-                if bought := self._ending.buy(head, None, pool, settings, now):
+                if bought := self._recorder.buy(head, None, pool, settings, now):
                     actions.append(bought)
                 else:
                     head.is_capped = True  # late is better than never: it is asked about again
@@ -115,10 +119,10 @@ class Desk:
                 break
         return actions
 
-    def _head(self, pool: Pool, settings: Settings) -> Waiting | None:
+    def _head(self, pool: Pool, settings: Settings) -> QueuedRequest | None:
         return pool.queue.head(lambda waiting: self._admits(waiting, pool, settings))
 
-    def _is_too_late(self, waiting: Waiting, verdicts: list[Verdict], pool: Pool) -> bool:
+    def _is_too_late(self, waiting: QueuedRequest, verdicts: list[Verdict], pool: Pool) -> bool:
         late = any(verdict.refusal is Refusal.TOO_LATE for verdict in verdicts)
         return late and not waiting.is_capped and self._policy.buys_late(waiting, pool)
 
@@ -158,16 +162,18 @@ class Desk:
 
     # Who may wait, and until when
 
-    def _set_moments(self, waiting: Waiting, pool: Pool, settings: Settings, now: float) -> None:
+    def _set_moments(
+        self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float
+    ) -> None:
         queue = pool.queue
         if waiting.cost_nano is not None or waiting.is_batch:
             queue.at(Moment.LATEST, latest_at(waiting, pool, settings), waiting)
-        if not waiting.is_batch and waiting.klass > 0:
+        if not waiting.is_batch and waiting.priority_class > 0:
             queue.at(Moment.AGEING, now + settings.ageing_ms / 1000, waiting)
         expires_at = waiting.since + settings.queue_wait_ms_max / 1000
         queue.at(Moment.EXPIRY, waiting.deadline if waiting.is_batch else expires_at, waiting)
 
-    def _limit(self, waiting: Waiting, pool: Pool, settings: Settings) -> Limit | None:
+    def _limit(self, waiting: QueuedRequest, pool: Pool, settings: Settings) -> Limit | None:
         if not pool.queue.has_requests_room(settings):
             return Limit.QUEUE_REQUESTS
         if not pool.queue.has_tokens_room(waiting, settings):
@@ -176,67 +182,74 @@ class Desk:
             return Limit.QUEUE_BYTES
         return None
 
-    def _admits(self, waiting: Waiting, pool: Pool, settings: Settings) -> bool:
+    def _admits(self, waiting: QueuedRequest, pool: Pool, settings: Settings) -> bool:
         """The batch lane takes only what nobody else is expected to want, under any policy."""
-        if waiting.klass == BATCH_CLASS:
+        if waiting.priority_class == BATCH_CLASS:
             return pool.bid.price == 0 and pool.occupancy < settings.valley_occupancy_max
         return self._policy.admits(waiting, pool)
 
     # What is due
 
     def _turn_away(
-        self, waiting: Waiting, pool: Pool, limit: Limit | None, settings: Settings, now: float
+        self,
+        waiting: QueuedRequest,
+        pool: Pool,
+        limit: Limit | None,
+        settings: Settings,
+        now: float,
     ) -> Final | None:
         """A new request that found no room: is it bought at once, or may it not even wait?"""
         may_buy = waiting.cost_nano is not None and not waiting.is_batch
         if may_buy and self._policy.buys_at_once(waiting, pool):
-            bought = self._ending.buy(waiting, Reason.SPILL_PRICE, pool, settings, now)
+            bought = self._recorder.buy(waiting, Reason.SPILL_PRICE, pool, settings, now)
             if bought is not None:
                 return bought
         if limit is None:
             return None
         self._counters.limits[limit] += 1
-        if bought := self._ending.buy(waiting, Reason.SPILL_LATENCY, pool, settings, now):
+        if bought := self._recorder.buy(waiting, Reason.SPILL_LATENCY, pool, settings, now):
             return bought
         replicas, offers = survey(waiting, pool, self._spending, settings, now)
         verdicts = [*replicas, *offers]
-        return self._ending.reject(waiting, Reason.QUEUE_FULL, verdicts, pool, settings)
+        return self._recorder.reject(waiting, Reason.QUEUE_FULL, verdicts, pool, settings)
 
-    def _latest(self, waiting: Waiting, pool: Pool, settings: Settings, now: float) -> list[Final]:
+    def _latest(
+        self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float
+    ) -> list[Final]:
         """Buy it; a batch request that cannot be bought waits among the others from here on."""
-        if waiting.cost_nano is None and waiting.klass == BATCH_CLASS:
+        if waiting.cost_nano is None and waiting.priority_class == BATCH_CLASS:
             pool.queue.promote(waiting, PRIORITY_LAST)
         if waiting.cost_nano is None or not self._policy.buys_late(waiting, pool):
             return []
-        if bought := self._ending.buy(waiting, None, pool, settings, now):
+        if bought := self._recorder.buy(waiting, None, pool, settings, now):
             return [bought]
         waiting.is_capped = True
         pool.queue.at(Moment.LATEST, now + ASK_AGAIN_S, waiting)
         return []
 
-    def _age(self, waiting: Waiting, pool: Pool, settings: Settings, now: float) -> None:
-        if 0 < waiting.klass < PARKED_CLASS:
-            pool.queue.promote(waiting, waiting.klass - 1)
-        if waiting.klass > 0:
+    def _age(self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float) -> None:
+        if 0 < waiting.priority_class < PARKED_CLASS:
+            pool.queue.promote(waiting, waiting.priority_class - 1)
+        if waiting.priority_class > 0:
             pool.queue.at(Moment.AGEING, now + settings.ageing_ms / 1000, waiting)
 
-    def _expire(self, waiting: Waiting, pool: Pool, settings: Settings, now: float) -> Final:
+    def _expire(self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float) -> Final:
         buys = self._policy.buys_late(waiting, pool)
-        if buys and (bought := self._ending.buy(waiting, None, pool, settings, now)):
+        if buys and (bought := self._recorder.buy(waiting, None, pool, settings, now)):
             return bought
         replicas, offers = survey(waiting, pool, self._spending, settings, now)
         is_capped = any(verdict.refusal in CAPS for verdict in offers)
         reason = Reason.SPILL_CAPPED if is_capped else Reason.QUEUE_TIMEOUT
-        return self._ending.reject(waiting, reason, [*replicas, *offers], pool, settings)
+        return self._recorder.reject(waiting, reason, [*replicas, *offers], pool, settings)
 
     def _without_replica(
-        self, waiting: Waiting, pool: Pool, settings: Settings, now: float
+        self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float
     ) -> list[Final]:
         """No live replica could serve it: buy, or park it while one may come, or refuse."""
         may_come = pool.had_replica and not pool.replicas
         has_time = waiting.is_batch and may_come and now < latest_at(waiting, pool, settings)
         if not has_time:
-            bought = self._ending.buy(waiting, Reason.SPILL_NO_REPLICA, pool, settings, now)
+            bought = self._recorder.buy(waiting, Reason.SPILL_NO_REPLICA, pool, settings, now)
             if bought is not None:
                 return [bought]
         replicas, offers = survey(waiting, pool, self._spending, settings, now)
@@ -250,4 +263,4 @@ class Desk:
         allowed = [v.refusal for v in verdicts if v.refusal is not Refusal.NOT_ALLOWED]
         is_long = bool(allowed) and all(refusal is Refusal.CONTEXT for refusal in allowed)
         reason = Reason.CONTEXT_TOO_LONG if is_long else Reason.NO_TARGET
-        return [self._ending.reject(waiting, reason, verdicts, pool, settings)]
+        return [self._recorder.reject(waiting, reason, verdicts, pool, settings)]

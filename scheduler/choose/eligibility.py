@@ -11,10 +11,10 @@ from functools import lru_cache
 from math import ceil
 
 from scheduler.decision import Refusal, Verdict
-from scheduler.pool.offer_state import OfferBook
+from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import Waiting
-from scheduler.pool.replica_state import Book
+from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.spending import Spending
 from scheduler.pool.step_cost import StepCost
 from scheduler.settings import Settings
@@ -38,81 +38,81 @@ CAPS = frozenset(
 verdict = lru_cache(maxsize=4096)(Verdict)
 
 
-def refuse_lasting(waiting: Waiting, book: Book, now: float) -> Refusal | None:
+def refuse_lasting(waiting: QueuedRequest, state: ReplicaState, now: float) -> Refusal | None:
     """What no amount of free room at a replica would change."""
-    if waiting.arrival.context_tokens > book.replica.context_tokens_max:
+    if waiting.arrival.context_tokens > state.replica.context_tokens_max:
         return Refusal.CONTEXT
-    if not book.is_alive:
+    if not state.is_alive:
         return Refusal.DEAD
-    if waiting.excluded is not None and book.incarnation == waiting.excluded:
+    if waiting.excluded is not None and state.incarnation == waiting.excluded:
         return Refusal.EXCLUDED
-    return book.breaker.refuses(now)
+    return state.breaker.refuses(now)
 
 
 def refuse_replica(
-    waiting: Waiting,
+    waiting: QueuedRequest,
     prefill_tokens: int,
-    book: Book,
+    state: ReplicaState,
     cost: StepCost,
     settings: Settings,
     now: float,
 ) -> Refusal | None:
     """``prefill_tokens`` of the prompt are not in this replica's prefix cache."""
-    if refusal := refuse_lasting(waiting, book, now):
+    if refusal := refuse_lasting(waiting, state, now):
         return refusal
-    is_fresh = book.is_fresh(settings, now)
-    if book.slots_free(settings, is_fresh) <= 0:
-        is_full = book.in_flight >= book.replica.running_max
+    is_fresh = state.is_fresh(settings, now)
+    if state.slots_free(settings, is_fresh) <= 0:
+        is_full = state.in_flight >= state.replica.running_max
         return Refusal.NO_SLOT if is_fresh or is_full else Refusal.STALE_REPORT
-    if is_fresh and book.engine_queues:
+    if is_fresh and state.engine_queues:
         return Refusal.ENGINE_QUEUE
     # A full batch of prompts is ahead of it: it waits here, where it can still go elsewhere.
-    if book.prefill_tokens_waiting >= book.replica.batched_tokens_max:
+    if state.prefill_tokens_waiting >= state.replica.batched_tokens_max:
         return Refusal.ENGINE_QUEUE
     # An idle engine takes any request that fits its context, however long: else it never starts.
-    if book.in_flight or (is_fresh and book.foreign_requests):
+    if state.in_flight or (is_fresh and state.untracked_requests):
         arrival = waiting.arrival
         prompt, output = arrival.prompt_tokens, arrival.output_tokens_expected
-        if not book.has_kv_room(prompt, output, settings, is_fresh):
+        if not state.has_kv_room(prompt, output, settings, is_fresh):
             return Refusal.NO_KV_ROOM
     # Late is better than never, so only those who can go elsewhere are turned away for it.
     may_leave = waiting.cost_nano is not None and not waiting.is_capped and cost.is_measured
-    if may_leave and now + first_token_s(book, prefill_tokens, cost) > waiting.deadline:
+    if may_leave and now + first_token_s(state, prefill_tokens, cost) > waiting.deadline:
         return Refusal.TOO_LATE
     return None
 
 
-def first_token_s(book: Book, prefill_tokens: int, cost: StepCost) -> float:
+def first_token_s(state: ReplicaState, prefill_tokens: int, cost: StepCost) -> float:
     """Seconds until a request sent now gets its first token: the step under way, then those that
     prefill it and what is ahead of it, shared with the requests that decode."""
-    tokens = book.prefill_tokens_waiting + prefill_tokens
-    per_step = max(1, book.replica.batched_tokens_max - book.in_flight)
+    tokens = state.prefill_tokens_waiting + prefill_tokens
+    per_step = max(1, state.replica.batched_tokens_max - state.in_flight)
     steps = 1 + ceil(tokens / per_step)
-    step_s = cost.step_s + book.in_flight * cost.decode_token_s
+    step_s = cost.step_s + state.in_flight * cost.decode_token_s
     return steps * step_s + cost.prefill_s(tokens)
 
 
 def refuse_offer(
-    waiting: Waiting, book: OfferBook, spending: Spending, settings: Settings, now: float
+    waiting: QueuedRequest, state: OfferState, spending: Spending, settings: Settings, now: float
 ) -> Refusal | None:
-    if refusal := refuse_for_good(waiting, book):
+    if refusal := refuse_for_good(waiting, state):
         return refusal
-    arrival, offer = waiting.arrival, book.offer
+    arrival, offer = waiting.arrival, state.offer
     most_nano = offer.most_nano(arrival)
     if most_nano is None:
         return Refusal.PRICE_UNKNOWN
-    if book.target == waiting.excluded:
+    if state.target == waiting.excluded:
         return Refusal.EXCLUDED
-    if len(book.requests) >= offer.in_flight_max:
+    if len(state.requests) >= offer.in_flight_max:
         return Refusal.IN_FLIGHT_MAX
-    if refusal := book.breaker.refuses(now) or book.refuse_rate(arrival, now):
+    if refusal := state.breaker.refuses(now) or state.refuse_rate(arrival, now):
         return refusal
     return spending.refuses(arrival.tenant, most_nano, settings, now)
 
 
-def refuse_for_good(waiting: Waiting, book: OfferBook) -> Refusal | None:
+def refuse_for_good(waiting: QueuedRequest, state: OfferState) -> Refusal | None:
     """What no room at an offer, and no price of it, would change."""
-    arrival, offer = waiting.arrival, book.offer
+    arrival, offer = waiting.arrival, state.offer
     if arrival.offers is not None and offer.offer_id not in arrival.offers:
         return Refusal.NOT_ALLOWED
     if arrival.context_tokens > offer.context_tokens_max:
@@ -120,11 +120,11 @@ def refuse_for_good(waiting: Waiting, book: OfferBook) -> Refusal | None:
     return None
 
 
-def may_ever_buy(waiting: Waiting, book: OfferBook) -> bool:
+def may_ever_buy(waiting: QueuedRequest, state: OfferState) -> bool:
     """Whether an offer is one of its candidates at all, whatever its state is at this moment."""
-    return refuse_for_good(waiting, book) is None and book.offer.price is not None
+    return refuse_for_good(waiting, state) is None and state.offer.price is not None
 
 
-def is_servable(waiting: Waiting, pool: Pool, now: float) -> bool:
+def is_servable(waiting: QueuedRequest, pool: Pool, now: float) -> bool:
     """Whether a live replica could serve it, once it has room."""
-    return any(refuse_lasting(waiting, book, now) is None for book in pool.replicas.values())
+    return any(refuse_lasting(waiting, state, now) is None for state in pool.replicas.values())

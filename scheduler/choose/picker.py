@@ -13,10 +13,10 @@ from collections.abc import Iterable
 
 from scheduler.choose.eligibility import FULL_FOR_ALL, refuse_offer, refuse_replica, verdict
 from scheduler.decision import Refusal, Verdict
-from scheduler.pool.offer_state import OfferBook
+from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import Waiting
-from scheduler.pool.replica_state import Book
+from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.spending import Spending
 from scheduler.settings import Settings
 
@@ -24,86 +24,92 @@ from scheduler.settings import Settings
 CANDIDATES_MAX = 32
 
 
-def held_tokens(waiting: Waiting, book: Book, pool: Pool) -> int:
+def held_tokens(waiting: QueuedRequest, state: ReplicaState, pool: Pool) -> int:
     """Of the prompt, what this replica was sent before."""
     arrival = waiting.arrival
-    return pool.prefixes.hit_blocks(book.replica.replica_id, arrival.blocks) * arrival.block_tokens
+    return pool.prefixes.hit_blocks(state.replica.replica_id, arrival.blocks) * arrival.block_tokens
 
 
-def prefill_tokens(waiting: Waiting, book: Book, pool: Pool) -> int:
+def prefill_tokens(waiting: QueuedRequest, state: ReplicaState, pool: Pool) -> int:
     """Of the prompt, what this replica must compute: at least one token, even of a known prompt."""
     arrival = waiting.arrival
-    if not arrival.blocks or not (held := held_tokens(waiting, book, pool)):
+    if not arrival.blocks or not (held := held_tokens(waiting, state, pool)):
         return arrival.prompt_tokens
-    trust = pool.prefixes.trust(book.replica.replica_id)
+    trust = pool.prefixes.trust(state.replica.replica_id)
     return max(1, arrival.prompt_tokens - int(held * trust))
 
 
 def best_replica(
-    waiting: Waiting, books: Iterable[Book], pool: Pool, settings: Settings, now: float
-) -> tuple[Book | None, list[Verdict]]:
+    waiting: QueuedRequest,
+    states: Iterable[ReplicaState],
+    pool: Pool,
+    settings: Settings,
+    now: float,
+) -> tuple[ReplicaState | None, list[Verdict]]:
     """The replica with the least work of those that may take it, and the finding on each."""
-    best: tuple[int, float, str, Book] | None = None
+    best: tuple[int, float, str, ReplicaState] | None = None
     verdicts: list[Verdict] = []
-    for book in books:
-        tokens = prefill_tokens(waiting, book, pool)
-        refusal = refuse_replica(waiting, tokens, book, pool.cost, settings, now)
-        verdicts.append(verdict(book.target, refusal))
+    for state in states:
+        tokens = prefill_tokens(waiting, state, pool)
+        refusal = refuse_replica(waiting, tokens, state, pool.cost, settings, now)
+        verdicts.append(verdict(state.target, refusal))
         if refusal is not None:
             if refusal in FULL_FOR_ALL:
-                pool.close(book)
-                book.has_news = refusal is Refusal.STALE_REPORT  # any report would be news
+                pool.close(state)
+                state.has_news = refusal is Refusal.STALE_REPORT  # any report would be news
             continue
-        requests = book.in_flight + book.foreign_requests + 1
-        work = (book.prefill_tokens_waiting + tokens) * requests
-        key = (work, -book.prefill_tok_s(settings), book.replica.replica_id)
+        requests = state.in_flight + state.untracked_requests + 1
+        work = (state.prefill_tokens_waiting + tokens) * requests
+        key = (work, -state.prefill_tok_s(settings), state.replica.replica_id)
         if best is None or key < best[:3]:
-            best = (*key, book)
+            best = (*key, state)
     return best[3] if best else None, verdicts
 
 
-def candidates(waiting: Waiting, pool: Pool) -> Iterable[Book]:
+def candidates(waiting: QueuedRequest, pool: Pool) -> Iterable[ReplicaState]:
     """The open replicas, or some of them and the holders of its prefix, where they are many."""
     found = pool.some_open(CANDIDATES_MAX)
     if len(found) < len(pool.open):
         holders = [pool.replicas[name] for name in waiting.hits if name in pool.replicas]
-        found = list({book.replica.replica_id: book for book in [*holders, *found]}.values())
+        found = list({state.replica.replica_id: state for state in [*holders, *found]}.values())
     if pool.reserved:
-        found = [book for book in found if book.replica.replica_id not in pool.reserved]
+        found = [state for state in found if state.replica.replica_id not in pool.reserved]
     return found
 
 
 def cheapest_offer(
-    waiting: Waiting, pool: Pool, spending: Spending, settings: Settings, now: float
-) -> tuple[OfferBook | None, list[Verdict]]:
+    waiting: QueuedRequest, pool: Pool, spending: Spending, settings: Settings, now: float
+) -> tuple[OfferState | None, list[Verdict]]:
     """The offer with the least expected cost of those that may take it, and the findings."""
-    best: tuple[int, str, OfferBook] | None = None
+    best: tuple[int, str, OfferState] | None = None
     verdicts: list[Verdict] = []
     output_tokens = waiting.output_tokens
-    for book in pool.offers:
-        refusal = refuse_offer(waiting, book, spending, settings, now)
-        verdicts.append(verdict(book.target, refusal))
-        cost_nano = book.cost_nano(waiting.arrival, output_tokens)
+    for state in pool.offers:
+        refusal = refuse_offer(waiting, state, spending, settings, now)
+        verdicts.append(verdict(state.target, refusal))
+        cost_nano = state.cost_nano(waiting.arrival, output_tokens)
         if refusal is not None or cost_nano is None:
             continue
-        if best is None or (cost_nano, book.offer.offer_id) < best[:2]:
-            best = (cost_nano, book.offer.offer_id, book)
+        if best is None or (cost_nano, state.offer.offer_id) < best[:2]:
+            best = (cost_nano, state.offer.offer_id, state)
     return best[2] if best else None, verdicts
 
 
 def survey(
-    waiting: Waiting, pool: Pool, spending: Spending, settings: Settings, now: float
+    waiting: QueuedRequest, pool: Pool, spending: Spending, settings: Settings, now: float
 ) -> tuple[list[Verdict], list[Verdict]]:
     """The findings on replicas and on offers: the evidence of a refusal."""
     _, offers = cheapest_offer(waiting, pool, spending, settings, now)
     return survey_replicas(waiting, pool, settings, now), offers
 
 
-def survey_replicas(waiting: Waiting, pool: Pool, settings: Settings, now: float) -> list[Verdict]:
+def survey_replicas(
+    waiting: QueuedRequest, pool: Pool, settings: Settings, now: float
+) -> list[Verdict]:
     """The finding on each of the first replicas: the evidence of a decision against them."""
     found: list[Verdict] = []
-    for book in pool.some(CANDIDATES_MAX):
-        tokens = prefill_tokens(waiting, book, pool)
-        refusal: Refusal | None = refuse_replica(waiting, tokens, book, pool.cost, settings, now)
-        found.append(verdict(book.target, refusal))
+    for state in pool.some(CANDIDATES_MAX):
+        tokens = prefill_tokens(waiting, state, pool)
+        refusal: Refusal | None = refuse_replica(waiting, tokens, state, pool.cost, settings, now)
+        found.append(verdict(state.target, refusal))
     return found

@@ -15,39 +15,39 @@ from math import inf
 from typing import Protocol
 
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import Waiting
+from scheduler.pool.queue import QueuedRequest
 
 # Worth less than this share of the lowest recent price, a request is not even held.
 HOPELESS_SHARE = 0.5
 
 
 class Policy(Protocol):
-    def urgency(self, waiting: Waiting, pool: Pool) -> float:
+    def urgency(self, waiting: QueuedRequest, pool: Pool) -> float:
         """Its place among the requests of its tenant and class: the smallest is served first."""
         ...
 
-    def admits(self, waiting: Waiting, pool: Pool) -> bool:
+    def admits(self, waiting: QueuedRequest, pool: Pool) -> bool:
         """Whether it may take free local room at this moment."""
         ...
 
-    def buys_at_once(self, waiting: Waiting, pool: Pool) -> bool:
+    def buys_at_once(self, waiting: QueuedRequest, pool: Pool) -> bool:
         """Whether it is bought on arrival, without waiting for room."""
         ...
 
-    def buys_late(self, waiting: Waiting, pool: Pool) -> bool:
+    def buys_late(self, waiting: QueuedRequest, pool: Pool) -> bool:
         """Whether it is bought when waiting any longer would leave an offer too little time."""
         ...
 
 
 class BidPricePolicy:
-    def urgency(self, waiting: Waiting, pool: Pool) -> float:
+    def urgency(self, waiting: QueuedRequest, pool: Pool) -> float:
         return -waiting.density
 
-    def admits(self, waiting: Waiting, pool: Pool) -> bool:
+    def admits(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return waiting.density == inf or waiting.density >= pool.bid.charge
 
-    def buys_at_once(self, waiting: Waiting, pool: Pool) -> bool:
+    def buys_at_once(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return waiting.density < HOPELESS_SHARE * pool.bid.floor
 
-    def buys_late(self, waiting: Waiting, pool: Pool) -> bool:
+    def buys_late(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return True

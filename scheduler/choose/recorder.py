@@ -8,18 +8,18 @@ from scheduler.choose.picker import cheapest_offer, held_tokens, prefill_tokens,
 from scheduler.choose.policy import Policy
 from scheduler.counters import Counters
 from scheduler.decision import Buy, Dispatch, Reason, Reject, Verdict
-from scheduler.pool.offer_state import OfferBook
+from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import BATCH_CLASS, Waiting
-from scheduler.pool.replica_state import Book
+from scheduler.pool.queue import BATCH_CLASS, QueuedRequest
+from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.spending import Spending
 from scheduler.settings import Settings
 
 Final = Dispatch | Buy | Reject
 
 
-class Ending:
-    """Enters each ending in the books, the queue and the counters, all at once."""
+class DecisionRecorder:
+    """Enters each decision in the states, the queue and the counters, all at once."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Ending:
         spending: Spending,
         counters: Counters,
         held: dict[str, Pool],
-        placed: dict[str, Book | OfferBook],
+        placed: dict[str, ReplicaState | OfferState],
     ) -> None:
         self._policy = policy
         self._spending = spending
@@ -37,40 +37,45 @@ class Ending:
 
     def dispatch(
         self,
-        waiting: Waiting,
-        book: Book,
+        waiting: QueuedRequest,
+        state: ReplicaState,
         verdicts: list[Verdict],
         pool: Pool,
         settings: Settings,
         now: float,
     ) -> Dispatch:
-        arrival, replica_id = waiting.arrival, book.replica.replica_id
+        arrival, replica_id = waiting.arrival, state.replica.replica_id
         reason = Reason.HELD if waiting.is_held else Reason.LOCAL_FIT
-        if waiting.klass == BATCH_CLASS:
+        if waiting.priority_class == BATCH_CLASS:
             reason = Reason.VALLEY
         if waiting.excluded is not None:
             reason = Reason.RETRY
-        tokens = prefill_tokens(waiting, book, pool)
+        tokens = prefill_tokens(waiting, state, pool)
         if arrival.blocks:
-            pool.prefixes.sent(replica_id, arrival.blocks, held_tokens(waiting, book, pool))
+            pool.prefixes.sent(replica_id, arrival.blocks, held_tokens(waiting, state, pool))
         pool.release(waiting)
         pool.queue.served(waiting)
-        book.add(arrival, tokens)
+        state.add(arrival, tokens)
         pool.in_flight += 1
         pool.bid.occupy(pool.occupancy)
         action = Dispatch(arrival.request_id, replica_id, reason, tuple(verdicts))
-        self._placed[arrival.request_id] = book
-        book.breaker.on_start(arrival.request_id, settings, now)
+        self._placed[arrival.request_id] = state
+        state.breaker.on_start(arrival.request_id, settings, now)
         self._end(action, pool)
         return action
 
     def buy(
-        self, waiting: Waiting, reason: Reason | None, pool: Pool, settings: Settings, now: float
+        self,
+        waiting: QueuedRequest,
+        reason: Reason | None,
+        pool: Pool,
+        settings: Settings,
+        now: float,
     ) -> Buy | None:
         """At the cheapest offer that may take it; None if there is none. Without a ``reason``
         the moment has come: for want of room, or because the room there is costs too much."""
-        book, offers = cheapest_offer(waiting, pool, self._spending, settings, now)
-        if book is None:
+        state, offers = cheapest_offer(waiting, pool, self._spending, settings, now)
+        if state is None:
             return None
         arrival = waiting.arrival
         if reason is None:
@@ -79,18 +84,18 @@ class Ending:
         if waiting.excluded is not None:
             reason = Reason.RETRY
         replicas = survey_replicas(waiting, pool, settings, now)
-        action = Buy(arrival.request_id, book.offer.offer_id, reason, (*replicas, *offers))
-        most_nano = book.offer.most_nano(arrival) or 0
+        action = Buy(arrival.request_id, state.offer.offer_id, reason, (*replicas, *offers))
+        most_nano = state.offer.most_nano(arrival) or 0
         self._spending.on_buy(arrival.request_id, arrival.tenant, most_nano, now)
-        book.add(arrival, now)
-        self._placed[arrival.request_id] = book
-        book.breaker.on_start(arrival.request_id, settings, now)
+        state.add(arrival, now)
+        self._placed[arrival.request_id] = state
+        state.breaker.on_start(arrival.request_id, settings, now)
         self._end(action, pool)
         return action
 
     def reject(
         self,
-        waiting: Waiting,
+        waiting: QueuedRequest,
         reason: Reason,
         verdicts: list[Verdict],
         pool: Pool,

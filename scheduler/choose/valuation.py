@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from scheduler.choose.eligibility import may_ever_buy
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import Waiting
+from scheduler.pool.queue import QueuedRequest
 from scheduler.settings import Settings
 
 
-def value(waiting: Waiting, pool: Pool, now: float) -> None:
+def value(waiting: QueuedRequest, pool: Pool, now: float) -> None:
     """Fill in its footprint and its price, and count it as demand.
 
     A prompt that some replica holds in its prefix cache takes less time here, while a provider
@@ -30,24 +30,24 @@ def value(waiting: Waiting, pool: Pool, now: float) -> None:
         pool.bid.add(waiting.density, waiting.work_s, now)
 
 
-def cost_elsewhere(waiting: Waiting, pool: Pool) -> int | None:
+def cost_elsewhere(waiting: QueuedRequest, pool: Pool) -> int | None:
     """What it is expected to cost at the cheapest offer that it may have; None for none."""
     arrival = waiting.arrival
     costs = [
         cost_nano
-        for book in pool.offers
-        if may_ever_buy(waiting, book)
-        and (cost_nano := book.cost_nano(arrival, arrival.output_tokens_expected)) is not None
+        for state in pool.offers
+        if may_ever_buy(waiting, state)
+        and (cost_nano := state.cost_nano(arrival, arrival.output_tokens_expected)) is not None
     ]
     return min(costs, default=None)
 
 
-def latest_at(waiting: Waiting, pool: Pool, settings: Settings) -> float:
+def latest_at(waiting: QueuedRequest, pool: Pool, settings: Settings) -> float:
     """The moment from which an offer could no longer make the deadline, or an idle replica could
     not: the earlier of the two, for past it waiting only costs."""
     arrival = waiting.arrival
-    offers = [book for book in pool.offers if may_ever_buy(waiting, book)]
-    start_s = min((book.ttft_s(settings) for book in offers), default=0.0)
+    offers = [state for state in pool.offers if may_ever_buy(waiting, state)]
+    start_s = min((state.ttft_s(settings) for state in offers), default=0.0)
     if pool.cost.is_measured:
         prefill_tokens = arrival.prompt_tokens - waiting.cached_tokens
         start_s = max(start_s, pool.cost.prefill_s(prefill_tokens))

@@ -21,7 +21,7 @@ DEVIATIONS = 4
 
 
 @dataclass(slots=True, eq=False)
-class OfferBook:
+class OfferState:
     offer: Offer
     breaker: OfferBreaker
     requests: dict[str, float | None] = field(default_factory=dict)  # sent at; None once it spoke

@@ -11,10 +11,10 @@ from math import inf
 
 from scheduler.decision import Refusal, Verdict
 from scheduler.pool.bid_price import BidPrice
-from scheduler.pool.offer_state import OfferBook
+from scheduler.pool.offer_state import OfferState
 from scheduler.pool.prefix_index import PrefixIndex
-from scheduler.pool.queue import Queue, Waiting
-from scheduler.pool.replica_state import Book
+from scheduler.pool.queue import Queue, QueuedRequest
+from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.step_cost import StepCost
 from scheduler.replica import Replica
 from scheduler.settings import Settings
@@ -27,16 +27,16 @@ class Pool:
     model: str
     bid: BidPrice
     cost: StepCost
-    replicas: dict[str, Book] = field(default_factory=dict)
-    offers: list[OfferBook] = field(default_factory=list)
+    replicas: dict[str, ReplicaState] = field(default_factory=dict)
+    offers: list[OfferState] = field(default_factory=list)
     queue: Queue = field(default_factory=Queue)
     prefixes: PrefixIndex = field(default_factory=PrefixIndex)
     had_replica: bool = False  # one that left is expected back: waiting for it makes sense
     in_flight: int = 0  # on the live replicas
     slots: int = 0
     kv_share: float = 0.0  # of the KV caches, reserved at the last tick
-    reserved: dict[str, Waiting] = field(default_factory=dict)  # by replica
-    open: list[Book] = field(default_factory=list)
+    reserved: dict[str, QueuedRequest] = field(default_factory=dict)  # by replica
+    open: list[ReplicaState] = field(default_factory=list)
     _open_at: dict[str, int] = field(default_factory=dict)
     _turn: int = 0
 
@@ -44,61 +44,61 @@ class Pool:
     def of(cls, model: str, settings: Settings) -> Pool:
         return cls(model, BidPrice(settings), StepCost.assumed(settings))
 
-    def join(self, book: Book) -> None:
+    def join(self, state: ReplicaState) -> None:
         self.had_replica = True
-        self.replicas[book.replica.replica_id] = book
-        self.slots += book.replica.running_max
-        self.reopen(book)
+        self.replicas[state.replica.replica_id] = state
+        self.slots += state.replica.running_max
+        self.reopen(state)
 
-    def renew(self, book: Book, replica: Replica) -> None:
-        self.slots += replica.running_max - book.replica.running_max
-        book.replica = replica
-        self.reopen(book)
+    def renew(self, state: ReplicaState, replica: Replica) -> None:
+        self.slots += replica.running_max - state.replica.running_max
+        state.replica = replica
+        self.reopen(state)
 
-    def leave(self, book: Book) -> None:
-        del self.replicas[book.replica.replica_id]
-        self.slots -= book.replica.running_max
-        self.in_flight -= book.in_flight
-        self.close(book)
-        if waiting := self.reserved.get(book.replica.replica_id):
+    def leave(self, state: ReplicaState) -> None:
+        del self.replicas[state.replica.replica_id]
+        self.slots -= state.replica.running_max
+        self.in_flight -= state.in_flight
+        self.close(state)
+        if waiting := self.reserved.get(state.replica.replica_id):
             self.release(waiting)
 
     # Who may have room
 
-    def reopen(self, book: Book) -> None:
-        replica_id = book.replica.replica_id
-        if replica_id not in self._open_at and book.is_alive:
+    def reopen(self, state: ReplicaState) -> None:
+        replica_id = state.replica.replica_id
+        if replica_id not in self._open_at and state.is_alive:
             self._open_at[replica_id] = len(self.open)
-            self.open.append(book)
+            self.open.append(state)
 
-    def close(self, book: Book) -> None:
-        at = self._open_at.pop(book.replica.replica_id, None)
+    def close(self, state: ReplicaState) -> None:
+        at = self._open_at.pop(state.replica.replica_id, None)
         if at is None:
             return
         last = self.open.pop()
-        if last is not book:
+        if last is not state:
             self.open[at] = last
             self._open_at[last.replica.replica_id] = at
 
-    def some_open(self, most: int) -> list[Book]:
+    def some_open(self, most: int) -> list[ReplicaState]:
         """All that are open, or so many of them, others each time."""
         if len(self.open) <= most:
             return list(self.open)
         self._turn = (self._turn + most) % len(self.open)
         return [self.open[(self._turn + step) % len(self.open)] for step in range(most)]
 
-    def some(self, most: int) -> list[Book]:
+    def some(self, most: int) -> list[ReplicaState]:
         """All replicas, or the first so many."""
-        found: list[Book] = []
-        for book in self.replicas.values():
+        found: list[ReplicaState] = []
+        for state in self.replicas.values():
             if len(found) >= most:
                 break
-            found.append(book)
+            found.append(state)
         return found
 
     # Room that is kept
 
-    def reserve(self, waiting: Waiting, verdicts: list[Verdict]) -> bool:
+    def reserve(self, waiting: QueuedRequest, verdicts: list[Verdict]) -> bool:
         """Keep for it the replica with the most room, of those that lack nothing but room, until it
         goes or the next tick. False where so many are kept already, or none would do."""
         if len(self.reserved) >= max(1, len(self.replicas) // RESERVED_SHARE):
@@ -110,9 +110,9 @@ class Pool:
         ]
         if not near:
             return False
-        book = min(near, key=lambda book: (book.kv_share, book.replica.replica_id))
-        waiting.reserves = book.replica.replica_id
-        self.reserved[book.replica.replica_id] = waiting
+        state = min(near, key=lambda state: (state.kv_share, state.replica.replica_id))
+        waiting.reserves = state.replica.replica_id
+        self.reserved[state.replica.replica_id] = waiting
         self.queue.set_aside(waiting)
         return True
 
@@ -121,7 +121,7 @@ class Pool:
         for waiting in list(self.reserved.values()):
             self.release(waiting)
 
-    def release(self, waiting: Waiting) -> None:
+    def release(self, waiting: QueuedRequest) -> None:
         if waiting.reserves is not None:
             del self.reserved[waiting.reserves]
             waiting.reserves = None
@@ -136,15 +136,15 @@ class Pool:
         return max(self.in_flight / self.slots, self.kv_share) if self.slots else 1.0
 
     def renew_price(self, settings: Settings, now: float) -> None:
-        books = self.replicas.values()
-        if books:
-            reserved = sum(book.kv_tokens_reserved for book in books)
-            room = sum(book.replica.kv_tokens_max for book in books) * (1 - settings.kv_headroom)
+        states = self.replicas.values()
+        if states:
+            reserved = sum(state.kv_tokens_reserved for state in states)
+            room = sum(state.replica.kv_tokens_max for state in states) * (1 - settings.kv_headroom)
             self.kv_share = reserved / room
-        for book in books:
+        for state in states:
             # One that fell silent when it was full of others' work, nothing else would put back.
-            if not book.is_fresh(settings, now):
-                self.reopen(book)
+            if not state.is_fresh(settings, now):
+                self.reopen(state)
         # What an engine second is worth cannot be said before one was measured.
-        capacity = settings.target_load * len(books) if self.cost.is_measured else inf
+        capacity = settings.target_load * len(states) if self.cost.is_measured else inf
         self.bid.update(capacity, self.occupancy, now)

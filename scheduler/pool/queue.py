@@ -35,7 +35,7 @@ class Moment(IntEnum):
 
 
 @dataclass(slots=True, eq=False)
-class Waiting:
+class QueuedRequest:
     """A request without a target: just arrived, or held.
 
     ``excluded`` is the incarnation of a target that failed it, set on a retry only: a replica
@@ -57,7 +57,7 @@ class Waiting:
     place: int = 0  # the number of its one valid entry in a lane; 0: it stands aside
     is_batch: bool = field(init=False)
     first_class: int = field(init=False)
-    klass: int = field(init=False)
+    priority_class: int = field(init=False)
     deadline: float = field(init=False)
     output_tokens: int = field(init=False)  # expected
     kv_tokens: int = field(init=False)
@@ -67,7 +67,7 @@ class Waiting:
         deadline_ms = arrival.deadline_ms
         self.is_batch = deadline_ms is not None
         priority = min(max(arrival.priority, PRIORITY_FIRST), PRIORITY_LAST)
-        self.first_class = self.klass = BATCH_CLASS if self.is_batch else priority
+        self.first_class = self.priority_class = BATCH_CLASS if self.is_batch else priority
         budget_ms = arrival.ttft_budget_ms if deadline_ms is None else deadline_ms
         self.deadline = self.since + budget_ms / 1000
         self.output_tokens = arrival.output_tokens_expected
@@ -78,7 +78,7 @@ class Waiting:
         return inf if self.cost_nano is None else self.cost_nano / max(self.work_s, 1e-9)
 
 
-_Entry = tuple[float, float, int, int, Waiting]  # urgency, deadline, number, place
+_Entry = tuple[float, float, int, int, QueuedRequest]  # urgency, deadline, number, place
 
 
 def _stands(entry: _Entry) -> bool:
@@ -96,9 +96,9 @@ class _Lane:
 
 class Queue:
     def __init__(self) -> None:
-        self._waiting: dict[str, Waiting] = {}
+        self._waiting: dict[str, QueuedRequest] = {}
         self._classes: dict[int, OrderedDict[str, _Lane]] = {}
-        self._moments: list[tuple[float, int, Moment, Waiting]] = []
+        self._moments: list[tuple[float, int, Moment, QueuedRequest]] = []
         self._urgency: dict[str, float] = {}
         self._count = 0
         self.kv_tokens = 0
@@ -108,21 +108,21 @@ class Queue:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def all(self) -> list[Waiting]:
+    def all(self) -> list[QueuedRequest]:
         """Those who wait, in the order of their arrival."""
         return list(self._waiting.values())
 
     def has_requests_room(self, settings: Settings) -> bool:
         return len(self._waiting) < settings.queue_requests_max
 
-    def has_tokens_room(self, waiting: Waiting, settings: Settings) -> bool:
+    def has_tokens_room(self, waiting: QueuedRequest, settings: Settings) -> bool:
         """An empty queue takes any request, or one above the bound could never wait."""
         return not self._waiting or self.kv_tokens + waiting.kv_tokens <= settings.queue_tokens_max
 
-    def has_bytes_room(self, waiting: Waiting, settings: Settings) -> bool:
+    def has_bytes_room(self, waiting: QueuedRequest, settings: Settings) -> bool:
         return self.body_bytes + waiting.arrival.body_bytes <= settings.queue_bytes_max
 
-    def add(self, waiting: Waiting, urgency: float) -> None:
+    def add(self, waiting: QueuedRequest, urgency: float) -> None:
         """The smallest urgency is served first."""
         request_id = waiting.arrival.request_id
         self._count += 1
@@ -134,8 +134,8 @@ class Queue:
         self.work_s += waiting.work_s
         self._enter(waiting)
 
-    def _enter(self, waiting: Waiting) -> None:
-        lanes = self._classes.setdefault(waiting.klass, OrderedDict())
+    def _enter(self, waiting: QueuedRequest) -> None:
+        lanes = self._classes.setdefault(waiting.priority_class, OrderedDict())
         lane = lanes.setdefault(waiting.arrival.tenant, _Lane())
         self._count += 1
         waiting.place = self._count
@@ -143,7 +143,7 @@ class Queue:
         heappush(lane.heap, (urgency, waiting.deadline, waiting.number, waiting.place, waiting))
         lane.live += 1
 
-    def remove(self, request_id: str) -> Waiting:
+    def remove(self, request_id: str) -> QueuedRequest:
         waiting = self._waiting.pop(request_id)
         del self._urgency[request_id]
         self.kv_tokens -= waiting.kv_tokens
@@ -152,12 +152,12 @@ class Queue:
         self._leave(waiting)
         return waiting
 
-    def _leave(self, waiting: Waiting) -> None:
+    def _leave(self, waiting: QueuedRequest) -> None:
         """Its entry stays in the lane, and is passed over when it comes up."""
         if not waiting.place:
             return
         waiting.place = 0
-        lanes = self._classes[waiting.klass]
+        lanes = self._classes[waiting.priority_class]
         lane = lanes[waiting.arrival.tenant]
         lane.live -= 1
         if lane.live == 0:
@@ -168,18 +168,20 @@ class Queue:
 
     # Who is next
 
-    def head(self, admits: Callable[[Waiting], bool]) -> Waiting | None:
+    def head(self, admits: Callable[[QueuedRequest], bool]) -> QueuedRequest | None:
         """The next request, of those that the policy admits. Asking again gives the same."""
-        for klass in sorted(self._classes):
-            if klass == PARKED_CLASS:
+        for priority_class in sorted(self._classes):
+            if priority_class == PARKED_CLASS:
                 break
-            if (found := self._head_of(klass, admits)) is not None:
+            if (found := self._head_of(priority_class, admits)) is not None:
                 return found
         return None
 
-    def _head_of(self, klass: int, admits: Callable[[Waiting], bool]) -> Waiting | None:
-        lanes = self._classes[klass]
-        best: tuple[int, Waiting] | None = None
+    def _head_of(
+        self, priority_class: int, admits: Callable[[QueuedRequest], bool]
+    ) -> QueuedRequest | None:
+        lanes = self._classes[priority_class]
+        best: tuple[int, QueuedRequest] | None = None
         eager: list[_Lane] = []
         for lane in islice(lanes.values(), TENANTS_LOOKED_AT_MAX):
             waiting = self._first(lane)
@@ -200,15 +202,15 @@ class Queue:
             lane.deficit_tokens += turns * QUANTUM_TOKENS
         return waiting
 
-    def _first(self, lane: _Lane) -> Waiting:
+    def _first(self, lane: _Lane) -> QueuedRequest:
         while not _stands(lane.heap[0]):
             heappop(lane.heap)
         return lane.heap[0][4]
 
-    def served(self, waiting: Waiting) -> None:
+    def served(self, waiting: QueuedRequest) -> None:
         """It was sent to a replica: its tenant has had that much, and the next one's turn comes.
         What a tenant has while nobody else waits, it does not owe."""
-        lanes = self._classes[waiting.klass]
+        lanes = self._classes[waiting.priority_class]
         lane = lanes[waiting.arrival.tenant]
         if len(lanes) == 1:
             lane.deficit_tokens = 0
@@ -217,10 +219,10 @@ class Queue:
         if lane.deficit_tokens <= 0:
             lanes.move_to_end(waiting.arrival.tenant)
 
-    def some_parked(self, most: int) -> list[Waiting]:
+    def some_parked(self, most: int) -> list[QueuedRequest]:
         """So many of the parked, others each time."""
         lanes = self._classes.get(PARKED_CLASS, OrderedDict())
-        found: list[Waiting] = []
+        found: list[QueuedRequest] = []
         for tenant in list(lanes)[:most]:
             if len(found) >= most:
                 break
@@ -234,14 +236,14 @@ class Queue:
 
     # Moments
 
-    def at(self, moment: Moment, when: float, waiting: Waiting) -> None:
+    def at(self, moment: Moment, when: float, waiting: QueuedRequest) -> None:
         self._count += 1
         heappush(self._moments, (when, self._count, moment, waiting))
         if len(self._moments) > 8 * len(self._waiting) + 64:
             self._moments = [each for each in self._moments if self._is_here(each[3])]
             heapify(self._moments)
 
-    def due(self, now: float) -> tuple[Moment, Waiting] | None:
+    def due(self, now: float) -> tuple[Moment, QueuedRequest] | None:
         """The next moment that has come, of a request that still waits."""
         while self._moments and self._moments[0][0] <= now:
             _, _, moment, waiting = heappop(self._moments)
@@ -249,28 +251,28 @@ class Queue:
                 return moment, waiting
         return None
 
-    def _is_here(self, waiting: Waiting) -> bool:
+    def _is_here(self, waiting: QueuedRequest) -> bool:
         return self._waiting.get(waiting.arrival.request_id) is waiting
 
-    def promote(self, waiting: Waiting, klass: int) -> None:
+    def promote(self, waiting: QueuedRequest, priority_class: int) -> None:
         """Into another class."""
         stands_aside = not waiting.place
         self._leave(waiting)
-        waiting.klass = klass
+        waiting.priority_class = priority_class
         if not stands_aside:
             self._enter(waiting)
 
-    def reorder(self, waiting: Waiting, urgency: float) -> None:
+    def reorder(self, waiting: QueuedRequest, urgency: float) -> None:
         """It is worth more or less than it was."""
         self._urgency[waiting.arrival.request_id] = urgency
         if waiting.place:
             self._leave(waiting)
             self._enter(waiting)
 
-    def set_aside(self, waiting: Waiting) -> None:
+    def set_aside(self, waiting: QueuedRequest) -> None:
         """It goes on waiting, but is not next, and keeps nobody behind it."""
         self._leave(waiting)
 
-    def put_back(self, waiting: Waiting) -> None:
+    def put_back(self, waiting: QueuedRequest) -> None:
         if self._is_here(waiting) and not waiting.place:
             self._enter(waiting)

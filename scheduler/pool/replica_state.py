@@ -1,8 +1,8 @@
-"""The token book of one replica: what this scheduler has in flight there, and what is reported.
+"""The state of one replica: the tokens that this scheduler has in flight there, and its reports.
 
 Sums are kept incrementally, so that a decision costs the same whatever is in flight. A request
 reserves its prompt and its expected answer, and the expectation is raised as the answer streams.
-Work that the report shows beyond the book belongs to other schedulers and takes room as well.
+Work that the report shows beyond the state belongs to other schedulers and takes room as well.
 An absurd report is not taken in, and takes away the trust in the one before it: both leave only
 the in-flight level that the last good report showed to be safe.
 """
@@ -53,7 +53,7 @@ class Entry:
 
 
 @dataclass(slots=True, eq=False)
-class Book:
+class ReplicaState:
     replica: Replica
     breaker: Breaker = field(default_factory=Breaker)
     is_alive: bool = True
@@ -69,7 +69,7 @@ class Book:
     is_trusted: bool = False
     has_news: bool = True  # since it was last found to have no room, it may have got some
     safe_in_flight: int = 0
-    foreign_requests: int = 0
+    untracked_requests: int = 0
     foreign_kv_tokens: int = 0
 
     target: str = field(init=False)
@@ -139,15 +139,15 @@ class Book:
         was_trusted, self.is_trusted = self.is_trusted, is_plausible(report, self.replica)
         if not self.is_trusted:
             return False
-        queued, foreign_requests = self.engine_queues, self.foreign_requests
+        queued, untracked_requests = self.engine_queues, self.untracked_requests
         self.report, self.reported_at = report, now
         kv_tokens_held = self.prompt_tokens + self.streamed_tokens
         self.foreign_kv_tokens = max(0, report.kv_tokens_used - kv_tokens_held)
-        self.foreign_requests = max(0, report.running + report.waiting - len(self.entries))
+        self.untracked_requests = max(0, report.running + report.waiting - len(self.entries))
         if not self.engine_queues:
             self.safe_in_flight = len(self.entries)
         self.has_news |= not was_trusted or (queued and not self.engine_queues)
-        self.has_news |= self.foreign_requests < foreign_requests
+        self.has_news |= self.untracked_requests < untracked_requests
         return True
 
     def is_fresh(self, settings: Settings, now: float) -> bool:
@@ -183,7 +183,7 @@ class Book:
     def slots_free(self, settings: Settings, is_fresh: bool) -> int:
         """Requests that may be added. Without a fresh report, growth is frozen."""
         if is_fresh:
-            return self.replica.running_max - len(self.entries) - self.foreign_requests
+            return self.replica.running_max - len(self.entries) - self.untracked_requests
         safe = max(settings.ramp_requests, self.safe_in_flight)
         return min(safe, self.replica.running_max) - len(self.entries)
 
@@ -197,7 +197,7 @@ class Book:
         of all that will ever be held does not fit anyway.
         """
         room = int(self.replica.kv_tokens_max * (1 - settings.kv_headroom))
-        # Each request leaves its last block unfilled. What the engine reports beyond the book
+        # Each request leaves its last block unfilled. What the engine reports beyond the state
         # has that in it already, besides what other schedulers hold.
         unfilled = (len(self.entries) + 1) * (self.replica.kv_block_tokens - 1)
         room -= max(unfilled, self.foreign_kv_tokens if is_fresh else 0)

@@ -13,10 +13,10 @@ from scheduler.choose.policy import Policy
 from scheduler.decision import Action
 from scheduler.offer import Offer
 from scheduler.pool.circuit_breaker import Breaker, OfferBreaker
-from scheduler.pool.offer_state import OfferBook
+from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import Waiting
-from scheduler.pool.replica_state import Book
+from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.replica_state import ReplicaState
 from scheduler.replica import LoadReport, Replica
 from scheduler.settings import Settings
 from scheduler.state_machine import Scheduler
@@ -130,16 +130,18 @@ def only(actions: list[Action]) -> Action:
     return action
 
 
-def offer_book(offer_id: str = "vendor/m", **change: Any) -> OfferBook:
-    return OfferBook(offer(offer_id, **change), OfferBreaker(Breaker()))
+def offer_state(offer_id: str = "vendor/m", **change: Any) -> OfferState:
+    return OfferState(offer(offer_id, **change), OfferBreaker(Breaker()))
 
 
-def pool_of(*books: Book, offers: Sequence[OfferBook] = (), settings: Settings = SETTINGS) -> Pool:
+def pool_of(
+    *states: ReplicaState, offers: Sequence[OfferState] = (), settings: Settings = SETTINGS
+) -> Pool:
     pool = Pool.of(MODEL, settings)
     pool.offers = list(offers)
-    for book in books:
-        pool.join(book)
-        pool.prefixes.join(book.replica.replica_id, 1_000)
+    for state in states:
+        pool.join(state)
+        pool.prefixes.join(state.replica.replica_id, 1_000)
     return pool
 
 
@@ -151,14 +153,14 @@ class Fixed:
     at_once: bool = False
     late: bool = True
 
-    def urgency(self, waiting: Waiting, pool: Pool) -> float:
+    def urgency(self, waiting: QueuedRequest, pool: Pool) -> float:
         return 0.0
 
-    def admits(self, waiting: Waiting, pool: Pool) -> bool:
+    def admits(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return self.admitted
 
-    def buys_at_once(self, waiting: Waiting, pool: Pool) -> bool:
+    def buys_at_once(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return self.at_once
 
-    def buys_late(self, waiting: Waiting, pool: Pool) -> bool:
+    def buys_late(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return self.late

@@ -1,26 +1,26 @@
-"""Whether the sums that a book, a queue or a pool keeps are those of its parts."""
+"""Whether the sums that a state, a queue or a pool keeps are those of its parts."""
 
 from __future__ import annotations
 
 import pytest
 
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import Queue, Waiting
-from scheduler.pool.replica_state import Book
+from scheduler.pool.queue import Queue, QueuedRequest
+from scheduler.pool.replica_state import ReplicaState
 
 
-def assert_book_sums(book: Book) -> None:
-    entries = book.entries.values()
-    assert book.prompt_tokens == sum(e.prompt_tokens for e in entries)
-    assert book.output_tokens == sum(e.output_tokens for e in entries)
-    assert book.output_squares == sum(e.output_tokens**2 for e in entries)
-    assert book.streamed_tokens == sum(e.streamed_tokens for e in entries)
+def assert_state_sums(state: ReplicaState) -> None:
+    entries = state.entries.values()
+    assert state.prompt_tokens == sum(e.prompt_tokens for e in entries)
+    assert state.output_tokens == sum(e.output_tokens for e in entries)
+    assert state.output_squares == sum(e.output_tokens**2 for e in entries)
+    assert state.streamed_tokens == sum(e.streamed_tokens for e in entries)
     unread = sum(e.prefill_tokens for e in entries if e.streamed_tokens == 0)
-    assert book.prefill_tokens_waiting == unread
+    assert state.prefill_tokens_waiting == unread
     assert all(e.streamed_tokens <= e.output_tokens <= e.output_tokens_max for e in entries)
 
 
-def waiting_in(queue: Queue) -> list[Waiting]:
+def waiting_in(queue: Queue) -> list[QueuedRequest]:
     return list(queue._waiting.values())
 
 
@@ -29,10 +29,14 @@ def assert_queue_sums(queue: Queue) -> None:
     assert queue.kv_tokens == sum(w.kv_tokens for w in waiting)
     assert queue.work_s == pytest.approx(sum(w.work_s for w in waiting), abs=1e-9)
     placed = 0
-    for klass, lanes in queue._classes.items():
+    for priority_class, lanes in queue._classes.items():
         for tenant, lane in lanes.items():
             stand = [entry[4] for entry in lane.heap if entry[4].place == entry[3]]
-            mine = [w for w in waiting if (w.klass, w.arrival.tenant) == (klass, tenant)]
+            mine = [
+                w
+                for w in waiting
+                if (w.priority_class, w.arrival.tenant) == (priority_class, tenant)
+            ]
             assert sorted(w.number for w in stand) == [w.number for w in mine if w.place]
             assert lane.live == len(stand) > 0
             assert len(lane.heap) <= 2 * lane.live + 17
@@ -41,9 +45,9 @@ def assert_queue_sums(queue: Queue) -> None:
 
 
 def assert_pool_sums(pool: Pool) -> None:
-    books = list(pool.replicas.values())
-    assert pool.in_flight == sum(book.in_flight for book in books)
-    assert pool.slots == sum(book.replica.running_max for book in books)
+    states = list(pool.replicas.values())
+    assert pool.in_flight == sum(state.in_flight for state in states)
+    assert pool.slots == sum(state.replica.running_max for state in states)
     assert all(pool.open[at] is pool.replicas[name] for name, at in pool._open_at.items())
     assert len(pool.open) == len(pool._open_at)
     for name, waiting in pool.reserved.items():
@@ -53,5 +57,5 @@ def assert_pool_sums(pool: Pool) -> None:
     assert len(kept) == len(pool.reserved)
     assert kept == [w for w in waiting_in(pool.queue) if not w.place]
     assert_queue_sums(pool.queue)
-    for book in books:
-        assert_book_sums(book)
+    for state in states:
+        assert_state_sums(state)

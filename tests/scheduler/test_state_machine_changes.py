@@ -94,7 +94,7 @@ def test_reports_of_strangers_and_absurd_reports_are_counted_and_release_nothing
     assert not view.replicas[0].is_fresh
 
 
-def test_a_new_generation_starts_an_empty_book_and_an_old_one_is_late() -> None:
+def test_a_new_generation_starts_an_empty_state_and_an_old_one_is_late() -> None:
     scheduler = running()
     scheduler.on_arrival(patient("q1"), 0.0)
     scheduler.on_replica_joined(replica(generation=3), 1.0)
@@ -109,7 +109,7 @@ def test_a_new_generation_starts_an_empty_book_and_an_old_one_is_late() -> None:
     assert scheduler.snapshot(1.0).replicas[0].in_flight == 1
 
 
-def test_a_renewal_keeps_the_book() -> None:
+def test_a_renewal_keeps_the_state() -> None:
     scheduler = running()
     scheduler.on_arrival(patient("q1"), 0.0)
     scheduler.on_replica_joined(replica("r1", running_max=2), 1.0)
@@ -124,7 +124,7 @@ def test_a_replica_that_changes_its_model_leaves_the_old_pool() -> None:
     assert isinstance(only(scheduler.on_arrival(arrival("q2", model="other"), 1.0)), Dispatch)
 
 
-def test_settings_change_without_losing_the_books() -> None:
+def test_settings_change_without_losing_the_states() -> None:
     scheduler = running(offer(in_flight_max=1))
     for name in ("q1", "q2"):
         scheduler.on_arrival(patient(name), 0.0)

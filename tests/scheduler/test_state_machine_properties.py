@@ -24,7 +24,7 @@ LIVES_PER_SEED, STEPS_PER_LIFE = 20, 250  # 100,000 events in all
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_random_interleavings(seed: int) -> None:
     """No double dispatch, no lost request, no starvation, no cap exceeded, no compliance breach,
-    and books that equal the sum of their parts, after each event."""
+    and states that equal the sum of their parts, after each event."""
     for life in range(LIVES_PER_SEED):
         walk = Walk(Random(f"{seed}/{life}"))
         for _ in range(STEPS_PER_LIFE):

@@ -129,15 +129,15 @@ class Walk:
 
     def tell(self, event: str, *args: Any, newcomer: str | None = None) -> None:
         """Tell the scheduler, and take its answer to account. Growth on doubt stays frozen."""
-        before = {name: book.in_flight for name, book in self.scheduler._replicas.items()}
+        before = {name: state.in_flight for name, state in self.scheduler._replicas.items()}
         actions: list[Action] = getattr(self.scheduler, event)(*args, self.now)
         self.log += actions
         self.account.take(actions, self.now, newcomer)
         settings = self.account.settings
-        for name, book in self.scheduler._replicas.items():
-            grew = book.in_flight > before.get(name, 0)
-            if grew and not book.is_fresh(settings, self.now):
-                assert book.in_flight <= max(settings.ramp_requests, book.safe_in_flight)
+        for name, state in self.scheduler._replicas.items():
+            grew = state.in_flight > before.get(name, 0)
+            if grew and not state.is_fresh(settings, self.now):
+                assert state.in_flight <= max(settings.ramp_requests, state.safe_in_flight)
 
     def check(self) -> None:
         """Books equal the sum of their parts, and the account agrees."""
@@ -151,9 +151,9 @@ class Walk:
             assert all(isfinite(cost) and cost >= 0 for cost in costs)
             assert isfinite(pool.bid.charge)
             assert 0 <= pool.bid.floor <= pool.bid.price
-        for book in scheduler._replicas.values():
-            mine = {name for name, boot in account.on.items() if boot == boot_of(book.replica)}
-            assert set(book.entries) == mine
+        for state in scheduler._replicas.values():
+            mine = {name for name, boot in account.on.items() if boot == boot_of(state.replica)}
+            assert set(state.entries) == mine
         for offered in scheduler._offers.values():
             target = offered.target
             mine = {name for name, each in account.placed.items() if each.target == target}
@@ -175,14 +175,14 @@ class Walk:
 
     def check_no_idle_room(self) -> None:
         """After a tick, no replica has room for the next in line, nor for whom it is kept."""
-        desk, settings = self.scheduler._desk, self.account.settings
+        admission, settings = self.scheduler._admission, self.account.settings
         for pool in self.scheduler._pools.values():
-            head = desk._head(pool, settings)
-            for replica_id, book in pool.replicas.items():
+            head = admission._head(pool, settings)
+            for replica_id, state in pool.replicas.items():
                 waiting = pool.reserved.get(replica_id, head)
                 if waiting is not None:
-                    tokens = prefill_tokens(waiting, book, pool)
-                    found = refuse_replica(waiting, tokens, book, pool.cost, settings, self.now)
+                    tokens = prefill_tokens(waiting, state, pool)
+                    found = refuse_replica(waiting, tokens, state, pool.cost, settings, self.now)
                     assert found not in (None, Refusal.TOO_LATE)
 
     def arrive(self) -> None:

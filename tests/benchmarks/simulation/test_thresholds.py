@@ -24,30 +24,32 @@ from benchmarks.simulation.sweep import (
 from benchmarks.simulation.thresholds import GRID, BuyAbove, Threshold
 from scheduler.arrival import Arrival
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import Waiting
-from scheduler.pool.replica_state import Book
+from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.replica_state import ReplicaState
 from scheduler.replica import Replica
 from scheduler.settings import Settings
 
 SLOTS = 10
 
 
-def a_request(number: int, work_s: float = 0.0, cost_nano: int | None = 1_000) -> Waiting:
+def a_request(number: int, work_s: float = 0.0, cost_nano: int | None = 1_000) -> QueuedRequest:
     arrival = Arrival(f"r{number}", "t", MODEL, 100, 10, 100, ttft_budget_ms=2_000)
-    return Waiting(arrival, 0.0, work_s=work_s, cost_nano=cost_nano)
+    return QueuedRequest(arrival, 0.0, work_s=work_s, cost_nano=cost_nano)
 
 
-def a_pool(*waiting: Waiting, replicas: int = 2, in_flight: int = 0) -> Pool:
+def a_pool(*waiting: QueuedRequest, replicas: int = 2, in_flight: int = 0) -> Pool:
     pool = Pool.of(MODEL, Settings())
     for number in range(replicas):
-        pool.join(Book(Replica(f"replica-{number}", MODEL, 1, 100_000, 10_000, SLOTS, 8_192)))
+        pool.join(
+            ReplicaState(Replica(f"replica-{number}", MODEL, 1, 100_000, 10_000, SLOTS, 8_192))
+        )
     for each in waiting:
         pool.queue.add(each, 0.0)
     pool.in_flight = in_flight
     return pool
 
 
-def buys(measure: str, limit: float, waiting: Waiting, pool: Pool) -> bool:
+def buys(measure: str, limit: float, waiting: QueuedRequest, pool: Pool) -> bool:
     threshold = Threshold(measure, limit)  # type: ignore[arg-type]
     return BuyAbove(threshold).buys_at_once(waiting, pool)
 

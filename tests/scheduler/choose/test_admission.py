@@ -27,9 +27,9 @@ from tests.scheduler.given import (
 def busy(*offers: Offer, settings: Settings = SETTINGS, policy: Fixed | None = None) -> Scheduler:
     """Its one slot is taken."""
     scheduler = running(*offers, settings=settings, policy=policy or Fixed())
-    scheduler._desk._policy = Fixed()
+    scheduler._admission._policy = Fixed()
     assert isinstance(only(scheduler.on_arrival(patient("q0"), 0.0)), Dispatch)
-    scheduler._desk._policy = policy or Fixed()
+    scheduler._admission._policy = policy or Fixed()
     return scheduler
 
 
@@ -153,7 +153,7 @@ def test_decisions_and_refusals_are_counted() -> None:
     assert view.refusals[Refusal.NO_SLOT] >= 2
 
 
-# Waiting and buying
+# QueuedRequest and buying
 
 
 def test_who_is_not_admitted_is_held_beside_free_room_and_bought_at_its_latest_moment() -> None:

@@ -7,7 +7,7 @@ import pytest
 from scheduler.choose.policy import HOPELESS_SHARE, BidPricePolicy
 from scheduler.decision import Buy, Dispatch, Outcome, Reason
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import Waiting
+from scheduler.pool.queue import QueuedRequest
 from scheduler.settings import Settings
 from scheduler.state_machine import Scheduler
 from tests.scheduler.given import arrival, offer, pool_of, price, replica, report
@@ -15,9 +15,9 @@ from tests.scheduler.given import arrival, offer, pool_of, price, replica, repor
 POLICY = BidPricePolicy()
 
 
-def worth(density: float) -> Waiting:
+def worth(density: float) -> QueuedRequest:
     """Of so many nano-USD per engine second; infinite: it may not be bought."""
-    waiting = Waiting(arrival(), 0.0)
+    waiting = QueuedRequest(arrival(), 0.0)
     if density != inf:
         waiting.cost_nano, waiting.work_s = int(density), 1.0
     return waiting

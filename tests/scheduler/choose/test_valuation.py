@@ -6,10 +6,10 @@ import pytest
 
 from scheduler.choose.valuation import latest_at, value
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import Waiting
-from scheduler.pool.replica_state import Book
+from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.replica_state import ReplicaState
 from scheduler.settings import Settings
-from tests.scheduler.given import arrival, offer_book, pool_of, price, replica
+from tests.scheduler.given import arrival, offer_state, pool_of, price, replica
 
 SETTINGS = Settings(
     offer_ttft_ms_assumed=700,
@@ -24,18 +24,18 @@ BLOCKS = tuple(range(10))
 def a_pool(*, measured: bool = True, replicas: int = 1) -> Pool:
     """Two priced offers, one cheaper, and one without a price."""
     offers = [
-        offer_book("dear", at=price(8_000_000, 32_000_000)),
-        offer_book("cheap", at=price(1_000_000, 4_000_000)),
-        offer_book("unknown", at=None),
+        offer_state("dear", at=price(8_000_000, 32_000_000)),
+        offer_state("cheap", at=price(1_000_000, 4_000_000)),
+        offer_state("unknown", at=None),
     ]
-    books = [Book(replica(f"r{n}")) for n in range(replicas)]
-    pool = pool_of(*books, offers=offers, settings=SETTINGS)
+    states = [ReplicaState(replica(f"r{n}")) for n in range(replicas)]
+    pool = pool_of(*states, offers=offers, settings=SETTINGS)
     pool.cost.is_measured = measured
     return pool
 
 
-def valued(pool: Pool, **change: object) -> Waiting:
-    waiting = Waiting(arrival(**change), 10.0)  # type: ignore[arg-type]
+def valued(pool: Pool, **change: object) -> QueuedRequest:
+    waiting = QueuedRequest(arrival(**change), 10.0)  # type: ignore[arg-type]
     value(waiting, pool, 10.0)
     return waiting
 
@@ -99,8 +99,8 @@ def test_the_latest_moment_leaves_an_offer_its_time_to_the_first_token() -> None
 
 def test_the_fastest_offer_that_it_may_have_decides() -> None:
     pool = a_pool()
-    for book, ttft_s in zip(pool.offers, (0.2, 1.2, 0.01), strict=True):
-        book.ttft_mean_s = ttft_s
+    for state, ttft_s in zip(pool.offers, (0.2, 1.2, 0.01), strict=True):
+        state.ttft_mean_s = ttft_s
     assert latest(pool) == pytest.approx(12.0 - 0.2 - 0.1)
     assert latest(pool, offers=frozenset({"cheap"})) == pytest.approx(12.0 - 1.2 - 0.1)
 

@@ -15,7 +15,7 @@ from scheduler.pool.queue import (
     TENANTS_LOOKED_AT_MAX,
     Moment,
     Queue,
-    Waiting,
+    QueuedRequest,
 )
 from scheduler.settings import Settings
 from tests.scheduler.given import arrival
@@ -24,23 +24,25 @@ from tests.scheduler.sums import assert_queue_sums
 PROMPT = 950  # with 50 tokens of answer, 1,000 tokens
 
 
-def waiting(request_id: str, prompt: int = PROMPT, since: float = 10.0, **more: object) -> Waiting:
+def waiting(
+    request_id: str, prompt: int = PROMPT, since: float = 10.0, **more: object
+) -> QueuedRequest:
     request = arrival(request_id, prompt=prompt, output=50, **more)  # type: ignore[arg-type]
-    return Waiting(request, since)
+    return QueuedRequest(request, since)
 
 
-def everyone(_: Waiting) -> bool:
+def everyone(_: QueuedRequest) -> bool:
     return True
 
 
-def queue_of(*members: Waiting, urgency: float = 0.0) -> Queue:
+def queue_of(*members: QueuedRequest, urgency: float = 0.0) -> Queue:
     queue = Queue()
     for each in members:
         queue.add(each, urgency)
     return queue
 
 
-def serve(queue: Queue, admits: Callable[[Waiting], bool] = everyone) -> Waiting | None:
+def serve(queue: Queue, admits: Callable[[QueuedRequest], bool] = everyone) -> QueuedRequest | None:
     head = queue.head(admits)
     if head is not None:
         queue.served(head)
@@ -60,8 +62,8 @@ def serve_all(queue: Queue) -> list[str]:
 
 def test_what_is_derived_from_the_arrival() -> None:
     usual, batch = waiting("a", 100), waiting("b", deadline_ms=9_000)
-    assert (usual.deadline, usual.kv_tokens, usual.klass) == (12.0, 150, 1)
-    assert (batch.deadline, batch.klass, batch.is_batch) == (19.0, BATCH_CLASS, True)
+    assert (usual.deadline, usual.kv_tokens, usual.priority_class) == (12.0, 150, 1)
+    assert (batch.deadline, batch.priority_class, batch.is_batch) == (19.0, BATCH_CLASS, True)
 
 
 def test_density_is_cost_per_engine_second() -> None:
@@ -88,7 +90,7 @@ def test_bounds() -> None:
 
 @given(st.data())
 def test_sums_of_the_parts_under_any_changes(data: st.DataObject) -> None:
-    queue, held = Queue(), list[Waiting]()
+    queue, held = Queue(), list[QueuedRequest]()
     for n in range(data.draw(st.integers(1, 60))):
         act = data.draw(st.sampled_from(["add", "add", "remove", "promote", "head"]))
         if act == "add" or not held:
@@ -102,8 +104,8 @@ def test_sums_of_the_parts_under_any_changes(data: st.DataObject) -> None:
             queue.promote(data.draw(st.sampled_from(held)), data.draw(st.integers(0, 4)))
         else:
             head = queue.head(everyone)
-            assert (head is None) == all(each.klass == PARKED_CLASS for each in held)
-            assert head is None or head.klass == min(each.klass for each in held)
+            assert (head is None) == all(each.priority_class == PARKED_CLASS for each in held)
+            assert head is None or head.priority_class == min(each.priority_class for each in held)
         assert len(queue) == len(held)
         assert_queue_sums(queue)
     for each in held:
@@ -204,7 +206,7 @@ def test_a_tenant_that_the_policy_keeps_out_saves_up_no_turns() -> None:
 
 def test_a_bounded_number_of_tenants_is_looked_at() -> None:
     many = [waiting(str(n), 40_000, tenant=str(n)) for n in range(TENANTS_LOOKED_AT_MAX + 9)]
-    asked: list[Waiting] = []
+    asked: list[QueuedRequest] = []
     queue = queue_of(*many)
     assert queue.head(lambda each: not asked.append(each)) is many[0]  # type: ignore[func-returns-value]
     assert len(asked) == TENANTS_LOOKED_AT_MAX

@@ -9,26 +9,26 @@ from hypothesis import strategies as st
 
 from scheduler.arrival import Arrival
 from scheduler.learned.lengths import LengthCurve
-from scheduler.pool.replica_state import SAFETY_DEVIATIONS, Book, is_plausible
+from scheduler.pool.replica_state import SAFETY_DEVIATIONS, ReplicaState, is_plausible
 from scheduler.replica import LoadReport
 from scheduler.settings import Settings
 from tests.scheduler.given import arrival, replica, report
-from tests.scheduler.sums import assert_book_sums
+from tests.scheduler.sums import assert_state_sums
 
 SETTINGS = Settings(kv_headroom=0.1, ramp_requests=2, report_age_ms_max=1_000)
 
 
-def booked(*requests: Arrival, kv: int = 10_000, running_max: int = 8) -> Book:
-    book = Book(replica(kv=kv, running_max=running_max))
+def booked(*requests: Arrival, kv: int = 10_000, running_max: int = 8) -> ReplicaState:
+    state = ReplicaState(replica(kv=kv, running_max=running_max))
     for request in requests:
-        book.add(request, request.prompt_tokens)
-    return book
+        state.add(request, request.prompt_tokens)
+    return state
 
 
 def test_a_request_reserves_its_prompt_and_its_expected_answer() -> None:
-    book = Book(replica(kv=1_000))
-    book.add(arrival(prompt=100, output=50, output_max=200), prefill_tokens=30)
-    assert (book.kv_tokens_reserved, book.prefill_tokens_waiting) == (150, 30)
+    state = ReplicaState(replica(kv=1_000))
+    state.add(arrival(prompt=100, output=50, output_max=200), prefill_tokens=30)
+    assert (state.kv_tokens_reserved, state.prefill_tokens_waiting) == (150, 30)
 
 
 def test_the_expected_answer_lies_between_one_and_what_is_allowed() -> None:
@@ -37,29 +37,29 @@ def test_the_expected_answer_lies_between_one_and_what_is_allowed() -> None:
 
 
 def test_the_first_token_ends_the_prefill() -> None:
-    book = booked(arrival())
-    book.progress("q1", 0)
-    assert book.prefill_tokens_waiting == 100
-    book.progress("q1", 1)
-    assert book.prefill_tokens_waiting == 0
+    state = booked(arrival())
+    state.progress("q1", 0)
+    assert state.prefill_tokens_waiting == 100
+    state.progress("q1", 1)
+    assert state.prefill_tokens_waiting == 0
 
 
 def test_an_answer_that_outlives_its_expectation_doubles_it_up_to_the_limit() -> None:
-    book, reserved = booked(arrival(prompt=100, output=50, output_max=150)), []
+    state, reserved = booked(arrival(prompt=100, output=50, output_max=150)), []
     for tokens in (49, 50, 99, 100, 150, 9_999, 3):
-        book.progress("q1", tokens)
-        reserved.append(book.kv_tokens_reserved)
+        state.progress("q1", tokens)
+        reserved.append(state.kv_tokens_reserved)
     assert reserved == [150, 200, 200, 250, 250, 250, 250]
-    assert book.streamed_tokens == 150
+    assert state.streamed_tokens == 150
 
 
 def test_a_length_curve_refines_the_expectation_at_each_doubling() -> None:
     """Also downwards: what the curve says of an answer that goes on is better than a guess."""
     told = arrival(prompt=0, output=400, output_max=900, lengths=LengthCurve.exactly(60))
-    book, expected = booked(told), []
+    state, expected = booked(told), []
     for tokens in (1, 15, 16, 31, 59, 60, 119, 120, 500, 900):
-        book.progress("q1", tokens)
-        expected.append(book.kv_tokens_reserved)
+        state.progress("q1", tokens)
+        expected.append(state.kv_tokens_reserved)
     assert expected == [400, 400, 60, 60, 60, 120, 120, 240, 900, 900]
 
 
@@ -69,25 +69,25 @@ CURVES = st.sampled_from([None, LengthCurve.exactly(90), LengthCurve.assumed(40.
 
 @given(st.data())
 def test_the_sums_equal_the_sum_of_the_parts(data: st.DataObject) -> None:
-    book = Book(replica())
+    state = ReplicaState(replica())
     for n in range(data.draw(st.integers(1, 30))):
         step = data.draw(st.sampled_from(["add", "progress", "remove"]))
-        if step == "add" or not book.entries:
+        if step == "add" or not state.entries:
             prompt, output, most, prefill = data.draw(st.tuples(TOKENS, TOKENS, TOKENS, TOKENS))
             lengths = data.draw(CURVES)
             request = arrival(
                 str(n), prompt=prompt, output=output, output_max=most, lengths=lengths
             )
-            book.add(request, prefill)
+            state.add(request, prefill)
         elif step == "progress":
-            book.progress(data.draw(st.sampled_from(sorted(book.entries))), data.draw(TOKENS))
+            state.progress(data.draw(st.sampled_from(sorted(state.entries))), data.draw(TOKENS))
         else:
-            book.remove(data.draw(st.sampled_from(sorted(book.entries))))
-        assert_book_sums(book)
-    for request_id in list(book.entries):
-        book.remove(request_id)
-    assert book.kv_tokens_reserved == book.streamed_tokens == book.prefill_tokens_waiting == 0
-    assert book.output_squares == 0
+            state.remove(data.draw(st.sampled_from(sorted(state.entries))))
+        assert_state_sums(state)
+    for request_id in list(state.entries):
+        state.remove(request_id)
+    assert state.kv_tokens_reserved == state.streamed_tokens == state.prefill_tokens_waiting == 0
+    assert state.output_squares == 0
 
 
 # The future peak
@@ -96,11 +96,11 @@ def test_the_sums_equal_the_sum_of_the_parts(data: st.DataObject) -> None:
 BATCH = st.lists(st.tuples(TOKENS, st.integers(1, 80), st.integers(0, 80)), max_size=8)
 
 
-def peak_token_by_token(book: Book, prompt: int, output: int) -> int:
+def peak_token_by_token(state: ReplicaState, prompt: int, output: int) -> int:
     """Let all that run stream a token a step, each until it ends; the most that was ever held."""
     batch = [
         [entry.prompt_tokens + entry.streamed_tokens, entry.output_tokens - entry.streamed_tokens]
-        for entry in book.entries.values()
+        for entry in state.entries.values()
     ]
     batch.append([prompt, output])
     peak = 0
@@ -114,43 +114,43 @@ def peak_token_by_token(book: Book, prompt: int, output: int) -> int:
 def test_the_peak_is_that_of_a_simulation(
     batch: list[tuple[int, int, int]], prompt: int, output: int
 ) -> None:
-    book = Book(replica())
+    state = ReplicaState(replica())
     for n, (held, expected, streamed) in enumerate(batch):
-        book.add(arrival(str(n), prompt=held, output=expected, output_max=expected), held)
-        book.progress(str(n), streamed)
-    peak = peak_token_by_token(book, prompt, output)
-    assert book._peak(prompt, output) == peak
-    safety = SAFETY_DEVIATIONS * sqrt(book.output_squares + output**2)
+        state.add(arrival(str(n), prompt=held, output=expected, output_max=expected), held)
+        state.progress(str(n), streamed)
+    peak = peak_token_by_token(state, prompt, output)
+    assert state._peak(prompt, output) == peak
+    safety = SAFETY_DEVIATIONS * sqrt(state.output_squares + output**2)
     settings = Settings(kv_headroom=1e-12)
     for room, fits in ((peak + ceil(safety) + 2, True), (peak + floor(safety) - 2, False)):
-        book.replica = replica(kv=max(1, room))
-        assert book.has_kv_room(prompt, output, settings, is_fresh=True) is fits
+        state.replica = replica(kv=max(1, room))
+        assert state.has_kv_room(prompt, output, settings, is_fresh=True) is fits
 
 
 def test_requests_that_end_one_after_another_share_room() -> None:
     """Their sum would not fit, but their common peak does."""
     settings = Settings(kv_headroom=0.0)
-    book = booked(*(arrival(f"q{n}", prompt=0, output=500, output_max=500) for n in range(4)))
+    state = booked(*(arrival(f"q{n}", prompt=0, output=500, output_max=500) for n in range(4)))
     for n, streamed in enumerate((100, 200, 300, 400)):
-        book.progress(f"q{n}", streamed)
+        state.progress(f"q{n}", streamed)
     safety = int(SAFETY_DEVIATIONS * sqrt(5 * 500**2))
-    peak = peak_token_by_token(book, 0, 500)
-    assert peak < book.kv_tokens_reserved + 500
-    book.replica = replica(kv=peak + safety)
-    assert book.has_kv_room(0, 500, settings, is_fresh=True)
-    book.replica = replica(kv=peak + safety - 1)
-    assert not book.has_kv_room(0, 500, settings, is_fresh=True)
+    peak = peak_token_by_token(state, 0, 500)
+    assert peak < state.kv_tokens_reserved + 500
+    state.replica = replica(kv=peak + safety)
+    assert state.has_kv_room(0, 500, settings, is_fresh=True)
+    state.replica = replica(kv=peak + safety - 1)
+    assert not state.has_kv_room(0, 500, settings, is_fresh=True)
 
 
 def test_headroom_and_the_work_of_others_take_room() -> None:
-    book = booked(kv=1_000)
+    state = booked(kv=1_000)
     safety = int(SAFETY_DEVIATIONS * 50)
-    assert book.has_kv_room(1_000 - 100 - 50 - safety, 50, SETTINGS, is_fresh=True)
-    assert not book.has_kv_room(1_000 - 100 - 49 - safety, 50, SETTINGS, is_fresh=True)
-    book.take_report(report(running=1, kv=300), 0.0)
-    assert book.has_kv_room(1_000 - 400 - 50 - safety, 50, SETTINGS, is_fresh=True)
-    assert not book.has_kv_room(1_000 - 400 - 49 - safety, 50, SETTINGS, is_fresh=True)
-    assert book.has_kv_room(1_000 - 400 - 49 - safety, 50, SETTINGS, is_fresh=False)
+    assert state.has_kv_room(1_000 - 100 - 50 - safety, 50, SETTINGS, is_fresh=True)
+    assert not state.has_kv_room(1_000 - 100 - 49 - safety, 50, SETTINGS, is_fresh=True)
+    state.take_report(report(running=1, kv=300), 0.0)
+    assert state.has_kv_room(1_000 - 400 - 50 - safety, 50, SETTINGS, is_fresh=True)
+    assert not state.has_kv_room(1_000 - 400 - 49 - safety, 50, SETTINGS, is_fresh=True)
+    assert state.has_kv_room(1_000 - 400 - 49 - safety, 50, SETTINGS, is_fresh=False)
 
 
 # Reports
@@ -185,60 +185,60 @@ def test_absurd_reports_are_recognised(change: dict[str, float]) -> None:
 
 
 def test_without_a_report_only_the_ramp_is_open() -> None:
-    book = Book(replica(running_max=8))
-    assert book.slots_free(SETTINGS, book.is_fresh(SETTINGS, 0.0)) == 2
-    assert Book(replica(running_max=1)).slots_free(SETTINGS, is_fresh=False) == 1
+    state = ReplicaState(replica(running_max=8))
+    assert state.slots_free(SETTINGS, state.is_fresh(SETTINGS, 0.0)) == 2
+    assert ReplicaState(replica(running_max=1)).slots_free(SETTINGS, is_fresh=False) == 1
 
 
 def test_a_report_opens_the_slots_and_ages() -> None:
-    book = Book(replica(running_max=8))
-    assert book.take_report(report(), 5.0)
-    assert book.is_fresh(SETTINGS, 6.0)
-    assert book.slots_free(SETTINGS, is_fresh=True) == 8
-    assert not book.is_fresh(SETTINGS, 6.001)
+    state = ReplicaState(replica(running_max=8))
+    assert state.take_report(report(), 5.0)
+    assert state.is_fresh(SETTINGS, 6.0)
+    assert state.slots_free(SETTINGS, is_fresh=True) == 8
+    assert not state.is_fresh(SETTINGS, 6.001)
 
 
-def five() -> Book:
+def five() -> ReplicaState:
     return booked(*(arrival(str(n)) for n in range(5)))
 
 
 def test_stale_keeps_the_level_that_the_last_good_report_showed_to_be_safe() -> None:
-    book = five()
-    book.take_report(report(running=5), 0.0)
-    assert book.slots_free(SETTINGS, is_fresh=False) == 0
-    book.remove("0")
-    assert book.slots_free(SETTINGS, is_fresh=False) == 1
+    state = five()
+    state.take_report(report(running=5), 0.0)
+    assert state.slots_free(SETTINGS, is_fresh=False) == 0
+    state.remove("0")
+    assert state.slots_free(SETTINGS, is_fresh=False) == 1
 
 
 def test_a_report_with_a_queue_does_not_show_the_level_to_be_safe() -> None:
-    book = five()
-    book.take_report(report(running=8, waiting=1), 0.0)
-    assert book.slots_free(SETTINGS, is_fresh=False) == 2 - 5
+    state = five()
+    state.take_report(report(running=8, waiting=1), 0.0)
+    assert state.slots_free(SETTINGS, is_fresh=False) == 2 - 5
 
 
 def test_an_absurd_report_takes_the_trust_and_leaves_the_measurements() -> None:
-    book = Book(replica())
-    book.take_report(report(decode_step_s=0.5, prefill_tok_s=7.0), 0.0)
-    assert not book.take_report(report(decode_step_s=nan), 0.0)
-    assert not book.is_fresh(SETTINGS, 0.0)
-    assert book.report is not None
-    assert book.report.decode_step_s == 0.5
-    assert book.prefill_tok_s(SETTINGS) == 7.0
+    state = ReplicaState(replica())
+    state.take_report(report(decode_step_s=0.5, prefill_tok_s=7.0), 0.0)
+    assert not state.take_report(report(decode_step_s=nan), 0.0)
+    assert not state.is_fresh(SETTINGS, 0.0)
+    assert state.report is not None
+    assert state.report.decode_step_s == 0.5
+    assert state.prefill_tok_s(SETTINGS) == 7.0
 
 
 def test_unmeasured_rates_are_assumed() -> None:
-    book = Book(replica())
-    assert book.prefill_tok_s(SETTINGS) == SETTINGS.prefill_tok_s_assumed
-    book.take_report(report(decode_step_s=None, prefill_tok_s=None), 0.0)
-    assert book.prefill_tok_s(SETTINGS) == SETTINGS.prefill_tok_s_assumed
+    state = ReplicaState(replica())
+    assert state.prefill_tok_s(SETTINGS) == SETTINGS.prefill_tok_s_assumed
+    state.take_report(report(decode_step_s=None, prefill_tok_s=None), 0.0)
+    assert state.prefill_tok_s(SETTINGS) == SETTINGS.prefill_tok_s_assumed
 
 
 def test_requests_of_other_schedulers_take_slots_while_the_report_is_fresh() -> None:
-    book = booked(arrival(prompt=100, output=50))
-    book.take_report(report(running=4, kv=3_100), 0.0)
-    assert book.slots_free(SETTINGS, is_fresh=True) == 8 - 1 - 3
-    assert book.slots_free(SETTINGS, is_fresh=False) == 2 - 1
-    assert book.foreign_kv_tokens == 3_000
+    state = booked(arrival(prompt=100, output=50))
+    state.take_report(report(running=4, kv=3_100), 0.0)
+    assert state.slots_free(SETTINGS, is_fresh=True) == 8 - 1 - 3
+    assert state.slots_free(SETTINGS, is_fresh=False) == 2 - 1
+    assert state.foreign_kv_tokens == 3_000
 
 
 @pytest.mark.parametrize(
@@ -253,19 +253,19 @@ def test_requests_of_other_schedulers_take_slots_while_the_report_is_fresh() -> 
 def test_an_engine_queues_when_its_next_step_cannot_take_all(
     facts: dict[str, int], queues: bool
 ) -> None:
-    book = Book(replica())
-    book.take_report(report(**facts), 0.0)  # type: ignore[arg-type]
-    assert book.engine_queues is queues
+    state = ReplicaState(replica())
+    state.take_report(report(**facts), 0.0)  # type: ignore[arg-type]
+    assert state.engine_queues is queues
 
 
 def test_the_unfilled_end_of_each_last_block_takes_room() -> None:
     """Four requests of 130 tokens take eight blocks of 128: there is no room for a fifth."""
-    coarse = Book(replace(replica(kv=8 * 128, running_max=8), kv_block_tokens=128))
-    fine = Book(replica(kv=8 * 128, running_max=8))
+    coarse = ReplicaState(replace(replica(kv=8 * 128, running_max=8), kv_block_tokens=128))
+    fine = ReplicaState(replica(kv=8 * 128, running_max=8))
     exact = replace(SETTINGS, kv_headroom=0.0)
-    for book in (coarse, fine):
+    for state in (coarse, fine):
         for n in range(4):
-            book.add(arrival(f"q{n}", prompt=120, output=1, output_max=10), 120)
+            state.add(arrival(f"q{n}", prompt=120, output=1, output_max=10), 120)
     assert fine.has_kv_room(120, 1, exact, is_fresh=False)
     assert not coarse.has_kv_room(120, 1, exact, is_fresh=False)
 
@@ -273,6 +273,6 @@ def test_the_unfilled_end_of_each_last_block_takes_room() -> None:
 def test_a_new_request_leaves_a_block_unfilled_too() -> None:
     settings = Settings(kv_headroom=0.0)
     safety = int(SAFETY_DEVIATIONS * 50)
-    book = Book(replace(replica(kv=1_000), kv_block_tokens=16))
-    assert book.has_kv_room(1_000 - 15 - 50 - safety, 50, settings, is_fresh=True)
-    assert not book.has_kv_room(1_000 - 14 - 50 - safety, 50, settings, is_fresh=True)
+    state = ReplicaState(replace(replica(kv=1_000), kv_block_tokens=16))
+    assert state.has_kv_room(1_000 - 15 - 50 - safety, 50, settings, is_fresh=True)
+    assert not state.has_kv_room(1_000 - 14 - 50 - safety, 50, settings, is_fresh=True)
