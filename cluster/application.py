@@ -26,12 +26,12 @@ from cluster.scheduler import Scheduler, build_edge
 from cluster.state import drain_s_max, state_folder
 from models.money import NANO_PER_USD
 from models.tiny_moe import ensure_tiny_moe
+from runtime.edge.auth import ensure_local_key, hash_key
 from runtime.engine.settings import EngineSettings
 from runtime.errors import ConfigError
-from runtime.http.auth import ensure_local_key, hash_key
 from runtime.key_hash import LOCAL_TENANT
-from runtime.pools import Pool
 from runtime.problems import describe
+from runtime.targets.pools import Pool
 
 # Of each replica, after which Serve gives the deployment up: what a predecessor still held as it
 # died, a card's memory or a port, is free by the second time; any other cause stays.

@@ -27,8 +27,8 @@ from cluster.profile import LOCAL_PROFILE, Profile
 from cluster.run_environment import ray_authentication
 from cluster.state import state_folder
 from cluster.terminal import note
+from runtime.edge.auth import ensure_local_key, hash_key, new_key
 from runtime.errors import BaseloadError, ConfigError
-from runtime.http.auth import ensure_local_key, hash_key, new_key
 from runtime.start_failed import StartFailed
 
 EXIT_REFUSED = 2

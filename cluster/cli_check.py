@@ -21,7 +21,7 @@ from runtime.engine.verify import Question
 from runtime.engine.vllm_engine import Verdict
 from runtime.errors import ConfigError
 from runtime.problems import Problem, where
-from runtime.providers import utc_today
+from runtime.targets.providers import utc_today
 
 EXIT_ERRORS = 2
 

@@ -19,10 +19,10 @@ from ray.serve.handle import DeploymentHandle
 from cluster.leases import RENEW_S, Registration
 from cluster.start_report import Reporter
 from cluster.state import drain_s_max
+from runtime.edge.server import PrivateServer
 from runtime.engine.health import HealthCheck
 from runtime.engine.own_log import OwnLog
 from runtime.engine.private_app import rank_path
-from runtime.engine.private_server import PrivateServer
 from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.engine.startup import Served, start_engine
 from runtime.engine.vllm_engine import VllmEngine, died

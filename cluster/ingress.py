@@ -11,8 +11,8 @@ from __future__ import annotations
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runtime.http.body_writer import SERVER_SEND
-from runtime.http.head import CLIENT_REQUEST_ID, ID_IS_SERVERS, REQUEST_ID, Headers
+from runtime.edge.body_writer import SERVER_SEND
+from runtime.edge.request_head import CLIENT_REQUEST_ID, ID_IS_SERVERS, REQUEST_ID, Headers
 
 IMPORT_PATH = "cluster.ingress.middlewares"
 SERVE_SWITCHES = frozenset(

@@ -9,7 +9,7 @@ from pathlib import Path
 from cluster.haproxy import BINARY_ENV
 from cluster.ports import PortRange
 from cluster.state import DRAIN_ENV, STATE_ENV
-from runtime.http.auth import ensure_local_key
+from runtime.edge.auth import ensure_local_key
 from runtime.run_mark import RUN_ENV
 
 DRAIN_S = 5

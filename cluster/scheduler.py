@@ -18,14 +18,14 @@ from cluster.leases import Registration
 from cluster.state import drain_s_max
 from models.prices import load_price_book
 from runtime.config import METRICS_PORTS_TRIED, GatewayConfig, load_config
+from runtime.edge.app import create_app
+from runtime.edge.auth import KeyRing
+from runtime.edge.shared import Edge
 from runtime.errors import BaseloadError
 from runtime.gateway import Gateway
-from runtime.http.app import create_app
-from runtime.http.auth import KeyRing
-from runtime.http.edge import Edge
-from runtime.ledger.store import Ledger
-from runtime.membership import Endpoint
-from runtime.pools import Pool
+from runtime.ledger.ledger import Ledger
+from runtime.targets.membership import Endpoint
+from runtime.targets.pools import Pool
 from runtime.telemetry import Telemetry
 from scheduler.replica import Replica
 

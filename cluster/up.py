@@ -31,7 +31,7 @@ from cluster.serve_status import failure, statuses
 from cluster.start_report import Reporter
 from cluster.start_watch import RAY
 from cluster.state import ADDRESS_FILE
-from runtime.engine.lifeline import die_with_parent
+from runtime.engine.process_setup import die_with_parent
 from runtime.errors import BaseloadError
 from runtime.start_failed import StartFailed
 

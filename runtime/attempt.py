@@ -12,14 +12,14 @@ from models.money import NanoUsd, format_usd
 from runtime.bill import NOTHING, Bill
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway
-from runtime.http.tags import Tell
-from runtime.http.wire import to_upstream
-from runtime.job import Job
 from runtime.ledger.rows import Ending, Reserve, Settle
-from runtime.membership import LocalTarget
 from runtime.metering import share_cost_nano, share_in_words
-from runtime.providers import Account, price_of
-from runtime.upstream import Upstream
+from runtime.request.job import Job
+from runtime.targets.membership import LocalTarget
+from runtime.targets.providers import Account, price_of
+from runtime.targets.upstream import Upstream
+from runtime.wire.parse import to_upstream
+from runtime.wire.tags import Tell
 from scheduler.decision import Buy, Dispatch, Outcome
 from scheduler.replica import Replica
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from runtime.estimate import Estimator
-from runtime.http.usage import Usage
-from runtime.job import Job
 from runtime.ledger.rows import UsageSource
+from runtime.request.estimate import Estimator
+from runtime.request.job import Job
+from runtime.wire.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)

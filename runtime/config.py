@@ -1,7 +1,7 @@
 """The routing configuration: what `serve deploy` changes without a restart.
 
 Unknown keys are refused, all errors come together, and secrets are only ever the names of
-environment variables. What runs (pools, cards, checkpoints) is in ``runtime.pools``.
+environment variables. What runs (pools, cards, checkpoints) is in ``runtime.targets.pools``.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from runtime.config_types import (
     VariableName,
 )
 from runtime.errors import ConfigError
-from runtime.http.tags import Sensitivity
 from runtime.origins import EVERY
 from runtime.problems import Problem, one_line, problems, wrong_at
+from runtime.wire.tags import Sensitivity
 from scheduler.settings import Settings
 
 PROVIDERS_MAX = 64

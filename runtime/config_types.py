@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from models.money import NanoUsd, format_usd, nano_usd_per_hour
-from runtime.http.limits import LIMITS
 from runtime.key_hash import KEY_HASH, LOCAL_TENANT
+from runtime.limits import LIMITS
 from runtime.origins import origin
 
 WEEK_MS = 7 * 86_400_000

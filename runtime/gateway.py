@@ -21,20 +21,20 @@ from runtime.background import Background
 from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig
 from runtime.errors import Draining, LedgerUnavailable
-from runtime.estimate import Estimator
-from runtime.http.connector import Connector
-from runtime.http.tags import Sensitivity
-from runtime.job import Job
-from runtime.ledger.store import Ledger
-from runtime.membership import Endpoint, LocalTarget, Membership
-from runtime.others_spending import OthersSpending
-from runtime.pools import Pool
-from runtime.providers import Account, open_accounts, utc_today
+from runtime.ledger.ledger import Ledger
 from runtime.rejection import refusal_of
-from runtime.shared_clocks import SharedClocks
-from runtime.shut_targets import ShutLog, described, shut_targets
+from runtime.request.estimate import Estimator
+from runtime.request.job import Job
+from runtime.targets.connector import Connector
+from runtime.targets.membership import Endpoint, LocalTarget, Membership
+from runtime.targets.others_spending import OthersSpending
+from runtime.targets.pools import Pool
+from runtime.targets.providers import Account, open_accounts, utc_today
+from runtime.targets.shared_clocks import SharedClocks
+from runtime.targets.shut_targets import ShutLog, described, shut_targets
 from runtime.telemetry import Telemetry
 from runtime.watchdog import Stream, Watchdog
+from runtime.wire.tags import Sensitivity
 from scheduler.arrival import Arrival
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reject
 from scheduler.state_machine import Scheduler

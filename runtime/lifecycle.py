@@ -22,14 +22,14 @@ from runtime.errors import (
     UpstreamRejected,
 )
 from runtime.gateway import Gateway
-from runtime.http.response import Broken, Response
-from runtime.http.sse import FrameScanner
-from runtime.http.whole_answer import WholeAnswer
-from runtime.job import Job
 from runtime.patience import Patience
 from runtime.relay import BodyWriter, Relay, Send, head, part
-from runtime.told_error import error_of
-from runtime.upstream import read_answer, read_opening
+from runtime.request.job import Job
+from runtime.targets.error_in_answer import error_of
+from runtime.targets.response import Broken, Response
+from runtime.targets.upstream import read_answer, read_opening
+from runtime.wire.sse import FrameScanner
+from runtime.wire.whole_answer import WholeAnswer
 from scheduler.decision import Buy, Dispatch, Outcome
 
 ATTEMPTS_MAX = 2

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from runtime.gateway import Gateway
-from runtime.http.sse import FrameScanner
+from runtime.wire.sse import FrameScanner
 from scheduler.replica import Replica
 
 

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from runtime.attempt import Attempt
 from runtime.bill import Bill, Reckoning
 from runtime.errors import BaseloadError, LedgerUnavailable, StreamBroken, StreamStalled, frame
-from runtime.http.response import Broken, Response
-from runtime.http.sse import FrameScanner
 from runtime.patience import Patience
+from runtime.targets.response import Broken, Response
+from runtime.wire.sse import FrameScanner
 from scheduler.decision import Outcome
 
 LAST_FRAME_S_MAX = 1.0  # for a client that may have stopped reading

@@ -20,13 +20,13 @@ import uvloop
 from models.prices import load_price_book
 from models.yaml_file import BadYaml, read_yaml
 from runtime.config import GatewayConfig, load_config
-from runtime.engine.private_server import PrivateServer
+from runtime.edge.app import create_app
+from runtime.edge.auth import KeyRing
+from runtime.edge.server import PrivateServer
+from runtime.edge.shared import Edge
 from runtime.errors import BaseloadError, ConfigError
 from runtime.gateway import Gateway
-from runtime.http.app import create_app
-from runtime.http.auth import KeyRing
-from runtime.http.edge import Edge
-from runtime.ledger.store import Ledger
+from runtime.ledger.ledger import Ledger
 from runtime.telemetry import Telemetry
 
 DRAIN_S_MAX = 20.0

@@ -20,14 +20,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 
 from models.money import NANO_PER_USD
 from runtime.attempt_series import AttemptSeries
-from runtime.http.connection_faults import ConnectionFaults
-from runtime.http.limits import refusals
-from runtime.job import Job
 from runtime.ledger.rows import Settle
-from runtime.pools import Pool
-from runtime.record import RequestRecord
-from runtime.shut_targets import shut_targets
-from runtime.trace_context import TraceContext
+from runtime.limits import refusals
+from runtime.request.job import Job
+from runtime.request.record import RequestRecord
+from runtime.request.trace_context import TraceContext
+from runtime.targets.connection_faults import ConnectionFaults
+from runtime.targets.pools import Pool
+from runtime.targets.shut_targets import shut_targets
 from scheduler.decision import Buy, Dispatch, Reason
 from scheduler.learned.sliding_sum import SlidingSum
 from scheduler.snapshot import PoolView, Snapshot

@@ -18,8 +18,8 @@ from cluster.placement import CPU_CARD
 from cluster.profile import Profile
 from models.tiny_files import NotACheckpoint, refuse_foreign
 from runtime.config import METRICS_PORTS_TRIED
+from runtime.edge.auth import KeyRing, ensure_local_key, hash_key
 from runtime.errors import ConfigError
-from runtime.http.auth import KeyRing, ensure_local_key, hash_key
 from runtime.key_hash import LOCAL_TENANT
 from runtime.problems import Path, given
 

@@ -19,7 +19,7 @@ from models.prices import Price, PriceBook
 from runtime.config import GatewayConfig, ProviderConfig
 from runtime.config_types import LOOPBACK
 from runtime.problems import Path, given
-from runtime.providers import why_off
+from runtime.targets.providers import why_off
 
 PROVIDERS: Path = (*ROUTING, "providers")
 REQUEST_TOKENS = 1_000  # prompt, and as much answer: a small request, to see what a cap buys

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 
 from models.recipes import Flag, Flags
-from runtime.engine.lifeline import LIFELINE_ENV
+from runtime.engine.process_setup import LIFELINE_ENV
 from runtime.engine.settings import EngineSettings
-from runtime.http.limits import LIMITS
+from runtime.limits import LIMITS
 
 CPU_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; the tiny model overrides the number of blocks

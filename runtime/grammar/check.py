@@ -23,7 +23,7 @@ from typing import Any
 
 from runtime.errors import BadRequest, QueueFull
 from runtime.grammar.constraint import Constraint
-from runtime.http.limits import LIMITS, refusals
+from runtime.limits import LIMITS, refusals
 from runtime.quoting import written
 
 START_S_MAX = 120.0  # the compiler imports a large library, maybe from a cold disk

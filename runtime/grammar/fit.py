@@ -14,7 +14,7 @@ from typing import Any
 
 from runtime.grammar.constraint import Path
 from runtime.grammar.pattern import whole
-from runtime.http.limits import LIMITS
+from runtime.limits import LIMITS
 
 _FORMATS = frozenset(
     {

@@ -16,7 +16,7 @@ from cluster import cli, supervisor
 from cluster.cli import app, main
 from cluster.ports import free_ports
 from cluster.state import STATE_ENV
-from runtime.http.auth import KeyRing
+from runtime.edge.auth import KeyRing
 from runtime.start_failed import StartFailed
 from tests.runtime.ledger.samples import opened, reserve, settle
 

@@ -18,9 +18,9 @@ from cluster.configuration import REFUSAL_CHARS_MAX, ConfigNote, Configuration, 
 from cluster.directory import Directory
 from cluster.engine import registrations
 from cluster.state import DRAIN_ENV
-from runtime.engine.private_server import PrivateServer
+from runtime.edge.server import PrivateServer
+from runtime.edge.shared import Edge
 from runtime.errors import ConfigError
-from runtime.http.edge import Edge
 from tests.cluster.test_scheduler import Scheduler, handle_of, scheduler
 from tests.runtime.parts import HOST, KEY, TOKEN, chat, serving
 

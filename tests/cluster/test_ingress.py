@@ -7,10 +7,10 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from cluster.ingress import IMPORT_PATH, SERVE_SWITCHES, OneRequestId, middlewares
-from runtime.http.app import create_app
-from runtime.http.body_writer import SERVER_SEND
-from runtime.http.edge import RECORD, Edge
-from runtime.record import RequestRecord
+from runtime.edge.app import create_app
+from runtime.edge.body_writer import SERVER_SEND
+from runtime.edge.shared import RECORD, Edge
+from runtime.request.record import RequestRecord
 
 Headers = list[tuple[bytes, bytes]]
 

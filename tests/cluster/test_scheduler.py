@@ -18,10 +18,10 @@ from cluster.directory import Directory
 from cluster.engine import registrations
 from cluster.leases import Registration
 from cluster.state import DRAIN_ENV
-from runtime.engine.private_server import PrivateServer
-from runtime.http.auth import hash_key
-from runtime.http.edge import Edge
-from runtime.upstream import Upstream
+from runtime.edge.auth import hash_key
+from runtime.edge.server import PrivateServer
+from runtime.edge.shared import Edge
+from runtime.targets.upstream import Upstream
 from tests.runtime.parts import HOST, KEY, PATIENCE_S, POOL, TOKEN, Served, chat, serving
 
 Ask = Callable[[], Coroutine[Any, Any, tuple[int, str]]]

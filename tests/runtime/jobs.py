@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from runtime.estimate import Estimator
-from runtime.http.tags import Tags
-from runtime.job import Job, Request, new_job
-from runtime.record import RequestRecord
+from runtime.request.estimate import Estimator
+from runtime.request.job import Job, Request, new_job
+from runtime.request.record import RequestRecord
+from runtime.wire.tags import Tags
 
 CONTEXT = 4096
 OFFERS = frozenset({"acme/m"})

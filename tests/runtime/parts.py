@@ -16,20 +16,20 @@ from openai import AsyncOpenAI
 from models.prices import PriceBook, load_price_book
 from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig, load_config
-from runtime.engine.private_server import PrivateServer
-from runtime.engine.script import Script
-from runtime.engine.scripted import ScriptedEngine
+from runtime.edge.app import create_app
+from runtime.edge.auth import KeyRing, hash_key
+from runtime.edge.server import PrivateServer
+from runtime.edge.shared import Edge
+from runtime.engine.fault_script import Script
+from runtime.engine.scripted_engine import ScriptedEngine
 from runtime.engine.settings import EngineFacts
 from runtime.gateway import Gateway
-from runtime.http.app import create_app
-from runtime.http.auth import KeyRing, hash_key
-from runtime.http.edge import Edge
 from runtime.ledger.audit import audit
+from runtime.ledger.ledger import Ledger
 from runtime.ledger.report import RequestCost, report, requests
-from runtime.ledger.store import Ledger
-from runtime.membership import Endpoint
-from runtime.pools import Pool
-from runtime.providers import utc_today
+from runtime.targets.membership import Endpoint
+from runtime.targets.pools import Pool
+from runtime.targets.providers import utc_today
 from runtime.telemetry import Telemetry
 from scheduler.replica import Replica
 

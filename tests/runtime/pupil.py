@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.estimate import Estimator, Kind
+from runtime.request.estimate import Estimator, Kind
 from scheduler.learned.prompt_tokens import PromptShape
 
 

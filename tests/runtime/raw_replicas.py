@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from runtime.membership import Endpoint
+from runtime.targets.membership import Endpoint
 from scheduler.replica import Replica
 from tests.runtime.parts import FACTS, HOST, TOKEN
 from tests.runtime.raw_vendors import STREAM, chunk

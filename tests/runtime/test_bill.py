@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pytest
 
 from runtime.bill import Bill, Reckoning
-from runtime.http.usage import Usage
-from runtime.http.wire import parse_chat
 from runtime.ledger.rows import UsageSource
+from runtime.wire.parse import parse_chat
+from runtime.wire.usage import Usage
 from tests.runtime.jobs import CONTEXT, made_job
 from tests.runtime.pupil import Pupil
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from models.prices import Price, PriceBook
-from runtime.engine.script import Fault, Script
+from runtime.engine.fault_script import Fault, Script
 from tests.runtime.parts import MODEL, chat, stack, until
 
 EVE, TURN = date(2026, 5, 31), date(2026, 6, 1)

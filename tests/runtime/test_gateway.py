@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from runtime.config import load_config
-from runtime.engine.script import Fault, Reports, Script
-from runtime.http.limits import refusals
+from runtime.engine.fault_script import Fault, Reports, Script
+from runtime.limits import refusals
 from scheduler.arrival import Arrival
 from tests.runtime.parts import MODEL, chat, serving, stack, until
 

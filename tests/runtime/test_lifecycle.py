@@ -9,8 +9,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from runtime.engine.script import Script
-from runtime.http.body_writer import UvicornBodyWriter
+from runtime.edge.body_writer import UvicornBodyWriter
+from runtime.engine.fault_script import Script
 from tests.runtime.hand import Hand
 from tests.runtime.parts import MODEL, chat, stack, until
 

@@ -14,7 +14,7 @@ import pytest
 
 from models.money import format_usd
 from models.prices import load_price_book
-from runtime.engine.script import Fault, Script
+from runtime.engine.fault_script import Fault, Script
 from runtime.ledger.report import report
 from tests.runtime.hand import Hand
 from tests.runtime.parts import MODEL, Stack, chat, stack, until

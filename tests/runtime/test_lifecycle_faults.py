@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from runtime.engine.script import Fault, Script
+from runtime.engine.fault_script import Fault, Script
 from tests.runtime.parts import MODEL, Stack, chat, stack, until
 
 SHORT = {"stream": {"first_token_ms_max": 300, "inter_token_ms_max": 300}}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runtime.engine.script import Fault, Script
+from runtime.engine.fault_script import Fault, Script
 from tests.runtime.parts import MODEL, Stack, chat, stack, until
 from tests.runtime.pupil import Pupil
 

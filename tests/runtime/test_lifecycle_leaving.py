@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from runtime.engine.script import Fault, Script
+from runtime.engine.fault_script import Fault, Script
 from tests.runtime.parts import KEY, Stack, chat, stack, until
 
 ABORT_S_MAX = 1.0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runtime.engine.script import Script
+from runtime.engine.fault_script import Script
 from tests.runtime.hand import Hand
 from tests.runtime.parts import Stack, chat, routing_of, stack, until
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runtime.http.connection_faults import Fault
+from runtime.targets.connection_faults import Fault
 from scheduler.pool.circuit_breaker import BreakerState, Condition
 from tests.runtime.parts import Stack, chat, stack, until
 from tests.runtime.raw_vendors import STREAM, Vendor, Visit, content, event, says, vendor, well

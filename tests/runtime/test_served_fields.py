@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runtime.engine.script import Fault, Script
+from runtime.engine.fault_script import Fault, Script
 from runtime.grammar.check import GrammarCheck
 from tests.runtime.grammar.test_check import COMPILER
 from tests.runtime.parts import Stack, chat, stack
@@ -25,7 +25,7 @@ def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes every schema, except by the words that it is told to."""
     file = tmp_path / "compiler.py"
     file.write_text(COMPILER.replace('["text"]', '["patterns"][0]'))
-    monkeypatch.setattr("runtime.http.edge.GrammarCheck", lambda: GrammarCheck(file))
+    monkeypatch.setattr("runtime.edge.shared.GrammarCheck", lambda: GrammarCheck(file))
 
 
 def shaped(pattern: str) -> dict[str, Any]:

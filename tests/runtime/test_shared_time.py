@@ -12,14 +12,14 @@ from pathlib import Path
 import aiohttp
 
 from runtime.config import GatewayConfig, load_config
-from runtime.engine.private_server import PrivateServer
-from runtime.engine.script import Fault, Script
+from runtime.edge.app import create_app
+from runtime.edge.auth import KeyRing, hash_key
+from runtime.edge.server import PrivateServer
+from runtime.edge.shared import Edge
+from runtime.engine.fault_script import Fault, Script
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway
-from runtime.http.app import create_app
-from runtime.http.auth import KeyRing, hash_key
-from runtime.http.edge import Edge
-from runtime.ledger.store import Ledger
+from runtime.ledger.ledger import Ledger
 from runtime.telemetry import Telemetry
 from tests.runtime.parts import HOST, KEY, Stack, chat, stack, until
 

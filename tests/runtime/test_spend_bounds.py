@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
-from runtime.http.wire import parse_chat, parse_completion
-from runtime.worst_case import worst_case
+from runtime.request.worst_case import worst_case
+from runtime.wire.parse import parse_chat, parse_completion
 from tests.runtime.parts import MODEL, POOL, Stack, chat
 from tests.runtime.vendors import (
     OUTPUT_NANO,

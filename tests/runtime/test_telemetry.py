@@ -14,19 +14,19 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from runtime.http.connection_faults import ConnectionFaults
-from runtime.job import Job
 from runtime.ledger.rows import Ending, Settle
+from runtime.request.job import Job
+from runtime.request.trace_context import TraceContext
+from runtime.targets.connection_faults import ConnectionFaults
 from runtime.telemetry import HOUR_S, Telemetry
-from runtime.trace_context import TraceContext
 from scheduler.decision import Buy, Dispatch, Outcome, Reason, Refusal
 from scheduler.pool.circuit_breaker import CLOSED, BreakerState, Condition
 from scheduler.settings import Settings
 from scheduler.snapshot import Limit, OfferView, PoolView, Snapshot
 from scheduler.state_machine import Scheduler
-from tests.runtime.http.bodies import chat
 from tests.runtime.jobs import made_job
 from tests.runtime.parts import MODEL, POOL
+from tests.runtime.wire.bodies import chat
 
 EMPTY = Scheduler(Settings()).snapshot(0.0)
 NOW = 0.0

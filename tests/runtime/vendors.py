@@ -16,9 +16,9 @@ from sqlalchemy import select
 from models.prices import Price, PriceBook
 from runtime.ledger import sqlite
 from runtime.ledger.schema import attempts
-from runtime.pools import Pool
-from tests.runtime.http.targets import CHUNKED, END, HOST, chunk, sized
+from runtime.targets.pools import Pool
 from tests.runtime.parts import KEY_ENV, MODEL, POOL, Stack, stack
+from tests.runtime.targets.servers import CHUNKED, END, HOST, chunk, sized
 
 FIRST, SECOND = "first", "second"  # the second is the dearer one, so it is asked second
 PROMPT_NANO, CACHED_NANO, OUTPUT_NANO = 1_000, 100, 2_000  # of one token, at the first

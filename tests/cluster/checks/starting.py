@@ -13,10 +13,10 @@ from cluster.application import build
 from cluster.state import STATE_ENV
 from models.prices import load_price_book
 from runtime.config import load_config
-from runtime.http.auth import KeyRing, ensure_local_key, hash_key
-from runtime.http.connector import Connector
+from runtime.edge.auth import KeyRing, ensure_local_key, hash_key
 from runtime.key_hash import LOCAL_TENANT
-from runtime.providers import open_accounts
+from runtime.targets.connector import Connector
+from runtime.targets.providers import open_accounts
 
 PRICES = load_price_book()
 

@@ -25,7 +25,7 @@ from cluster.checks.machine import (
 from cluster.checks.pools import Known, resolve_parts
 from cluster.inventory import Inventory, SeenCard
 from cluster.profile import LOCAL_PROFILE, Profile, parse
-from runtime.http.auth import ensure_local_key, hash_key
+from runtime.edge.auth import ensure_local_key, hash_key
 from runtime.problems import where
 
 LOCAL = yaml.safe_load(LOCAL_PROFILE.read_text())

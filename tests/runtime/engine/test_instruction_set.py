@@ -121,7 +121,7 @@ def test_tiles_run_only_after_the_kernel_was_asked() -> None:
 @pytest.mark.skipif(not HAS_AMX, reason="this processor has no working AMX")
 @pytest.mark.parametrize(("ours", "held"), [(True, "1"), (False, "0")])
 def test_an_engine_process_asks_for_the_tiles(ours: bool, held: str) -> None:
-    code = "from runtime.engine.lifeline import install; install()" + HELD
+    code = "from runtime.engine.process_setup import install; install()" + HELD
     env = {"BASELOAD_LIFELINE": "1", CHOSEN_ENV: "amx"} if ours else {}
     assert _python(code, env).stdout == f"{held}\n"
 

@@ -13,7 +13,7 @@ import pytest
 
 from runtime.engine.vllm_options import ENVIRONMENT
 from tests.runtime.grammar.patterns import ZOD
-from tests.runtime.http.bodies import EVERY_FIELD, LOCAL, LOCAL_CHAT, TOOL, chat, completion, sent
+from tests.runtime.wire.bodies import EVERY_FIELD, LOCAL, LOCAL_CHAT, TOOL, chat, completion, sent
 
 pytestmark = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
 

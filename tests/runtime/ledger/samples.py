@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from runtime.ledger.ledger import Ledger
 from runtime.ledger.rows import Ending, Reserve, Settle
-from runtime.ledger.store import Ledger
 
 _RESERVE = Reserve(
     request_id="r",

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.ledger.audit import audit
+from runtime.ledger.ledger import Ledger
 from runtime.ledger.report import report, requests
 from runtime.ledger.rows import Ending, Reserve, Settle
-from runtime.ledger.store import Ledger
 from tests.runtime.ledger.samples import reserve, settle
 
 OWNERS = ("boot-1", "boot-2")

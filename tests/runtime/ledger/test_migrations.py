@@ -10,8 +10,8 @@ from sqlalchemy import Table, inspect
 
 from runtime.errors import LedgerUnavailable
 from runtime.ledger import schema, sqlite
+from runtime.ledger.ledger import Ledger
 from runtime.ledger.migrations import NAMES
-from runtime.ledger.store import Ledger
 from tests.runtime.ledger.samples import opened, reserve, settle
 
 

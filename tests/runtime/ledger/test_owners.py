@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import LedgerUnavailable
+from runtime.ledger.ledger import Ledger
 from runtime.ledger.owners import Owners
-from runtime.ledger.store import Ledger
 from tests.runtime.ledger.samples import opened
 
 

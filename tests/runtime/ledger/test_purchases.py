@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from runtime.ledger.ledger import Ledger
 from runtime.ledger.purchases import LATE_MS, Purchase, Purchases
 from runtime.ledger.rows import Ending
-from runtime.ledger.store import Ledger
 from tests.runtime.ledger.samples import opened, reserve, settle
 
 NOW_MS = 1_750_000_000_000

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from runtime.errors import LedgerUnavailable
 from runtime.ledger import sqlite
-from runtime.ledger.store import Ledger
+from runtime.ledger.ledger import Ledger
 from tests.runtime.ledger.samples import opened, reserve
 
 

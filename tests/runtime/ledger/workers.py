@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from runtime.errors import LedgerUnavailable
+from runtime.ledger.ledger import Ledger
 from runtime.ledger.rows import Ending
-from runtime.ledger.store import Ledger
 from tests.runtime.ledger.samples import reserve, settle
 
 CLIENTS = 8

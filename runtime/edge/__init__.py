@@ -1,0 +1,1 @@
+"""The HTTP edge: routes, keys, bounds, documents, and one envelope for what goes wrong."""

@@ -1,0 +1,79 @@
+"""The HTTP edge: routes, keys, size limits, and one envelope for everything that goes wrong.
+
+Order of checks on a request: key, size, JSON, schema, tags, model, context. None of them
+touches an engine or the ledger. The answer itself is streamed by ``runtime.lifecycle``.
+"""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from runtime.edge.boundary import Boundary
+from runtime.edge.generation import Generation
+from runtime.edge.information import add_information, add_pages
+from runtime.edge.openapi import DocumentedApp, documented
+from runtime.edge.refusal import anthropic_refusal, refusal
+from runtime.edge.shared import RECORD, Edge
+from runtime.edge.tokenize import add_tokens
+from runtime.edge.welcome import WHAT
+from runtime.edge.wrong_route import is_anthropics, route_not_found
+from runtime.errors import BadRequest, BaseloadError, MethodNotAllowed
+from runtime.version import VERSION
+from runtime.wire.parse import parse_chat, parse_completion
+
+_TITLES = {"/v1/chat/completions": "Chat completions", "/v1/completions": "Completions"}
+
+
+def create_app(edge: Edge) -> ASGIApp:
+    """FastAPI serves, documents and routes; generation has a short way past its middleware."""
+    app = DocumentedApp(
+        title="Baseload",
+        version=VERSION,
+        description=WHAT,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
+    routes = {
+        "/v1/chat/completions": Generation(edge, "/chat/completions", parse_chat),
+        "/v1/completions": Generation(edge, "/completions", parse_completion),
+    }
+    for path, generation in routes.items():
+        app.add_api_route(
+            path,
+            generation.respond,
+            methods=["POST"],
+            response_class=Response,
+            summary=f"{_TITLES[path]} as OpenAI has them, streamed or whole",
+            openapi_extra=documented(generation.kind),
+        )
+    add_tokens(app, edge)
+    add_information(app, edge)
+    add_pages(app, edge)
+    app.add_exception_handler(BaseloadError, _on_baseload_error)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _on_http_exception)  # type: ignore[arg-type]
+    return Boundary(app, routes, edge)
+
+
+async def _on_baseload_error(request: Request, error: BaseloadError) -> Response:
+    return refusal(error, request.scope[RECORD])
+
+
+async def _on_http_exception(request: Request, error: HTTPException) -> Response:
+    own: BaseloadError
+    if error.status_code == 404:
+        own = route_not_found(request.scope["path"])
+        if is_anthropics(request.scope["path"], request.scope["headers"]):
+            return anthropic_refusal(own, request.scope[RECORD])
+    elif error.status_code == 405:
+        own = MethodNotAllowed(allow=_allowed(error))
+    else:
+        own = BadRequest("The request could not be read.")
+    return refusal(own, request.scope[RECORD])
+
+
+def _allowed(error: HTTPException) -> tuple[str, ...]:
+    methods = (error.headers or {}).get("Allow", "").split(", ")
+    return tuple([*methods, "HEAD"] if "GET" in methods else methods)

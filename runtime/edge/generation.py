@@ -1,0 +1,119 @@
+"""The generation routes: a request is parsed, sized and made a job, and its answer streamed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from runtime.edge.body_writer import SERVER_SEND, body_writer
+from runtime.edge.disconnect import ClientLeft, while_present
+from runtime.edge.model_list import context_tokens_max, model_not_found
+from runtime.edge.request_body import read_body
+from runtime.edge.shared import RECORD, SEND, Edge
+from runtime.errors import BadRequest
+from runtime.gateway import Gateway
+from runtime.lifecycle import answer
+from runtime.request.job import Job, exactly_counted, needs_exact_count, new_job
+from runtime.request.record import RequestRecord
+from runtime.wire.parse import ChatRequest, CompletionRequest, parse_chat
+from runtime.wire.tags import parse_tags
+
+log = logging.getLogger("baseload.http")
+
+Parse = Callable[[bytes], ChatRequest | CompletionRequest]
+
+
+class Generation:
+    """One generation route: request in, a streamed answer out."""
+
+    def __init__(self, edge: Edge, path: str, parse: Parse) -> None:
+        self._edge = edge
+        self._path = path
+        self._parse = parse
+        self.kind = ChatRequest if parse is parse_chat else CompletionRequest
+
+    async def respond(self, request: Request) -> Response:
+        record: RequestRecord = request.scope[RECORD]
+        tenant = record.tenant = self._edge.tenant(request)
+        body = await read_body(request)
+        parsed = self._parse(body)
+        record.model, record.streamed = parsed.model, parsed.streaming
+        gateway = self._edge.gateway
+        if parsed.constraints and parsed.model in gateway.pools:
+            parsed.ignore(await self._edge.grammars.loosened(parsed.constraints, tenant))
+        return Answer(gateway, await _job(gateway, request, tenant, self._path, parsed, body))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The same, as an ASGI app of its own."""
+        response = await self.respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+
+class Answer(Response):
+    """Streams a job; ends it within the same moment if the client leaves."""
+
+    def __init__(self, gateway: Gateway, job: Job) -> None:
+        self.background = None
+        self._gateway = gateway
+        self._job = job
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        writer = body_writer(scope.get(SERVER_SEND, scope[SEND].inner))
+        try:
+            async with while_present(receive):
+                await answer(self._gateway, self._job, scope[SEND], writer)
+        except ClientLeft:
+            self._job.record.left = True
+            log.info("%s: the client left", self._job.request_id)
+
+
+async def _job(
+    gateway: Gateway,
+    request: Request,
+    tenant: str,
+    path: str,
+    parsed: ChatRequest | CompletionRequest,
+    body: bytes,
+) -> Job:
+    tags = parse_tags(request.headers.items())
+    record: RequestRecord = request.scope[RECORD]
+    record.feature, record.task = tags.feature, tags.task
+    if parsed.model not in gateway.models():
+        raise model_not_found(gateway)
+    pool = gateway.pools.get(parsed.model)
+    tokens_max = context_tokens_max(gateway, parsed.model)
+    job = new_job(
+        record=record,
+        tenant=tenant,
+        tags=tags,
+        path=path,
+        request=parsed,
+        estimator=gateway.estimator,
+        context_tokens_max=tokens_max,
+        ttft_budget_ms=gateway.config.ttft_budget_ms,
+        offers=_offers(gateway, parsed, gateway.offers_for(tenant, tags.sensitivity)),
+        body=body,
+        clock=gateway.clock,
+    )
+    if needs_exact_count(job, tokens_max):
+        tokenizer = pool.tokenizer if pool else None
+        return await asyncio.to_thread(exactly_counted, job, tokens_max, tokenizer)
+    return job
+
+
+def _offers(
+    gateway: Gateway, request: ChatRequest | CompletionRequest, offers: frozenset[str]
+) -> frozenset[str]:
+    """Those that may have the request: none that would answer it in another sense."""
+    field = request.local_only
+    if request.model not in gateway.pools:
+        if field is None:
+            return offers
+        says = f"`{field}` is served by local replicas, and `{request.model}` has none here."
+        raise BadRequest(says, param=field)
+    return offers if field is None and request.taken_everywhere else frozenset()

@@ -1,0 +1,63 @@
+"""What the routes of one process share: its gateway, its keys and its check of grammars."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.requests import Request
+
+from runtime.edge.access_log import AccessLog
+from runtime.edge.auth import KeyRing
+from runtime.errors import InternalError
+from runtime.gateway import Gateway
+from runtime.grammar.check import GrammarCheck
+
+RECORD = "baseload.record"  # in a scope: what is known of the request
+SEND = "baseload.send"  # and the server's own way to answer it, with nothing in between
+
+_NO_ORIGINS: list[str] = []
+
+
+class Edge:
+    """What the routes need; filled in when the process has started."""
+
+    def __init__(self) -> None:
+        self.opened_s = int(time.time())  # unix time
+        self.grammars = GrammarCheck()
+        self.access_log = AccessLog()
+        self._gateway: Gateway | None = None
+        self._keys: KeyRing | None = None
+
+    def open(self, gateway: Gateway, keys: KeyRing) -> None:
+        self._gateway, self._keys = gateway, keys
+
+    def close(self) -> None:
+        """Ends what the routes have started; the gateway is its maker's to close."""
+        self.grammars.close()
+        self.access_log.flush()
+
+    @property
+    def gateway(self) -> Gateway:
+        if self._gateway is None:
+            raise InternalError("a request came before the gateway was open")
+        return self._gateway
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        gateway = self._gateway
+        return gateway.config.http.allowed_origins if gateway is not None else _NO_ORIGINS
+
+    @property
+    def logs_requests(self) -> bool:
+        return self._gateway is None or self._gateway.config.telemetry.access_log
+
+    @property
+    def example_model(self) -> str:
+        """One that is served; a placeholder while the process starts."""
+        served = self._gateway.models() if self._gateway is not None else []
+        return served[0] if served else "THE-MODEL"
+
+    def tenant(self, request: Request) -> str:
+        if self._keys is None:
+            raise InternalError("a request came before the keys were loaded")
+        return self._keys.tenant_of(request.headers.get("authorization"))

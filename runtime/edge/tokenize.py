@@ -1,0 +1,103 @@
+"""``/tokenize`` and ``/detokenize``, as vLLM's server has them: a replica of the pool answers.
+
+Only an engine has the chat template and the tokenizer as they are used, so only it can tell the
+truth. Nothing is generated, so nothing is decided or billed; what it costs an engine is bounded by
+how many of them may be under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from fastapi import FastAPI, Request, Response
+
+from runtime.config import StreamConfig
+from runtime.edge.model_list import model_not_found
+from runtime.edge.openapi import KEYED
+from runtime.edge.request_body import read_body
+from runtime.edge.shared import RECORD, Edge
+from runtime.errors import ModelNotFound, NoTarget, QueueFull, UpstreamFailed
+from runtime.gateway import Gateway
+from runtime.limits import LIMITS, refusals
+from runtime.targets.membership import LocalTarget
+from runtime.targets.upstream import read_answer
+from runtime.wire.token_requests import TokenRequest, parse_detokenize, parse_tokenize
+
+ANSWER_S_MAX = 30.0
+
+Parse = Callable[[bytes], TokenRequest]
+
+
+class TokenRoute:
+    """One of the two; ``path`` is the engine's, below its base URL."""
+
+    def __init__(self, edge: Edge, path: str, parse: Parse) -> None:
+        self._edge = edge
+        self._path = path
+        self._parse = parse
+        self._in_flight = 0
+        self._turn = 0
+
+    async def respond(self, request: Request) -> Response:
+        record = request.scope[RECORD]
+        record.tenant = self._edge.tenant(request)
+        asked = self._parse(await read_body(request))
+        record.model = asked.model
+        gateway = self._edge.gateway
+        targets = _targets(gateway, asked.model)
+        if self._in_flight >= LIMITS.tokenize_in_flight_max:
+            refusals["tokenize_in_flight_max"] += 1
+            raise QueueFull("Too many requests for tokens are under way. Try again later.")
+        self._in_flight += 1
+        self._turn += 1
+        target = targets[self._turn % len(targets)]
+        try:
+            return await self._ask(target, asked, gateway.config.stream)
+        finally:
+            self._in_flight -= 1
+
+    async def _ask(
+        self, target: LocalTarget, asked: TokenRequest, limits: StreamConfig
+    ) -> Response:
+        answer = None
+        try:
+            async with asyncio.timeout(ANSWER_S_MAX):
+                answer = await target.upstream.post(self._path, asked.to_engine(), limits)
+                return Response(await read_answer(answer), media_type="application/json")
+        except TimeoutError:
+            raise UpstreamFailed("The model server took too long.") from None
+        finally:
+            if answer is not None:
+                answer.close()  # one that was read to its end is kept all the same
+
+
+def add_tokens(app: FastAPI, edge: Edge) -> None:
+    routes = {
+        "/tokenize": ("The tokens of a prompt, or of a chat", parse_tokenize),
+        "/detokenize": ("The text of tokens", parse_detokenize),
+    }
+    for path, (summary, parse) in routes.items():
+        app.add_api_route(
+            path,
+            TokenRoute(edge, path, parse).respond,
+            methods=["POST"],
+            response_class=Response,
+            summary=summary,
+            openapi_extra=KEYED,
+        )
+
+
+def _targets(gateway: Gateway, model: str) -> list[LocalTarget]:
+    if model not in gateway.models():
+        raise model_not_found(gateway)
+    if model not in gateway.pools:
+        raise ModelNotFound(
+            f"{model} is bought from vendors, whose tokenizers are not here. The `usage` of every "
+            "answer has its counts.",
+            param="model",
+        )
+    ready = [target for target in gateway.locals.values() if target.pool.model == model]
+    if not ready:
+        raise NoTarget()
+    return ready

@@ -1,0 +1,235 @@
+"""One accepted request, before any target is chosen: what it asks, who asks, how big it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import TypedDict
+
+from tokenizers import Tokenizer
+
+from runtime.clock import SYSTEM, Clock
+from runtime.errors import BadRequest, ContextTooLong
+from runtime.limits import LIMITS, refusals
+from runtime.request.estimate import Estimator, Kind
+from runtime.request.prefix_blocks import BLOCK_BYTES, prefix_blocks
+from runtime.request.record import RequestRecord
+from runtime.request.worst_case import worst_case
+from runtime.wire.parse import ChatRequest, CompletionRequest
+from runtime.wire.tags import CostTier, Tags, header_of
+from scheduler.arrival import PRIORITY_FIRST, PRIORITY_LAST, PRIORITY_USUAL, Arrival
+from scheduler.learned.lengths import LengthCurve
+from scheduler.learned.prompt_tokens import PromptShape
+
+Request = ChatRequest | CompletionRequest
+
+TOKENIZERS_KEPT_MAX = 8
+DEADLINE_HEADER = header_of("deadline")
+PRIORITIES = {
+    CostTier.PREMIUM: PRIORITY_FIRST,
+    CostTier.STANDARD: PRIORITY_USUAL,
+    CostTier.ECONOMY: PRIORITY_LAST,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """``arrived_s`` is monotonic; ``arrived_ms`` is unix time, for the ledger."""
+
+    request_id: str
+    tenant: str
+    tags: Tags
+    path: str  # "/chat/completions" or "/completions"
+    request: Request
+    shape: PromptShape
+    kind: Kind
+    lengths: LengthCurve  # of one answer
+    arrival: Arrival
+    arrived_s: float
+    arrived_ms: int
+    record: RequestRecord
+
+    @property
+    def model(self) -> str:
+        return self.arrival.model
+
+    @property
+    def streaming(self) -> bool:
+        return self.request.streaming
+
+    @property
+    def output_tokens_most(self) -> int:
+        """More than these no target can generate, however wrong the estimate of the prompt is."""
+        asked, choices = self.request.answer_tokens_max, self.request.choices
+        if asked is not None:
+            return choices * asked
+        return self.arrival.max_output_tokens + choices * self.arrival.prompt_tokens  # the context
+
+    def arrival_at(self, now_s: float) -> Arrival:
+        """For an attempt that begins at this moment: a deadline stays where it was."""
+        deadline_ms = self.arrival.deadline_ms
+        if deadline_ms is None:
+            return self.arrival
+        left_ms = deadline_ms - round((now_s - self.arrived_s) * 1000)
+        return replace(self.arrival, deadline_ms=max(1, left_ms))
+
+
+def new_job(
+    *,
+    record: RequestRecord,
+    tenant: str,
+    tags: Tags,
+    path: str,
+    request: Request,
+    estimator: Estimator,
+    context_tokens_max: int,
+    ttft_budget_ms: int,
+    offers: frozenset[str],
+    body: bytes,
+    clock: Clock = SYSTEM,
+) -> Job:
+    """``offers`` are those that it may be bought from, and ``body`` is how it came.
+    BadRequest for a deadline out of bounds."""
+    arrived_ms = clock.unix_ms()
+    deadline_ms = _deadline_ms(tags, arrived_ms)
+    text = "".join(request.texts())
+    shape = _shape(request, text)
+    exact = request.prompt_tokens if isinstance(request, CompletionRequest) else None
+    prompt_tokens = exact or estimator.prompt_tokens(request.model, shape)
+    kind = Kind(tenant, tags.task or "", request.model, prompt_tokens)
+    lengths = estimator.lengths(kind)
+    blocks: tuple[int, ...] = ()
+    if shape.utf8_bytes >= BLOCK_BYTES:
+        blocks = prefix_blocks(tenant, chain((request.model,), request.prefix_parts()))
+    room = max(1, context_tokens_max - prompt_tokens)
+    arrival = Arrival(
+        request_id=record.request_id,
+        tenant=tenant,
+        model=request.model,
+        ttft_budget_ms=tags.latency_budget_ms or ttft_budget_ms,
+        priority=PRIORITIES[tags.cost_tier],
+        blocks=blocks,
+        offers=offers,
+        deadline_ms=deadline_ms,
+        body_bytes=shape.utf8_bytes,
+        worst=worst_case(request, text, body),
+        **_sizes(request, shape, lengths, len(blocks), [prompt_tokens], room),
+    )
+    return Job(
+        request_id=record.request_id,
+        tenant=tenant,
+        tags=tags,
+        path=path,
+        request=request,
+        shape=shape,
+        kind=kind,
+        lengths=lengths,
+        arrival=arrival,
+        arrived_s=clock.monotonic_s(),
+        arrived_ms=arrived_ms,
+        record=record,
+    )
+
+
+class _Sizes(TypedDict):
+    """The fields of an Arrival that follow from the length of its prompt."""
+
+    prompt_tokens: int
+    output_tokens: int
+    max_output_tokens: int
+    sequence_tokens: int
+    lengths: LengthCurve | None
+    block_tokens: int
+
+
+def _sizes(
+    request: Request,
+    shape: PromptShape,
+    lengths: LengthCurve,
+    blocks: int,
+    prompts: list[int],
+    room: int,
+) -> _Sizes:
+    """``prompts`` are the tokens of each; one answer has ``room``."""
+    prompt_tokens = max(1, sum(prompts))
+    answer_tokens_max = request.output_tokens_max(room)
+    per_block = prompt_tokens * BLOCK_BYTES // max(BLOCK_BYTES, shape.utf8_bytes)
+    return _Sizes(
+        prompt_tokens=prompt_tokens,
+        output_tokens=max(1, round(request.choices * lengths.mean(answer_tokens_max))),
+        max_output_tokens=request.choices * answer_tokens_max,
+        sequence_tokens=max(prompts) + answer_tokens_max,
+        lengths=lengths if request.choices == 1 else None,
+        # Blocks hold roles, too, so that together they could stand for more than the prompt.
+        block_tokens=min(per_block, prompt_tokens // blocks) if blocks else 0,
+    )
+
+
+def _deadline_ms(tags: Tags, arrived_ms: int) -> int | None:
+    """From its arrival."""
+    if tags.deadline is None:
+        return None
+    left_ms = round(tags.deadline.timestamp() * 1000) - arrived_ms
+    if 0 < left_ms <= LIMITS.deadline_ms_max:
+        return left_ms
+    refusals["deadline_ms_max"] += 1
+    hours = LIMITS.deadline_ms_max // 3_600_000
+    raise BadRequest(
+        f"The header `{DEADLINE_HEADER}` must be a time within the next {hours} hours.",
+        param=DEADLINE_HEADER,
+    )
+
+
+def shape_of(request: Request) -> PromptShape:
+    """Of all its prompts together."""
+    return _shape(request, "".join(request.texts()))
+
+
+def _shape(request: Request, text: str) -> PromptShape:
+    messages = len(request.messages) if isinstance(request, ChatRequest) else 0
+    return PromptShape.of(text, messages)
+
+
+def needs_exact_count(job: Job, context_tokens_max: int) -> bool:
+    """Whether the request could be over the context: no token is shorter than a byte."""
+    asked = job.request.answer_tokens_max or 1
+    most = max(job.arrival.prompt_tokens, job.shape.utf8_bytes)
+    return most + asked > context_tokens_max
+
+
+def exactly_counted(job: Job, context_tokens_max: int, tokenizer: Path | None) -> Job:
+    """The job with its prompt counted; ContextTooLong when prompt and answer cannot fit.
+
+    CPU-bound: call off the loop. Without a tokenizer the estimate decides, with a factor of two
+    in the caller's favour.
+    """
+    asked = job.request.answer_tokens_max or 1
+    prompts = _prompt_tokens(job, context_tokens_max - asked, tokenizer)
+    if max(prompts) + asked > context_tokens_max:
+        raise ContextTooLong(
+            f"The model's context is {context_tokens_max} tokens. The prompt has about "
+            f"{max(prompts)} and up to {asked} were asked for. Shorten the prompt or lower "
+            "max_tokens.",
+            param="messages" if isinstance(job.request, ChatRequest) else "prompt",
+        )
+    room, blocks = context_tokens_max - max(prompts), len(job.arrival.blocks)
+    sizes = _sizes(job.request, job.shape, job.lengths, blocks, prompts, room)
+    return replace(job, arrival=replace(job.arrival, **sizes))
+
+
+def _prompt_tokens(job: Job, room: int, tokenizer: Path | None) -> list[int]:
+    """Of each prompt; a chat is one."""
+    request = job.request
+    if isinstance(request, CompletionRequest) and request.prompt_tokens is not None:
+        return [len(ids) for ids in request.prompts]
+    if tokenizer is None:
+        return [max(job.arrival.prompt_tokens // 2, min(job.arrival.prompt_tokens, room))]
+    counts = [len(_tokenizer(tokenizer).encode(text)) for text in request.texts()]
+    return [sum(counts)] if isinstance(request, ChatRequest) else counts
+
+
+@lru_cache(TOKENIZERS_KEPT_MAX)
+def _tokenizer(path: Path) -> Tokenizer:
+    return Tokenizer.from_file(str(path))

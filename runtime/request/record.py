@@ -1,0 +1,36 @@
+"""What is known of one request by now, from its first byte to its last: what its log line says."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from runtime.ledger.rows import Settle
+from runtime.request.trace_context import TraceContext
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """Filled in on the way; what was not reached stays None. All strings are bounded."""
+
+    request_id: str
+    method: str = ""
+    path: str = ""
+    arrived_s: float = field(default_factory=time.monotonic)
+    ended_s: float = 0.0  # monotonic, as ``arrived_s``
+    ended_unix_s: float = 0.0
+    client_request_id: str | None = None  # what the caller calls it
+    trace: TraceContext | None = None
+    tenant: str | None = None
+    feature: str | None = None
+    task: str | None = None
+    model: str | None = None
+    streamed: bool | None = None
+    status: int | None = None  # None: no answer has begun
+    left: bool = False  # the client left before its answer was complete
+    error: str | None = None  # the code of a refusal, or of what broke
+    reason: str | None = None  # why this target, or why none
+    target: str | None = None
+    attempts: int = 0
+    cost_nano_usd: int = 0  # of all attempts
+    last: Settle | None = None  # the ending of the last attempt

@@ -1,0 +1,72 @@
+"""Parse, never forward: a request body becomes typed fields, and only those are sent on.
+
+``parse_chat`` and ``parse_completion`` raise BaseloadError leaves and nothing else.
+``to_upstream`` writes a new body; a field that is not declared cannot reach a target.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from runtime.wire.chat import ChatRequest
+from runtime.wire.completion import CompletionRequest
+from runtime.wire.explain import to_error
+from runtime.wire.json_body import decode
+from runtime.wire.tidy import tidy
+
+__all__ = ["ChatRequest", "CompletionRequest", "parse_chat", "parse_completion", "to_upstream"]
+
+_Request = TypeVar("_Request", ChatRequest, CompletionRequest)
+
+_CHAT = frozenset(ChatRequest.model_fields)
+_COMPLETION = frozenset(CompletionRequest.model_fields)
+
+
+def parse_chat(body: bytes) -> ChatRequest:
+    return _parse(ChatRequest, body, _CHAT)
+
+
+def parse_completion(body: bytes) -> CompletionRequest:
+    return _parse(CompletionRequest, body, _COMPLETION)
+
+
+def to_upstream(
+    request: ChatRequest | CompletionRequest,
+    *,
+    model: str,
+    openai_only: bool = False,
+    answer_tokens_max: int | None = None,
+) -> bytes:
+    """The body for a target. ``openai_only`` is for vendors: no fields that only vLLM knows, and
+    the bound on an answer always said: the caller's, else ``answer_tokens_max``.
+
+    Usage is always asked of a stream: the bill needs it, whether or not the client wants it.
+    """
+    fields = request.upstream_fields(openai_only=openai_only)
+    fields["model"] = model
+    if openai_only:
+        asked = request.answer_tokens_max
+        most = answer_tokens_max if asked is None else asked
+        if most is not None:
+            fields.setdefault("max_tokens", most)
+    if request.streaming:
+        options: dict[str, Any] = {"include_usage": True}
+        if request.wants_usage_often and not openai_only:
+            options["continuous_usage_stats"] = True
+        fields["stream_options"] = options
+    return to_json(fields)
+
+
+def _parse(kind: type[_Request], body: bytes, known: frozenset[str]) -> _Request:
+    document = decode(body)
+    dropped = tidy(document, known)
+    try:
+        request = kind.model_validate(document)
+    except ValidationError as failed:
+        raise to_error(failed, document) from None
+    if dropped:
+        request.ignore(dropped)
+    return request

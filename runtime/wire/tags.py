@@ -1,0 +1,156 @@
+"""What a caller says about a request in X-Baseload-* headers, beside the request itself.
+
+The tenant is not among them: it comes from the API key. A misspelt header would silently lose a
+compliance or cost tag, so an unknown one is refused. ``defaults`` and ``required`` are the
+tenant's: a tag that the caller leaves out is taken from the one or refused by the other.
+
+A deadline puts a request into the batch lane: it fills valleys, may be held until an answer could
+only just be complete in time, and its caller keeps the connection open. It is a time, so that it
+means the same wherever it is read, and at most ``LIMITS.deadline_ms_max`` away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from runtime.errors import BadRequest, UnknownField
+from runtime.limits import LIMITS, refusals
+from runtime.quoting import shown
+
+PREFIX = "x-baseload-"
+
+
+class Sensitivity(StrEnum):
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    PII = "pii"
+    REGULATED = "regulated"
+
+
+class CostTier(StrEnum):
+    ECONOMY = "economy"
+    STANDARD = "standard"
+    PREMIUM = "premium"
+
+
+class Tell(StrEnum):
+    COST = "cost"
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """None: the caller did not say, and no default does."""
+
+    feature: str | None = None
+    task: str | None = None
+    locale: str | None = None
+    sensitivity: Sensitivity = Sensitivity.INTERNAL
+    region: str | None = None
+    latency_budget_ms: int | None = None
+    cost_tier: CostTier = CostTier.STANDARD
+    deadline: datetime | None = None
+    tell: Tell | None = None  # what a stream shall say at its end beside the answer
+
+
+NO_TAGS = Tags()
+
+
+def parse_tags(
+    headers: Iterable[tuple[str, str]],
+    *,
+    defaults: Tags = NO_TAGS,
+    required: frozenset[str] = frozenset(),
+) -> Tags:
+    """The tags among ``headers``; others are ignored. ``required`` holds field names of Tags."""
+    said: dict[str, Any] = {}
+    for header, value in headers:
+        lowered = header.lower()
+        if lowered.startswith(PREFIX):
+            field = lowered.removeprefix(PREFIX).replace("-", "_")
+            # `x-baseload-cost_tier` reads as the same field, but is not the header we name.
+            if field not in _PARSERS or "_" in lowered:
+                name = shown(lowered)
+                raise UnknownField(f"There is no header `{name}`. Known: {_KNOWN}.", param=name)
+            if field in said:
+                raise BadRequest(f"The header `{lowered}` was sent twice.", param=lowered)
+            said[field] = _parsed(lowered, field, value.strip())
+    missing = sorted(required - said.keys())
+    if missing:
+        name = header_of(missing[0])
+        raise BadRequest(f"This API key requires the header `{name}`.", param=name)
+    return replace(defaults, **said) if said else defaults
+
+
+def _parsed(header: str, field: str, value: str) -> Any:
+    parse, allowed = _PARSERS[field]
+    if len(value) > LIMITS.header_value_chars_max:
+        refusals["header_value_chars_max"] += 1
+    else:
+        try:
+            return parse(value)
+        except ValueError:
+            pass
+    raise BadRequest(f"The header `{header}` must be {allowed}.", param=header)
+
+
+def header_of(field: str) -> str:
+    return PREFIX + field.replace("_", "-")
+
+
+def _matching(pattern: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern, re.ASCII)
+
+    def parse(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _latency_budget_ms(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 9):
+        raise ValueError
+    budget_ms = int(value)
+    if not 1 <= budget_ms <= LIMITS.latency_budget_ms_max:
+        refusals["latency_budget_ms_max"] += 1
+        raise ValueError
+    return budget_ms
+
+
+def _deadline(value: str) -> datetime:
+    at = datetime.fromisoformat(value)
+    if at.tzinfo is None:
+        raise ValueError
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # the first or the last day of the calendar
+        raise ValueError from None
+
+
+_label = _matching(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
+_LABEL = "1 to 64 of A-Z a-z 0-9 . _ / -, a letter or digit first"
+_PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "feature": (_label, _LABEL),
+    "task": (_label, _LABEL),
+    "locale": (
+        _matching(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}"),
+        "a language tag such as zh-CN",
+    ),
+    "sensitivity": (Sensitivity, "one of " + ", ".join(Sensitivity)),
+    "region": (_matching(r"[a-z0-9][a-z0-9-]{0,31}"), "a region name such as cn-north-1"),
+    "latency_budget_ms": (
+        _latency_budget_ms,
+        f"a whole number of milliseconds from 1 to {LIMITS.latency_budget_ms_max}",
+    ),
+    "cost_tier": (CostTier, "one of " + ", ".join(CostTier)),
+    "deadline": (_deadline, "a time with its offset such as 2030-01-31T18:00:00Z"),
+    "tell": (Tell, "one of " + ", ".join(Tell)),
+}
+TAG_HEADERS = {header_of(field): allowed for field, (_, allowed) in _PARSERS.items()}
+_KNOWN = ", ".join(TAG_HEADERS)

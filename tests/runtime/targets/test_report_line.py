@@ -1,0 +1,62 @@
+"""Lines of a load stream: a report, or nothing and counted."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.engine.fault_script import ABSURD_REPORTS, ENDLESS_REPORT
+from runtime.engine.load_meter import LoadMeter
+from runtime.limits import refusals
+from runtime.targets.report_line import read_report
+from scheduler.pool.replica_state import is_plausible
+from scheduler.replica import LoadReport, Replica
+
+REPLICA = Replica("r", "m", 7, 1000, 1000, 8, 100)
+HONEST: dict[str, Any] = dict(LoadMeter().report(1000))
+
+
+def test_what_a_meter_tells_is_read_whole() -> None:
+    report = read_report(REPLICA, json.dumps({**HONEST, "running": 3, "newer": "x"}).encode())
+    assert report is not None
+    assert (report.replica_id, report.generation, report.running) == ("r", 7, 3)
+    assert {each.name for each in dataclasses.fields(LoadReport)} == {
+        "replica_id",
+        "generation",
+        *HONEST,
+    }
+
+
+def test_totals_that_an_older_engine_does_not_count_are_nothing() -> None:
+    totals = ("busy_s", "steps", "prefilled_tokens", "decoded_tokens")
+    told = {name: value for name, value in HONEST.items() if name not in totals}
+    report = read_report(REPLICA, json.dumps(told).encode())
+    assert report is not None
+    assert [getattr(report, name) for name in totals] == [0] * 4
+    del told["waiting"]
+    assert read_report(REPLICA, json.dumps(told).encode()) is None
+
+
+@pytest.mark.parametrize("line", [*ABSURD_REPORTS, ENDLESS_REPORT, b"", b"[" * 100_000])
+def test_an_absurd_line_is_no_report_or_not_plausible(line: bytes) -> None:
+    before = refusals["load_report_unreadable"]
+    report = read_report(REPLICA, line)
+    if report is None:
+        assert refusals["load_report_unreadable"] == before + 1
+    else:
+        assert not is_plausible(report, REPLICA)
+
+
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+
+
+@given(st.sampled_from(sorted(HONEST)), VALUES)
+def test_whatever_stands_in_a_field_can_be_judged(name: str, value: Any) -> None:
+    report = read_report(REPLICA, json.dumps({**HONEST, name: value}).encode())
+    if report is not None:
+        assert is_plausible(report, REPLICA) in (True, False)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from runtime.limits import LIMITS
+from tests.runtime.wire.bodies import (
+    TOOL,
+    chat,
+    completion,
+    refused,
+    sent,
+)
+
+
+def nested(depth: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {}
+    for _ in range(depth):
+        schema = {"items": schema}
+    return schema
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        nested(40),
+        {"enum": ["x" * LIMITS.schema_bytes_max]},
+        {"enum": [0] * (LIMITS.schema_nodes_max + 1)},
+        {"maximum": 10**40},
+    ],
+)
+def test_schemas_are_bounded(schema: dict[str, Any]) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "s", "schema": schema}}
+    error = refused(lambda: chat(response_format=form))
+    assert error.param == "response_format.json_schema.schema"
+
+
+SCHEMA = {"type": "object", "properties": {"pattern": {"type": "string", "pattern": "^a$"}}}
+AT = ("tools", 1, "function", "parameters")
+
+
+@pytest.mark.parametrize(
+    ("choice", "strict", "compiled"),
+    [
+        ("auto", None, False),
+        (None, False, False),
+        ("none", True, False),
+        ("auto", True, True),
+        (None, True, True),
+        ("required", None, True),
+        ({"type": "function", "function": {"name": "grep"}}, None, True),
+        ({"type": "function", "function": {"name": "look_up"}}, False, False),
+    ],
+)
+def test_a_regex_of_a_tool_is_checked_only_where_it_is_compiled(
+    choice: Any, strict: bool | None, compiled: bool
+) -> None:
+    tool = {"type": "function", "function": {"name": "grep", "parameters": SCHEMA}}
+    if strict is not None:
+        tool["function"]["strict"] = strict  # type: ignore[index]
+    request = chat(tools=[TOOL, tool], tool_choice=choice)
+    assert sent(request)["tools"] == [TOOL, tool]
+    assert [each.at for each in request.constraints] == ([AT] if compiled else [])
+    unfit: dict[str, Any] = {"allOf": [{}, {}]}
+    tool["function"] = {**tool["function"], "parameters": unfit}  # type: ignore[dict-item]
+    if compiled:
+        error = refused(lambda: chat(tools=[TOOL, tool], tool_choice=choice))
+        assert error.param == "tools[1].function.parameters.allOf"
+    else:
+        assert sent(chat(tools=[TOOL, tool], tool_choice=choice))["tools"] == [TOOL, tool]
+
+
+def test_a_regex_of_an_answers_form_is_checked() -> None:
+    form: dict[str, Any] = {
+        "type": "json_schema",
+        "json_schema": {"name": "s", "schema": SCHEMA},
+    }
+    (constraint,) = chat(response_format=form).constraints
+    assert constraint.at == ("response_format", "json_schema", "schema")
+    assert constraint.patterns == ((("properties", "pattern", "pattern"), "^a$"),)
+    assert (constraint.kind, json.loads(constraint.text)) == ("json", SCHEMA)
+    assert chat(structured_outputs={"json": SCHEMA}).constraints[0].kind == "json"
+    (constraint,) = completion(structured_outputs={"regex": "a|b"}).constraints
+    assert (constraint.kind, constraint.text) == ("regex", "a|b")
+    form["json_schema"]["schema"] = {"type": "string", "pattern": "a"}
+    told = sent(chat(response_format=form))["response_format"]["json_schema"]["schema"]
+    assert told == {"type": "string", "pattern": "^.*(?:a).*$"}
+    named_so = {"properties": {"pattern": {"type": "string"}}}
+    form = {"type": "json_schema", "json_schema": {"name": "s", "schema": named_so}}
+    assert chat(response_format=form).constraints == ()
