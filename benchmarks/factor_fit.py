@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from benchmarks.planner_rows import Row
-from models.kv import default_kv_dtype
-from models.roofline import Engine, Factors, times
-from models.work import Work, work_of
+from models.sizing.kv_cache import default_kv_dtype
+from models.speed.roofline import Engine, Factors, times
+from models.speed.work import Work, work_of
 
 Array = NDArray[np.float64]
 

@@ -28,8 +28,8 @@ from benchmarks.planner_tables import (
     table,
 )
 from benchmarks.provenance import provenance
-from models.calibration import load_calibration
 from models.data_file import data_path
+from models.speed.calibration import load_calibration
 
 Array = NDArray[np.float64]
 

@@ -28,8 +28,8 @@ from benchmarks.planner_fit import RESULT, predicted_by
 from benchmarks.planner_rows import CONFIG_NAMES, Row, read_rows
 from benchmarks.planner_tables import Predicted, as_json, errors_by_model, table
 from benchmarks.provenance import provenance
-from models.calibration import load_calibration
-from models.roofline import Factors
+from models.speed.calibration import load_calibration
+from models.speed.roofline import Factors
 
 PEER = "AIConfigurator"
 PEER_TIMEOUT_S = 1_800.0

@@ -26,12 +26,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.cards import Card, load_cards
-from models.hf_config import shape_of
-from models.hf_formats import with_fp8_block
+from models.hf.config import shape_of
+from models.hf.formats import with_fp8_block
 from models.layout import Layout
 from models.shape import Shape
-from models.tensors import Share, tensors
-from models.work import Load, UnknownSpeed
+from models.sizing.tensors import Share, tensors
+from models.speed.work import Load, UnknownSpeed
 
 ROWS_FILE = "measured_h100_h200_sample.csv"
 ROWS_MAX = 100_000

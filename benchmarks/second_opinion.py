@@ -33,8 +33,8 @@ from benchmarks.peers.plain_engines import WIDE, command
 from benchmarks.provenance import command_line, provenance
 from benchmarks.stack import free_port
 from benchmarks.vllm_client import RUN_S_MAX, Load, Seen, play
-from models.tiny_moe import ensure_tiny_moe
-from models.tiny_weights import TinyShape
+from models.tiny.checkpoint import ensure_tiny_moe
+from models.tiny.weights import TinyShape
 
 RESULT = Path(__file__).parent / "results" / "second_opinion.json"
 SHAPE = TinyShape(layers=8, hidden=256, heads=8, kv_heads=4, experts=16, expert_hidden=256)

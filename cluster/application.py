@@ -25,7 +25,7 @@ from cluster.placement import placement
 from cluster.scheduler import Scheduler, build_edge
 from cluster.state import drain_s_max, state_folder
 from models.money import NANO_PER_USD
-from models.tiny_moe import ensure_tiny_moe
+from models.tiny.checkpoint import ensure_tiny_moe
 from runtime.edge.auth import ensure_local_key, hash_key
 from runtime.engine.settings import EngineSettings
 from runtime.errors import ConfigError

@@ -13,7 +13,7 @@ from cluster.report_file import check_writable, write_report
 from cluster.terminal import note, page
 from models.cards import UnknownCard, find_card, load_cards
 from models.catalogue import Model, UnknownModel, load_catalogue
-from models.hf_config import BadModelConfig, shape_of
+from models.hf.config import BadModelConfig, shape_of
 from models.planner import RUNNING_MAX_PER_RANK, BadPlan, Objective, plan
 from models.shape import Shape
 from runtime.errors import ConfigError

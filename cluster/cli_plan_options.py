@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from models.kv import KvDtype
+from models.sizing.kv_cache import KvDtype
 
 ASKED, OUTPUT = "What is asked", "Output"
 

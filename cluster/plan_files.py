@@ -65,7 +65,7 @@ def serve_config(
     card_usd_per_hour: str | None = None,
     autoscaling: AutoscalingArgs | None = None,
 ) -> dict[str, Any]:
-    """``args`` are the engine's flags as `models.engine_args` gives them. The checkpoint is the
+    """``args`` are the engine's flags as `models.vllm_arguments` gives them. The checkpoint is the
     repository's name under MODELS_FOLDER."""
     most = replicas if autoscaling is None else autoscaling.replicas_max
     pool: dict[str, Any] = {

@@ -7,8 +7,8 @@ from typing import Any
 from rich.table import Table
 
 from cluster.planning import Planned
-from models.memory import GIB
 from models.planner import LayoutPlan
+from models.sizing.memory import GIB
 
 WORKING_SHOWN, REFUSED_SHOWN = 10, 4  # rows of the table; the JSON and the page have them all
 PROMPT_SHARE_LARGE = 0.5

@@ -21,8 +21,8 @@ from benchmarks.drawing import (
 from benchmarks.page import card, head, page, pairs, row, section
 from cluster.plan_output import UNKNOWN, layout_json, title, verdict
 from cluster.planning import Planned
-from models.memory import GIB
 from models.planner import LayoutPlan, curve
+from models.sizing.memory import GIB
 
 BARS_MAX = 14
 CURVE_LOOKS = (  # as many curves as can be told apart

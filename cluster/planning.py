@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from models.catalogue import Model
-from models.engine_args import engine_args
-from models.kv import kv_bytes_per_token_per_card
 from models.layout import Layout
 from models.planner import MEMORY_UTILIZATION, LayoutPlan, Plan
 from models.recipes import Flags
 from models.shape import Shape
+from models.sizing.kv_cache import kv_bytes_per_token_per_card
+from models.vllm_arguments import engine_args
 
 
 @dataclass(frozen=True, slots=True)

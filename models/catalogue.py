@@ -14,10 +14,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from models.data_file import BadDataFile, Entry, Source, data_path, duplicates, read_entries
-from models.hf_config import BadModelConfig, shape_of
+from models.hf.config import BadModelConfig, shape_of
 from models.lookup import NAME_CHARS_MAX, UnknownName
 from models.shape import Shape
-from models.tensors import tensors
+from models.sizing.tensors import tensors
 
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
 _Texts = Annotated[tuple[_Text, ...], Field(strict=False)]

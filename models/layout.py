@@ -1,6 +1,6 @@
 """How one replica is spread over cards: tensor, expert, data, pipeline and context parallel sizes.
 
-Which layouts are legal for a model is in models/layouts.py; this is only the noun.
+Which layouts are legal for a model is in models/sizing/layout_search.py; this is only the noun.
 """
 
 from __future__ import annotations

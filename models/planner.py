@@ -11,13 +11,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from models.cards import Card
-from models.kv import KvDtype, default_kv_dtype
 from models.layout import CARDS_PER_NODE, Layout
-from models.layouts import NEEDS_FP8_CACHE, NODES_MAX, Candidate, layouts, needs_fp8_cache
-from models.memory import Fit, fit, requests_held
 from models.money import NANO_PER_USD
-from models.performance import Load, Speed, is_tested, predict
 from models.shape import Shape
+from models.sizing.kv_cache import KvDtype, default_kv_dtype
+from models.sizing.layout_search import (
+    NEEDS_FP8_CACHE,
+    NODES_MAX,
+    Candidate,
+    layouts,
+    needs_fp8_cache,
+)
+from models.sizing.memory import Fit, fit, requests_held
+from models.speed.performance import Load, Speed, is_tested, predict
 
 # What equal replicas are made of: parts of a node, or whole nodes.
 CARD_COUNTS = (1, 2, 4, *range(CARDS_PER_NODE, NODES_MAX * CARDS_PER_NODE + 1, CARDS_PER_NODE))

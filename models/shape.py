@@ -1,6 +1,6 @@
 """The shape of a model: its layers as the arithmetic of memory and speed needs them.
 
-A shape says nothing of cards. It comes from a Hugging Face ``config.json`` (models/hf_config.py);
+A shape says nothing of cards. It comes from a Hugging Face ``config.json`` (models/hf/config.py);
 what a config does not say stands in ``unknown`` and is never guessed silently.
 """
 

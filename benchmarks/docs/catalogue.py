@@ -10,18 +10,18 @@ from datetime import date
 
 from benchmarks.docs.markdown import NONE, paragraphs, plain, table
 from benchmarks.docs.section import Section
-from models.calibration import load_calibration
 from models.cards import Card, load_cards
 from models.catalogue import Model, load_catalogue
 from models.data_file import Source
-from models.kv import default_kv_dtype, kv_bytes_per_token_per_card
 from models.layout import CARDS_PER_NODE, Layout
-from models.layouts import layouts
-from models.memory import GIB, fit
 from models.money import NANO_PER_USD
 from models.planner import CARD_COUNTS, MEMORY_UTILIZATION, LayoutPlan, Objective, plan
 from models.shape import Shape
-from models.weights import weights
+from models.sizing.kv_cache import default_kv_dtype, kv_bytes_per_token_per_card
+from models.sizing.layout_search import layouts
+from models.sizing.memory import GIB, fit
+from models.sizing.weights import weights
+from models.speed.calibration import load_calibration
 
 OBJECTIVE = Objective(input_tokens=4_000, output_tokens=1_000, ttft_ms=2_000, tpot_ms=50)
 ESTIMATED = "≈"

@@ -16,7 +16,7 @@ from benchmarks.client import MODEL, ROOT, Target
 from benchmarks.peers.gateway import Gateway
 from benchmarks.peers.setting import Command
 from benchmarks.stack import free_port
-from models.tiny_moe import ensure_tiny_moe
+from models.tiny.checkpoint import ensure_tiny_moe
 
 ENGINES = 2
 CONTEXT_TOKENS_MAX = 4096

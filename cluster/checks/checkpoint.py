@@ -10,9 +10,9 @@ from typing import Any
 
 from cluster.checks.finding import Finding, error, warning
 from models.catalogue import Model
-from models.hf_config import BadModelConfig, shape_of
-from models.layout_rules import refusal
+from models.hf.config import BadModelConfig, shape_of
 from models.shape import Shape
+from models.sizing.vllm_layout_rules import refusal
 from runtime.engine.settings import EngineSettings
 from runtime.problems import Path
 

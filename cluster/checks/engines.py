@@ -88,7 +88,7 @@ def _question(engine: Engine, folder: FilePath) -> Question:
     """The tiny model is made by a start; where it is not there yet, a check makes its own."""
     settings = engine.settings
     if settings.model == TINY_MODEL and not settings.checkpoint.exists():
-        from models.tiny_moe import ensure_tiny_moe  # numpy, and seldom needed
+        from models.tiny.checkpoint import ensure_tiny_moe  # numpy, and seldom needed
 
         settings = settings.model_copy(update={"checkpoint": ensure_tiny_moe(folder / TINY_MODEL)})
     return Question(settings=settings, on_cpu=engine.on_cpu, configure=engine.configure)

@@ -16,7 +16,7 @@ from cluster.checks.pools import ResolvedPool
 from cluster.inventory import Inventory
 from cluster.placement import CPU_CARD
 from cluster.profile import Profile
-from models.tiny_files import NotACheckpoint, refuse_foreign
+from models.tiny.files import NotACheckpoint, refuse_foreign
 from runtime.config import METRICS_PORTS_TRIED
 from runtime.edge.auth import KeyRing, ensure_local_key, hash_key
 from runtime.errors import ConfigError

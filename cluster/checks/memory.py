@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from cluster.checks.checkpoint import own_shape
 from cluster.checks.finding import Finding, error, warning
 from cluster.checks.pools import ResolvedPool
-from models.kv import KvDtype
-from models.memory import MEMORY_UTILIZATION, UnknownMemory, fit, requests_held
 from models.shape import Shape
+from models.sizing.kv_cache import KvDtype
+from models.sizing.memory import MEMORY_UTILIZATION, UnknownMemory, fit, requests_held
 from runtime.problems import given
 
 # Weights or cache are then others than the shape says, or lie elsewhere.

@@ -20,10 +20,10 @@ from cluster.placement import CPU_CARD
 from models.cards import Card, UnknownCard, load_cards
 from models.catalogue import Catalogue, Model, UnknownModel, load_catalogue
 from models.data_file import BadDataFile
-from models.layout_rules import refusal
 from models.money import NanoUsd, format_usd
 from models.prices import PriceBook, load_price_book
 from models.shape import Gqa, Mla
+from models.sizing.vllm_layout_rules import refusal
 from runtime.engine.settings import EngineSettings
 from runtime.errors import ConfigError
 from runtime.problems import Path, given, problems

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from models.engine_args import ranks_per_node
 from models.layout import CARDS_PER_NODE, Layout
+from models.vllm_arguments import ranks_per_node
 from runtime.engine.vllm_flags import why_refused
 from runtime.problems import given, wrong_at
 

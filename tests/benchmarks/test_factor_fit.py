@@ -12,9 +12,9 @@ from benchmarks.factor_fit import ENGINE, FACTORS, VLLM, Fitted, columns, fit, h
 from benchmarks.planner_rows import Row
 from models.cards import load_cards
 from models.layout import Layout
-from models.roofline import Engine, Factors
 from models.shape import Shape
-from models.work import Load
+from models.speed.roofline import Engine, Factors
+from models.speed.work import Load
 from tests.models.shapes import DEEPSEEK_V3, GPT_OSS, QWEN3_32B, QWEN3_235B
 
 CARDS = load_cards()

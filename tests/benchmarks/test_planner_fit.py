@@ -11,7 +11,7 @@ import pytest
 from benchmarks.factor_fit import Fitted, columns, fit
 from benchmarks.planner_fit import RESULT, band_pct, calibration_text, covered_share, judge
 from benchmarks.planner_rows import Rows, read_rows
-from models.calibration import load_calibration
+from models.speed.calibration import load_calibration
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 WORST_MODEL = "Qwen3-235B-A22B-FP8"

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.planner_peers import NoPeer, ask, question, read_answers
 from models.layout import Layout
-from models.work import Load
+from models.speed.work import Load
 from tests.benchmarks.test_planner_rows import row
 from tests.models.shapes import QWEN3_235B
 

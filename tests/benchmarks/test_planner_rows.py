@@ -12,7 +12,7 @@ import pytest
 from benchmarks.planner_rows import Row, prompt_peak_share, read_rows, screen
 from models.cards import load_cards
 from models.layout import Layout
-from models.work import Load
+from models.speed.work import Load
 from tests.models.shapes import QWEN3_32B, QWEN3_235B
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -9,8 +9,8 @@ import pytest
 
 from cluster import model_config
 from cluster.model_config import CONFIG_BYTES_MAX, read_model_config
-from models.hf_config import BadModelConfig, shape_of
-from models.tiny_weights import model_config as tiny_config
+from models.hf.config import BadModelConfig, shape_of
+from models.tiny.weights import model_config as tiny_config
 from runtime.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[3] / "shared" / "data" / "hf_configs"

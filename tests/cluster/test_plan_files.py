@@ -14,9 +14,9 @@ from cluster.plan_files import as_yaml, engine_section, serve_config, serve_file
 from cluster.profile import parse
 from models.cards import find_card, load_cards
 from models.catalogue import load_catalogue
-from models.engine_args import engine_args
 from models.layout import Layout
 from models.recipes import Flags
+from models.vllm_arguments import engine_args
 from runtime.engine.settings import EngineSettings
 from runtime.engine.vllm_options import command_line
 from runtime.errors import ConfigError

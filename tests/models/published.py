@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from models.hf_config import shape_of
-from models.hf_formats import with_fp8_block
+from models.hf.config import shape_of
+from models.hf.formats import with_fp8_block
 from models.layout import Layout
 from models.shape import Shape
 

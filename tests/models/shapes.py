@@ -6,7 +6,7 @@ They are the catalogue's, but for Qwen3-Next, which it does not have.
 from __future__ import annotations
 
 from models.catalogue import load_catalogue
-from models.hf_config import shape_of
+from models.hf.config import shape_of
 from tests.models.published import FP8_BLOCK
 from tests.models.published import QWEN3_NEXT as NEXT_CONFIG
 

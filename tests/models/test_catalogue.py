@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from models.catalogue import Model, UnknownModel, load_catalogue
 from models.data_file import BadDataFile
-from models.hf_config import shape_of
+from models.hf.config import shape_of
 from models.lookup import NAME_CHARS_MAX
-from models.tiny_tokenizer import VOCAB_SIZE
-from models.tiny_weights import TINY, active_params, model_config, tensor_shapes
+from models.tiny.tokenizer import VOCAB_SIZE
+from models.tiny.weights import TINY, active_params, model_config, tensor_shapes
 from tests.models.published import published_config
 
 CATALOGUE = load_catalogue()

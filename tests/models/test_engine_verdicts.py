@@ -15,10 +15,15 @@ import pytest
 
 from models.cards import load_cards
 from models.catalogue import load_catalogue
-from models.engine_args import engine_args, ranks_per_node
 from models.layout import Layout
-from models.layout_blocks import fp8_block, whole_blocks_of_experts, whole_blocks_of_linears
-from models.layout_rules import (
+from models.recipes import Flags, load_recipes
+from models.shape import DeltaNet, Format, Gqa, Mla, Shape
+from models.sizing.quantized_blocks import (
+    fp8_block,
+    whole_blocks_of_experts,
+    whole_blocks_of_linears,
+)
+from models.sizing.vllm_layout_rules import (
     context_split,
     context_split_when_sparse,
     experts_to_spread,
@@ -27,8 +32,7 @@ from models.layout_rules import (
     whole_heads,
     whole_vocabulary,
 )
-from models.recipes import Flags, load_recipes
-from models.shape import DeltaNet, Format, Gqa, Mla, Shape
+from models.vllm_arguments import engine_args, ranks_per_node
 from runtime.engine.settings import EngineSettings
 from runtime.engine.vllm_options import command_line
 from tests.models.shapes import ALL, DEEPSEEK_V3, DEEPSEEK_V32, GLM_5, QWEN3_235B, QWEN3_NEXT

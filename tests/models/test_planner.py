@@ -7,8 +7,6 @@ import pytest
 from models.cards import load_cards
 from models.catalogue import load_catalogue
 from models.layout import Layout
-from models.memory import requests_held
-from models.performance import predict
 from models.planner import (
     CARD_COUNTS,
     UNTESTED,
@@ -23,6 +21,8 @@ from models.planner import (
     usd_per_mtok,
 )
 from models.shape import Shape
+from models.sizing.memory import requests_held
+from models.speed.performance import predict
 
 ASKED = Objective(2_000, 500, ttft_ms=2_000, tpot_ms=50)
 CATALOGUE, CARDS = load_catalogue(), load_cards()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from models.hf_config import shape_of
+from models.hf.config import shape_of
 from models.shape import Moe
 from tests.models.published import GLM_45, QWEN3_NEXT
 

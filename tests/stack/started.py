@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from models.tiny_moe import ensure_tiny_moe
-from models.tiny_weights import TinyShape
+from models.tiny.checkpoint import ensure_tiny_moe
+from models.tiny.weights import TinyShape
 from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.engine.vllm_engine import VllmEngine
 

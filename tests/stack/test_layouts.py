@@ -12,10 +12,10 @@ import yaml
 from openai.types.chat import ChatCompletion
 
 from cluster.profile import LOCAL_PROFILE
-from models.hf_config import shape_of
-from models.kv import kv_bytes_per_token_per_card
+from models.hf.config import shape_of
 from models.layout import Layout
-from models.weights import weights_per_card
+from models.sizing.kv_cache import kv_bytes_per_token_per_card
+from models.sizing.weights import weights_per_card
 from tests.stack.running import assert_nothing_left, running
 from tests.stack.started import KV_SPACE_GIB, SHAPES, checkpoint, started
 

@@ -19,7 +19,7 @@ from cluster.checks.report import Place, Surroundings, check_file
 from cluster.inventory import Inventory
 from cluster.profile import LOCAL_PROFILE
 from cluster.state import STATE_ENV
-from models.tiny_moe import ensure_tiny_moe
+from models.tiny.checkpoint import ensure_tiny_moe
 from tests.cluster.checks.starting import started_from
 
 KNOWN = Known.load()

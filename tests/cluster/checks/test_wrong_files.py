@@ -18,7 +18,7 @@ from cluster.checks.report import Place, Report, Surroundings, check_file
 from cluster.cli import main
 from cluster.inventory import Inventory
 from cluster.state import STATE_ENV
-from models.tiny_moe import ensure_tiny_moe
+from models.tiny.checkpoint import ensure_tiny_moe
 from models.yaml_file import read_yaml
 from runtime.engine.verify import Question
 from runtime.engine.vllm_engine import Verdict

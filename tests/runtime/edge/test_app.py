@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from models.tiny_tokenizer import read_corpus, train_tokenizer
+from models.tiny.tokenizer import read_corpus, train_tokenizer
 from runtime.limits import LIMITS
 from tests.runtime.parts import KEY_ENV, POOL, Stack, chat, stack
 

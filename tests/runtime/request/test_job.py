@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.tiny_tokenizer import read_corpus, train_tokenizer
+from models.tiny.tokenizer import read_corpus, train_tokenizer
 from runtime.errors import BadRequest, ContextTooLong
 from runtime.limits import LIMITS, refusals
 from runtime.request.estimate import Estimator, Kind

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer, pre_tokenizers
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 
-from models.tiny_tokenizer import read_corpus, train_tokenizer
+from models.tiny.tokenizer import read_corpus, train_tokenizer
 from scheduler.learned.prompt_tokens import (
     COSTS,
     PROMPT_TOKENS_MAX,

@@ -1,0 +1,1 @@
+"""A Hugging Face ``config.json``, read into what the arithmetic needs."""

@@ -1,0 +1,1 @@
+"""How fast a model runs: work, roofline, and the factors as measured."""

@@ -1,0 +1,1 @@
+"""The tiny model, built on first use: no download, no GPU."""
