@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from cluster.configuration import ConfigNote
+from cluster.applied_config import ConfigNote
 from cluster.leases import RENEW_S, Leases, Listing, Registration
 
 WATCH_S = 5.0  # a watch that saw no change answers after this long

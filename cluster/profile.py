@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from cluster.arguments import AppArgs, PoolArgs, StandInArgs
-from cluster.checks.finding import (
+from cluster.finding import (
     APPLICATION,
     ARGS,
     EXAMPLE,

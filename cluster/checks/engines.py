@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path as FilePath
 
-from cluster.checks.finding import Finding, Unchecked, error
 from cluster.checks.pools import TINY_MODEL
+from cluster.finding import Finding, Unchecked, error
 from runtime.engine.settings import EngineSettings
 from runtime.engine.verify import QUESTIONS, VERDICTS, Question
 from runtime.engine.vllm_engine import Verdict

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.checks.finding import Finding
 from cluster.checks.pools import ResolvedPool
 from cluster.checks.report import Report
 from cluster.checks.routing import OfferFact
-from cluster.placement import CPU_CARD
-from cluster.plan_files import nodes_taken
+from cluster.finding import Finding
+from cluster.manifests.serve_config import nodes_taken
+from cluster.placement_group import CPU_CARD
 from models.money import PicoUsd, format_usd, usd_per_mtok
 from models.prices import Price
 from runtime.problems import is_secret, where

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-from cluster import ports
-from cluster.capacity import WAIT_ENV
 from cluster.checks.checkpoint import checkpoint_findings
-from cluster.checks.finding import ARGS, HTTP, ROUTING, Finding, error, warning
 from cluster.checks.pools import ResolvedPool
-from cluster.inventory import Inventory
-from cluster.placement import CPU_CARD
+from cluster.finding import ARGS, HTTP, ROUTING, Finding, error, warning
+from cluster.machine import ports
+from cluster.machine.capacity import WAIT_ENV
+from cluster.machine.inventory import Inventory
+from cluster.placement_group import CPU_CARD
 from cluster.profile import Profile
 from models.tiny.files import NotACheckpoint, refuse_foreign
 from runtime.config import METRICS_PORTS_TRIED

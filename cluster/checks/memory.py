@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.checks.checkpoint import own_shape
-from cluster.checks.finding import Finding, error, warning
 from cluster.checks.pools import ResolvedPool
+from cluster.finding import Finding, error, warning
 from models.shape import Shape
 from models.sizing.kv_cache import KvDtype
 from models.sizing.memory import MEMORY_UTILIZATION, UnknownMemory, fit, requests_held

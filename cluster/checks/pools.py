@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from cluster.arguments import AppArgs, PoolArgs, StandInArgs
 from cluster.checks.checkpoint import context_of, read_config
-from cluster.checks.finding import Finding, error, errors_at, warning
-from cluster.placement import CPU_CARD
+from cluster.finding import Finding, error, errors_at, warning
+from cluster.placement_group import CPU_CARD
 from models.cards import Card, UnknownCard, load_cards
 from models.catalogue import Catalogue, Model, UnknownModel, load_catalogue
 from models.data_file import BadDataFile

@@ -10,7 +10,6 @@ from pathlib import Path as FilePath
 
 from cluster.arguments import STAND_IN_KEY_ENV
 from cluster.checks.engines import Ask, Engine, engine_findings
-from cluster.checks.finding import ARGS, Finding, Unchecked, error
 from cluster.checks.machine import (
     PortFact,
     distinct_ports,
@@ -24,8 +23,9 @@ from cluster.checks.memory import memory_findings
 from cluster.checks.pools import TINY_MODEL, Known, Resolved, ResolvedPool, resolve_parts
 from cluster.checks.routing import OfferFact, loop_findings, offers, routing_findings
 from cluster.checks.serve_file import serve_findings
-from cluster.inventory import Inventory
-from cluster.placement import CPU_CARD
+from cluster.finding import ARGS, Finding, Unchecked, error
+from cluster.machine.inventory import Inventory
+from cluster.placement_group import CPU_CARD
 from cluster.profile import Profile, read_parts
 from models.yaml_file import BadYaml, YamlFile, read_yaml
 from runtime.errors import ConfigError

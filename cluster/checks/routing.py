@@ -11,7 +11,7 @@ from datetime import date
 from urllib.parse import urlsplit
 
 from cluster.arguments import STAND_IN_KEY_ENV, AppArgs
-from cluster.checks.finding import ROUTING, Finding, error, warning
+from cluster.finding import ROUTING, Finding, error, warning
 from cluster.profile import Profile
 from models.lookup import did_you_mean
 from models.money import format_usd

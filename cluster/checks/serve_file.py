@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from cluster.checks.finding import (
+from cluster.finding import (
     APPLICATION,
     EXAMPLE,
     HTTP,

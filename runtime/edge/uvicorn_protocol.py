@@ -1,7 +1,7 @@
 """uvicorn's protocol for our own servers: what is no HTTP is refused in our envelope, and the head
 of a request has a bound before it is complete.
 
-Under Serve, HAProxy stands before uvicorn and has its own bounds (``cluster.haproxy``).
+Under Serve, HAProxy stands before uvicorn and has its own bounds (``cluster.machine.haproxy``).
 """
 
 from __future__ import annotations

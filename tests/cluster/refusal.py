@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cluster.cli import main
+from cluster.cli.main import main
 
 
 def refusal(patch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str], *arguments: str) -> str:

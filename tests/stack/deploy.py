@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from cluster.run_environment import ray_authentication
+from cluster.run.environment import ray_authentication
 from cluster.state import ADDRESS_FILE
 
 

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import psutil
 import yaml
 
-from cluster import processes
-from cluster.ports import free_ports
+from cluster.machine import processes
+from cluster.machine.ports import free_ports
 from cluster.profile import LOCAL_PROFILE
 from runtime.run_mark import RUN_ENV
 from tests.stack.running import BASELOAD, PYTEST_ENV

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import psutil
 
-from cluster import processes
-from cluster.placement import card_resource
-from cluster.run_environment import environment
+from cluster.machine import processes
+from cluster.placement_group import card_resource
+from cluster.run.environment import environment
 from cluster.state import ADDRESS_FILE
 from tests.stack.running import PYTEST_ENV, is_engine
 

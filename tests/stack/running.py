@@ -18,8 +18,8 @@ from typing import IO, Any
 
 import psutil
 
-from cluster import processes
-from cluster.ports import free_ports
+from cluster.machine import processes
+from cluster.machine.ports import free_ports
 from runtime.run_mark import RUN_ENV
 
 BASELOAD = Path(sys.executable).parent / "baseload"

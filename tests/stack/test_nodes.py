@@ -20,7 +20,7 @@ import psutil
 import pytest
 import yaml
 
-from cluster.capacity import WAIT_ENV
+from cluster.machine.capacity import WAIT_ENV
 from tests.stack.caller import broken, caller
 from tests.stack.deploy import deploy
 from tests.stack.nodes import Node, cards_of_head, node

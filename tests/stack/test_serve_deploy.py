@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import processes
-from cluster.ports import free_ports
+from cluster.machine import processes
+from cluster.machine.ports import free_ports
 from cluster.profile import LOCAL_PROFILE
 from cluster.state import STATE_ENV
 from runtime.run_mark import RUN_ENV

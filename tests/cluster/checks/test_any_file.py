@@ -12,11 +12,11 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cluster.card_profiles import PROFILES
 from cluster.checks.facts import as_json, as_lines
 from cluster.checks.pools import Known
 from cluster.checks.report import Place, Surroundings, check_file
-from cluster.inventory import Inventory
+from cluster.machine.inventory import Inventory
+from cluster.manifests.card_profiles import PROFILES
 from cluster.profile import LOCAL_PROFILE
 from cluster.state import STATE_ENV
 from models.tiny.checkpoint import ensure_tiny_moe

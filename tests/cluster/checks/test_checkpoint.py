@@ -11,9 +11,9 @@ import pytest
 
 from cluster.arguments import PoolArgs
 from cluster.checks.checkpoint import checkpoint_findings, context_of, read_config
-from cluster.checks.finding import Severity
 from cluster.checks.memory import memory_findings
 from cluster.checks.pools import Known, ResolvedPool, resolve_parts
+from cluster.finding import Severity
 
 KNOWN = Known.load()
 QWEN = KNOWN.models.get("qwen3-32b")

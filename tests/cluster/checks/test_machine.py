@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.capacity import WAIT_ENV
-from cluster.checks.finding import Severity
 from cluster.checks.machine import (
     distinct_ports,
     key_findings,
@@ -23,7 +21,9 @@ from cluster.checks.machine import (
     tiny_findings,
 )
 from cluster.checks.pools import Known, resolve_parts
-from cluster.inventory import Inventory, SeenCard
+from cluster.finding import Severity
+from cluster.machine.capacity import WAIT_ENV
+from cluster.machine.inventory import Inventory, SeenCard
 from cluster.profile import LOCAL_PROFILE, Profile, parse
 from runtime.edge.auth import ensure_local_key, hash_key
 from runtime.problems import where

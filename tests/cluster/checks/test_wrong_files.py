@@ -11,12 +11,13 @@ from typing import Any, cast
 
 import pytest
 
-from cluster import cli_check, supervisor
 from cluster.checks.engines import ask_vllm
 from cluster.checks.pools import Known
 from cluster.checks.report import Place, Report, Surroundings, check_file
-from cluster.cli import main
-from cluster.inventory import Inventory
+from cluster.cli import check as cli_check
+from cluster.cli.main import main
+from cluster.machine.inventory import Inventory
+from cluster.run import supervisor
 from cluster.state import STATE_ENV
 from models.tiny.checkpoint import ensure_tiny_moe
 from models.yaml_file import read_yaml

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from cluster.checks.finding import Severity
-from cluster.ports import free_ports
+from cluster.finding import Severity
+from cluster.machine.ports import free_ports
 from cluster.profile import LOCAL_PROFILE
 
 ROOTS: dict[str, tuple[str | int, ...]] = {

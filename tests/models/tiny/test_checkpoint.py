@@ -155,10 +155,10 @@ def test_processes_at_once_end_with_one_intact_checkpoint(tmp_path: Path, checkp
     folder = tmp_path / "deep" / "tiny-moe"
     context = multiprocessing.get_context("spawn")
     builders = [context.Process(target=ensure_tiny_moe, args=(folder,)) for _ in range(3)]
-    for builder in builders:
-        builder.start()
-    for builder in builders:
-        builder.join(timeout=60)
-    assert [builder.exitcode for builder in builders] == [0, 0, 0]
+    for started in builders:
+        started.start()
+    for started in builders:
+        started.join(timeout=60)
+    assert [each.exitcode for each in builders] == [0, 0, 0]
     assert content(folder) == content(checkpoint)
     assert leftovers(folder.parent) == []

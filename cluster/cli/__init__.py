@@ -1,0 +1,1 @@
+"""The `baseload` command and its subcommands."""

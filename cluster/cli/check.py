@@ -1,0 +1,109 @@
+"""`baseload check`: all that is wrong with a config file, and what it comes to."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cluster.checks.engines import ask_vllm
+from cluster.checks.facts import as_json, as_lines
+from cluster.checks.report import Place, Report, Surroundings, check_file
+from cluster.cli.terminal import Plain, note
+from cluster.machine.inventory import inventory
+from cluster.profile import LOCAL_PROFILE, Profile
+from cluster.state import state_folder
+from runtime.engine.verify import Question
+from runtime.engine.vllm_engine import Verdict
+from runtime.errors import ConfigError
+from runtime.problems import Problem, where
+from runtime.targets.providers import utc_today
+
+EXIT_ERRORS = 2
+
+
+def check(
+    config: Annotated[Path, typer.Argument(help="A Serve config file.")] = LOCAL_PROFILE,
+    elsewhere: Annotated[
+        bool,
+        typer.Option(
+            "--elsewhere", help="The file is for another machine: leave out what this one has."
+        ),
+    ] = False,
+    as_document: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Check a config file and print what it comes to. Exit status 2 if it could not be served.
+
+    Secrets are never printed.
+
+    Example: baseload check cluster/local.yaml --json
+
+    Example: baseload check cluster/h200.yaml --elsewhere
+    """
+    report = examined(config, Place.ELSEWHERE if elsewhere else Place.HERE)
+    if as_document:
+        print(json.dumps(as_json(report), indent=2))
+    else:
+        page = Plain(soft_wrap=True)
+        _print_findings(page, report)
+        for line in as_lines(report):
+            page.print(line)
+    if report.errors:
+        raise typer.Exit(EXIT_ERRORS)
+
+
+def checked_profile(config: Path, move: Callable[[Profile], Profile]) -> Profile:
+    """The profile to start, once its warnings are on stderr; ConfigError if it has errors."""
+    report = examined(config, Place.START, move)
+    _print_findings(note, report)
+    if report.profile is None:
+        count = len(report.errors)
+        told = f"{count} errors" if count > 1 else "1 error"
+        raise ConfigError(f"{config} has {told}: nothing was started")
+    return report.profile
+
+
+def examined(
+    config: Path, place: Place, move: Callable[[Profile], Profile] = lambda profile: profile
+) -> Report:
+    """The report as of now, on this machine."""
+    around = Surroundings(
+        place=place,
+        state=state_folder(),
+        today=utc_today(),
+        environment=dict(os.environ),
+        seen=inventory(),
+        ask=_ask,
+        move=move,
+    )
+    return check_file(config, around)
+
+
+def _ask(questions: Sequence[Question], environment: Mapping[str, str]) -> list[Verdict] | str:
+    note.print("  asking vLLM about the engines; it takes some seconds to load")
+    return ask_vllm(questions, environment)
+
+
+def _print_findings(console: Plain, report: Report) -> None:
+    """Errors first, then warnings."""
+    for kind, style, found in (
+        ("error", "bold red", report.errors),
+        ("warning", "yellow", report.warnings),
+    ):
+        for each in found:
+            line = "" if each.line is None else f":{each.line}"
+            console.print(
+                f"{kind:<9}  {report.path}{line}  {where(each.problem.path)}", style=style
+            )
+            console.print(f"           {_said(each.problem)}")
+
+
+def _said(problem: Problem) -> str:
+    """With the value that stands there, where the problem does not quote it itself."""
+    quoted = problem.value is None or problem.value in problem.wrong
+    value = "" if quoted else f"{problem.value} "
+    return value + problem.wrong + (f"; {problem.instead}" if problem.instead else "")

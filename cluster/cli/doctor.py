@@ -1,0 +1,79 @@
+"""`baseload doctor`: what this machine has, what is wrong with it, and what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cluster.cli.terminal import page
+from cluster.machine.inventory import Inventory, custom_resources, inventory
+from cluster.profile import LOCAL_PROFILE, load
+from cluster.run.doctor import Check, Verdict, card_checks, examine
+from cluster.run.environment import ray_authentication
+from cluster.state import state_folder
+from models.cards import load_cards
+
+EXIT_PROBLEM = 1
+PAGE_COLUMNS = 160  # where stdout is no terminal
+STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bold red"}
+
+
+def doctor(
+    config: Annotated[Path, typer.Argument(help="A Serve config file.")] = LOCAL_PROFILE,
+    cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="Also look at the cards of every node of the Ray cluster."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Check driver, cards, memory, NVLink, versions, ports and disk. Exit status 1 on a problem.
+
+    Example: baseload doctor
+
+    Example: baseload doctor cluster/h20-3e.yaml --cluster --json
+    """
+    profile = load(config)
+    here = inventory()
+    checks = examine(profile, state_folder(), here)
+    nodes = _nodes() if cluster else ()
+    for node in nodes:
+        checks += [_on(node.node, check) for check in card_checks(node, load_cards())]
+    is_well = all(check.verdict is not Verdict.PROBLEM for check in checks)
+    if as_json:
+        told = {
+            "ok": is_well,
+            "checks": [*map(asdict, checks)],
+            "nodes": [*map(asdict, nodes or (here,))],
+            "resources": custom_resources(here),  # for `ray start --resources` on this node
+        }
+        print(json.dumps(told, indent=2))
+    else:
+        page(PAGE_COLUMNS).print(_table(checks))
+    if not is_well:
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def _nodes() -> tuple[Inventory, ...]:
+    os.environ.update(ray_authentication(state_folder()))
+    from cluster.run.cluster_view import inventories  # Ray reads the token when it is imported
+
+    return inventories()
+
+
+def _on(node: str, check: Check) -> Check:
+    return Check(f"{node}: {check.name}", check.verdict, check.found, check.advice)
+
+
+def _table(checks: list[Check]) -> Table:
+    table = Table("check", "", "found", "what to do", box=None)
+    for check in checks:
+        verdict = Text(check.verdict, STYLES[check.verdict])
+        table.add_row(check.name, verdict, check.found, check.advice)
+    return table

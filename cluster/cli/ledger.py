@@ -1,0 +1,111 @@
+"""`baseload ledger`: what was used, what it cost, and whether the books agree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel
+from rich.table import Table
+
+from cluster.cli.terminal import page, visible
+from cluster.state import state_folder
+from models.money import format_usd
+from runtime.ledger.audit import audit
+from runtime.ledger.report import Sums, report, requests
+
+EXIT_NOT_OK = 1
+
+ledger_app = typer.Typer(no_args_is_help=True, help="The ledger: reports and proof.")
+PAGE_COLUMNS = 160  # where stdout is no terminal
+
+LedgerPath = Annotated[
+    Path | None, typer.Option("--ledger", help="The ledger file (default: this state folder's).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+
+
+@ledger_app.command("report")
+def report_command(ledger: LedgerPath = None, as_json: AsJson = False) -> None:
+    """Requests, tokens and USD per tenant, feature, model and target.
+
+    Example: baseload ledger report --json
+    """
+    found = report(_path(ledger))
+    if as_json:
+        _print_json(found)
+        return
+    table = Table(box=None)
+    for name in ("tenant", "feature", "model", "target"):
+        table.add_column(name, overflow="fold")
+    for name in NUMBERS:
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in found.lines:
+        table.add_row(line.tenant, line.feature, line.model, line.target, *_numbers(line))
+    table.add_row("total", "", "", "", *_numbers(found.total), style="bold")
+    out = page(PAGE_COLUMNS)
+    out.print(table)
+    for left_out in found.not_included:
+        out.print(f"not included: {left_out}")
+
+
+@ledger_app.command("requests")
+def requests_command(
+    ledger: LedgerPath = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+    since_ms: Annotated[int, typer.Option(help="Unix milliseconds.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """One row per request: target, outcome, tokens and its exact cost.
+
+    Example: baseload ledger requests --tenant local --json
+    """
+    rows = requests(_path(ledger), since_ms=since_ms, tenant=tenant)
+    if as_json:
+        print(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
+        return
+    for row in rows:
+        cost_usd = format_usd(row.cost_nano_usd)
+        print(visible(f"{row.request_id}  {row.target}  {row.outcome}  {cost_usd} USD"))
+
+
+@ledger_app.command("audit")
+def audit_command(ledger: LedgerPath = None, as_json: AsJson = False) -> None:
+    """Re-derive every sum and the hash chain from the entries. Exit status 1 when not ok.
+
+    Example: baseload ledger audit --json
+    """
+    found = audit(_path(ledger))
+    if as_json:
+        _print_json(found)
+    else:
+        verdict = "ok" if found.ok else "NOT OK"
+        print(f"{verdict}: {found.rows} entries, {found.open_reserves} open, head {found.head}")
+        if found.doubt_nano_usd:
+            doubt_usd = format_usd(found.doubt_nano_usd)
+            print(
+                f"In doubt: up to {doubt_usd} USD more, for {found.expired} attempts whose gateway "
+                f"died and {found.estimated} purchases whose vendor told no tokens"
+            )
+        for problem in found.problems:
+            print(visible(f"  {problem}"))
+    if not found.ok:
+        raise typer.Exit(EXIT_NOT_OK)
+
+
+NUMBERS = ("requests", "tokens in", "tokens out", "USD")
+
+
+def _numbers(sums: Sums) -> tuple[str, ...]:
+    counts = (sums.requests, sums.prompt_tokens, sums.completion_tokens)
+    return (*(f"{count:,}" for count in counts), sums.cost_usd)
+
+
+def _path(given: Path | None) -> Path:
+    return given or state_folder() / "ledger.db"
+
+
+def _print_json(model: BaseModel) -> None:
+    print(model.model_dump_json(indent=2))

@@ -1,0 +1,201 @@
+"""The `baseload` command. Every command has --json on stdout; progress goes to stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from cluster.cli.bench.command import bench
+from cluster.cli.breakeven.command import breakeven
+from cluster.cli.check import check, checked_profile
+from cluster.cli.doctor import doctor
+from cluster.cli.ledger import ledger_app
+from cluster.cli.plan.command import plan_command
+from cluster.cli.simulate.command import simulate
+from cluster.cli.terminal import note
+from cluster.machine.ports import free_ports
+from cluster.profile import LOCAL_PROFILE, Profile
+from cluster.run import supervisor
+from cluster.run.environment import ray_authentication
+from cluster.state import state_folder
+from runtime.edge.auth import ensure_local_key, hash_key, new_key
+from runtime.errors import BaseloadError, ConfigError
+from runtime.start_failed import StartFailed
+
+EXIT_REFUSED = 2
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(ledger_app, name="ledger")
+app.command()(simulate)
+app.command()(bench)
+app.command()(breakeven)
+app.command()(doctor)
+app.command()(check)
+app.command("plan")(plan_command)
+
+
+def main() -> None:
+    """Console script. A refusal is one line on stderr and exit status 2."""
+    try:
+        app()
+    except BaseloadError as error:
+        _refuse(error)
+    except OSError as error:
+        if error.filename is None:  # no file that a person could mend
+            raise
+        _refuse(ConfigError(f"{error.filename} cannot be used: {error.strerror}"))
+
+
+@app.callback()
+def baseload() -> None:
+    """Self-hosted inference that keeps GPUs at base load, buys the peaks, and bills every token."""
+
+
+@app.command()
+def serve(
+    config: Annotated[Path, typer.Argument(help="A Serve config file.")] = LOCAL_PROFILE,
+    port: Annotated[int | None, typer.Option(help="Listen here instead.")] = None,
+    with_make: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Start the endpoint and stay until Ctrl-C.
+
+    Example: baseload serve --port 8010
+    """
+    state = state_folder()
+
+    def moved(profile: Profile) -> Profile:
+        if port is None or port == profile.port:
+            return profile
+        return profile.moved(port, free_ports(2))
+
+    profile = checked_profile(config, moved)
+    supervisor.preflight(profile, state)
+    with _signals():
+        run = supervisor.start(profile, state, watch_parent=with_make)
+        drain = True
+        try:
+            _attend(run, state)
+        except supervisor.Orphaned:
+            drain = False
+        except supervisor.Stopped:
+            note.print("stopping: running requests may finish")
+        except StartFailed as error:  # said at once: to end what was started takes its time
+            drain = False
+            _refuse(error)
+        finally:
+            with _signals_ignored():
+                killed = supervisor.stop(run, drain=drain)
+            late = f" ({killed} processes had to be killed)" if drain and killed else ""
+            note.print(f"stopped{late}")
+
+
+def _attend(run: supervisor.Run, state: Path) -> None:
+    started_s = time.monotonic()
+
+    def say(line: str) -> None:
+        note.print(f"  {line}")
+
+    supervisor.wait_ready(run, say)
+    _welcome(run.profile, state, time.monotonic() - started_s)
+    supervisor.stay(run, say)
+
+
+@app.command()
+def key(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Make an API key and the hash that goes into a tenant's `key_sha256`.
+
+    Example: baseload key --json
+    """
+    made = new_key()
+    if as_json:
+        print(json.dumps({"key": made, "key_sha256": hash_key(made)}))
+    else:
+        print(f"key         {made}   (shown once; give it to the caller)")
+        print(f"key_sha256  {hash_key(made)}   (for the config file)")
+
+
+@app.command()
+def engines(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """List the live replicas of the Ray cluster of this machine, with their private addresses.
+
+    The tokens are an operator's: they open the engines past the Scheduler and its ledger.
+
+    Example: baseload engines --json
+    """
+    os.environ.update(ray_authentication(state_folder()))
+    from cluster.run.cluster_view import live_engines  # Ray reads the token when it is imported
+
+    found = live_engines()
+    if as_json:
+        print(json.dumps(found))
+        return
+    for entry in found:
+        print(f"{entry['replica_id']}  {entry['base_url']}  {entry['kv_tokens_max']} KV tokens")
+
+
+def _welcome(profile: Profile, state: Path, took_s: float) -> None:
+    url = f"http://{profile.host}:{profile.port}/v1"
+    model = profile.args.pools[0].model
+    note.print(f"Baseload is ready after {took_s:.0f} s", style="bold")
+    if not profile.args.local_key:
+        print(f"address   {url}")
+        return
+    secret = ensure_local_key(state / "api-key")
+    body = json.dumps(
+        {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 32}
+    )
+    print(f"address   {url}")
+    print(f"API key   {secret}   (in {state / 'api-key'})")
+    print(f"docs      http://{profile.host}:{profile.port}/docs")
+    print(
+        f"try       curl -s {url}/chat/completions -H 'Authorization: Bearer {secret}' "
+        f"-H 'Content-Type: application/json' -d '{body}'",
+        flush=True,
+    )
+
+
+def _refuse(error: BaseloadError) -> NoReturn:
+    note.print(f"baseload: {error.message}", style="red")
+    if isinstance(error, StartFailed):
+        for line in error.log_lines():
+            note.print(line)
+    raise SystemExit(EXIT_REFUSED)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        raise supervisor.Stopped
+
+    before = [(each, signal.signal(each, on_signal)) for each in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield
+    finally:
+        for each, handler in before:
+            signal.signal(each, handler)
+
+
+@contextmanager
+def _signals_ignored() -> Iterator[None]:
+    """While stopping: a second Ctrl-C must not leave half a run behind."""
+    before = [
+        (each, signal.signal(each, signal.SIG_IGN)) for each in (signal.SIGINT, signal.SIGTERM)
+    ]
+    try:
+        yield
+    finally:
+        for each, handler in before:
+            signal.signal(each, handler)

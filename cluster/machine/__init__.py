@@ -1,0 +1,1 @@
+"""One machine: its cards, ports and processes."""

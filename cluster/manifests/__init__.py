@@ -1,0 +1,1 @@
+"""Files for others to start from: Serve configs and KubeRay manifests."""

@@ -1,0 +1,1 @@
+"""One run of `baseload serve`: its start as it is seen, its files, its end."""

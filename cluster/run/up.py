@@ -1,0 +1,118 @@
+"""Starts Ray and deploys a Serve config file, then waits to be told to stop.
+
+Run by `baseload serve` as its child. It differs from `serve run` in what it leaves out: Ray's
+dashboard, which nobody looks at on a laptop and nobody should reach on a server.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import ray
+import yaml
+from ray import serve
+from ray.serve._private.api import serve_start
+from ray.serve._private.client import ServeControllerClient
+from ray.serve.schema import ServeDeploySchema
+
+from cluster.arguments import AppArgs
+from cluster.machine.capacity import WAIT_ENV, shortage
+from cluster.machine.inventory import custom_resources, inventory
+from cluster.run.files import beside
+from cluster.run.start_report import Reporter
+from cluster.run.start_watch import RAY
+from cluster.serve_status import failure, statuses
+from cluster.state import ADDRESS_FILE
+from runtime.engine.process_setup import die_with_parent
+from runtime.errors import BaseloadError
+from runtime.start_failed import StartFailed
+
+WATCH_S = 0.25
+RUNNING = "RUNNING"
+
+log = logging.getLogger("ray.serve")
+
+
+def main() -> None:
+    path, parent = Path(sys.argv[1]), int(sys.argv[2])
+    die_with_parent(parent)
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    reporter = Reporter(RAY)
+    try:
+        _run(path, stop, reporter)
+    except StartFailed as error:
+        reporter.failed(error)
+        raise SystemExit(1) from None
+    except Exception as error:
+        text = error.message if isinstance(error, BaseloadError) else " ".join(str(error).split())
+        reporter.failed(StartFailed(f"Ray did not start: {type(error).__name__}: {text}"))
+        raise
+
+
+def _run(path: Path, stop: threading.Event, reporter: Reporter) -> None:
+    document = yaml.safe_load(path.read_text())
+    config = ServeDeploySchema.model_validate(document)
+    context = ray.init(
+        address="local",  # a Ray of its own, whatever else runs here or once did
+        namespace="serve",
+        include_dashboard=False,
+        log_to_driver=True,
+        resources=custom_resources(inventory()),
+    )
+    address_file = beside(path, ADDRESS_FILE)
+    address_file.write_text(context.address_info["gcs_address"])
+    try:
+        _check_capacity(document, ray.cluster_resources())
+        client = serve_start(
+            http_options=config.http_options.model_dump(), proxy_location=config.proxy_location
+        )
+        client.deploy_apps(config, _blocking=False)
+        threading.Thread(target=_watch, args=(client, reporter), daemon=True).start()
+        reporter.ready()
+        stop.wait()
+    finally:
+        address_file.unlink(missing_ok=True)
+        serve.shutdown()
+        ray.shutdown()
+
+
+def _check_capacity(document: dict[str, Any], held: Mapping[str, float]) -> None:
+    args = AppArgs.model_validate(document["applications"][0]["args"])
+    missing = shortage(args.pools, held)
+    if missing is not None and os.environ.get(WAIT_ENV) != "1":
+        raise StartFailed(missing)
+
+
+def _watch(client: ServeControllerClient, reporter: Reporter) -> None:
+    """Until the application runs, or does not: Serve itself would go on trying."""
+    clock = threading.Event()
+    while not clock.wait(WATCH_S):
+        try:
+            overviews = client.list_serve_statuses()
+        except ray.exceptions.RayError as error:
+            log.warning("Serve's controller did not answer: %s", error)
+            continue
+        found = failure(statuses(overviews))
+        if found is not None:
+            reporter.failed(found)
+            return
+        if overviews and all(each.app_status.status == RUNNING for each in overviews):
+            return
+
+
+if __name__ == "__main__":
+    main()

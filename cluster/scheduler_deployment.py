@@ -1,0 +1,210 @@
+"""The Scheduler deployment: the HTTP edge, the pure scheduler and the ledger, as Serve ingress."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.serve.handle import DeploymentHandle
+from starlette.types import ASGIApp
+
+from cluster.applied_config import ConfigNote, refusal
+from cluster.leases import Registration
+from cluster.state import drain_s_max
+from models.prices import load_price_book
+from runtime.config import METRICS_PORTS_TRIED, GatewayConfig, load_config
+from runtime.edge.app import create_app
+from runtime.edge.auth import KeyRing
+from runtime.edge.shared import Edge
+from runtime.errors import BaseloadError
+from runtime.gateway import Gateway
+from runtime.ledger.ledger import Ledger
+from runtime.targets.membership import Endpoint
+from runtime.targets.pools import Pool
+from runtime.telemetry import Telemetry
+from scheduler.replica import Replica
+
+DIRECTORY_RETRY_S = 0.5
+TELL_S_MAX = 2.0
+HEARD_S_MAX = 15.0  # of the directory's first list, and from the replicas on it
+JOIN_POLL_S = 0.02
+METRICS_RETRY_S = 5.0  # the one that had a lower port may go, as in every upgrade
+
+EDGE = Edge()
+log = logging.getLogger("ray.serve.scheduler")  # by Serve's handlers, and not at Serve's level
+log.setLevel(logging.INFO)
+
+
+def build_edge() -> ASGIApp:
+    """Built in the replica, so that routes and replica share one ``EDGE``."""
+    # Past Serve's handlers, which take 40 us for a line: Ray keeps what a worker prints, and
+    # gives it to the terminal, or the log file, of who started it.
+    EDGE.access_log.stream = sys.stderr
+    return create_app(EDGE)
+
+
+class Scheduler:
+    def __init__(
+        self,
+        pools: list[Pool],
+        ledger_path: Path,
+        local_keys: dict[str, list[str]],
+        directory: DeploymentHandle,
+        engines: list[DeploymentHandle],
+    ) -> None:
+        """``engines`` makes Serve deploy them with this app; requests go to them over HTTP."""
+        self._pools = pools
+        self._ledger_path = ledger_path
+        self._local_keys = local_keys
+        self._directory = directory
+        self._gateway: Gateway | None = None
+        self._telemetry = Telemetry()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._listed = asyncio.Event()
+        self._models: set[str] = set()  # of the replicas on the list
+        self._note = ConfigNote()
+
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Takes a configuration, or goes on with the one before and tells of the refusal.
+
+        It raises only where nothing has ever served: Serve stops a replica that raises here.
+        """
+        try:
+            await self._take(user_config)
+        except Exception as error:  # the boundary: no file may stop a service that runs
+            await self._go_on(error)
+            log.exception("%s", refusal(error))
+
+    async def _take(self, user_config: dict[str, Any]) -> None:
+        config = load_config(user_config)
+        keys = KeyRing(
+            self._local_keys | {name: tenant.key_sha256 for name, tenant in config.tenants.items()}
+        )
+        if self._gateway is None:
+            self._gateway = await self._open(config)
+        else:
+            self._gateway.reconfigure(config)
+        EDGE.open(self._gateway, keys)
+        await self._tell(ConfigNote(serving=user_config))
+
+    async def _go_on(self, error: Exception) -> None:
+        """A Scheduler that Serve started anew asks for what its predecessor served with."""
+        serving = self._note.serving
+        if self._gateway is None:
+            known: ConfigNote = await self._directory.config.remote()
+            serving = known.serving
+            if serving is None:
+                raise error
+            await self._take(serving)
+        await self._tell(ConfigNote(serving, refusal(error)))
+
+    async def _tell(self, note: ConfigNote) -> None:
+        self._note = note
+        if self._gateway is not None:
+            self._gateway.refused_config = note.refused
+        try:
+            async with asyncio.timeout(TELL_S_MAX):
+                await self._directory.note_config.remote(note)
+        except (ray.exceptions.RayError, TimeoutError) as error:  # it is told again as it starts
+            log.warning("the directory did not take the configuration's state: %s", error)
+
+    async def _open(self, config: GatewayConfig) -> Gateway:
+        owner = f"scheduler-{secrets.token_hex(8)}"
+        ledger = await asyncio.to_thread(Ledger.open, self._ledger_path, owner=owner)
+        gateway = Gateway(config, self._pools, load_price_book(), ledger, self._telemetry)
+        try:
+            await gateway.start()
+        except BaseloadError:
+            await gateway.close(0)
+            raise
+        self._tasks.append(asyncio.create_task(self._watch_directory(gateway)))
+        await self._serve_metrics(config)
+        await self._hear_of_replicas(gateway)
+        return gateway
+
+    async def _hear_of_replicas(self, gateway: Gateway) -> None:
+        """A Scheduler that takes an old one's place must know its replicas before it is asked:
+        that they are listed, and of each model one whose load stream is open."""
+        try:
+            async with asyncio.timeout(HEARD_S_MAX):
+                await self._listed.wait()
+                while self._models - {target.pool.model for target in gateway.locals.values()}:
+                    await asyncio.sleep(JOIN_POLL_S)
+        except TimeoutError:
+            log.warning("not heard of all replicas within %.0f s: starting without", HEARD_S_MAX)
+
+    async def _serve_metrics(self, config: GatewayConfig) -> None:
+        first, host = config.telemetry.metrics_port, config.telemetry.metrics_host
+        if first is None:
+            return
+        port = await self._lowest_port(host, range(first, first + METRICS_PORTS_TRIED))
+        if port is None:
+            raise OSError(f"no free metrics port from {first} on: set telemetry.metrics_port")
+        self._tasks.append(asyncio.create_task(self._move_down(host, range(first, port))))
+
+    async def _move_down(self, host: str, lower: range) -> None:
+        while lower:
+            await asyncio.sleep(METRICS_RETRY_S)
+            if (port := await self._lowest_port(host, lower)) is not None:
+                lower = range(lower.start, port)
+
+    async def _lowest_port(self, host: str, ports: range) -> int | None:
+        for port in ports:
+            try:
+                await asyncio.to_thread(self._telemetry.serve, host, port)
+            except OSError:
+                continue
+            log.info("metrics on %s:%d", host, port)
+            return port
+        return None
+
+    async def _watch_directory(self, gateway: Gateway) -> None:
+        seen: tuple[int, int, bool] | None = None
+        listed: dict[str, Registration] = {}
+        while True:
+            try:
+                listing = await self._directory.watch.remote(seen)
+            except ray.exceptions.RayError as error:
+                log.warning("the directory did not answer: %s", error)
+                await asyncio.sleep(DIRECTORY_RETRY_S)
+                continue
+            started_anew = seen is not None and listing.seen[0] != seen[0]
+            seen, listed = listing.seen, listing.onto(listed)
+            if started_anew:
+                await self._tell(self._note)
+            gateway.set_replicas([_endpoint(entry) for entry in listed.values()])
+            self._models = {entry.model for entry in listed.values()} & gateway.pools.keys()
+            if listed or listing.complete:
+                self._listed.set()
+
+    async def check_health(self) -> None:
+        if self._gateway is not None and not self._gateway.ledger.healthy():
+            # A failed fsync is fatal: the next replica recovers from what is on the disk.
+            raise RuntimeError(f"the ledger cannot be written: {self._gateway.ledger.failure}")
+
+    async def __del__(self) -> None:
+        if self._gateway is not None:
+            for task in self._tasks:
+                task.cancel()
+            await self._gateway.close(drain_s_max())
+        EDGE.close()
+        await asyncio.to_thread(self._telemetry.close)
+
+
+def _endpoint(entry: Registration) -> Endpoint:
+    replica = Replica(
+        replica_id=entry.replica_id,
+        model=entry.model,
+        generation=entry.generation,
+        kv_tokens_max=entry.kv_tokens_max,
+        context_tokens_max=entry.context_tokens_max,
+        running_max=entry.running_max,
+        batched_tokens_max=entry.batched_tokens_max,
+        kv_block_tokens=entry.kv_block_tokens,
+    )
+    return Endpoint(replica, entry.base_url, entry.token)
