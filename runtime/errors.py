@@ -31,8 +31,7 @@
         ├── StreamBroken    502  after it: ended with no finish reason, or with an error
         └── StreamStalled   504  after it: no token for too long
 
-``retryable``: sending the same request again can help. ``billable``: a target may have done
-work, so the ledger row ends in a settle, not a void. Official clients retry 408, 409, 429 and
+``retryable``: sending the same request again can help. Official clients retry 408, 409, 429 and
 5xx on their own; where that only spends twice, ``headers`` says ``x-should-retry: false``.
 """
 
@@ -54,7 +53,6 @@ class BaseloadError(Exception):
     type: str
     code: str
     retryable: bool
-    billable: bool
     says: str  # the message when the raiser has nothing to add
     retry_after_s: int | None = None
     reason: str | None = None  # the scheduler's, where it refused
@@ -71,7 +69,7 @@ class BaseloadError(Exception):
 
 class ConfigError(BaseloadError):
     status, type, code = 500, "internal_error", "config_error"
-    retryable, billable = False, False
+    retryable = False
     says = "The configuration cannot be used."
 
 
@@ -79,7 +77,7 @@ class InternalError(BaseloadError):
     """``str()`` keeps the raiser's text for the log; ``message`` never shows it."""
 
     status, type, code = 500, "internal_error", "internal_error"
-    retryable, billable = False, True
+    retryable = False
     says = "Internal error."
 
     def __init__(self, message: str = "") -> None:
@@ -89,7 +87,7 @@ class InternalError(BaseloadError):
 
 class RequestError(BaseloadError):
     status, type, code = 400, "invalid_request_error", "invalid_request"
-    retryable, billable = False, False
+    retryable = False
     says = "The request cannot be served as it is."
 
 
@@ -173,7 +171,7 @@ class UpstreamRejected(RequestError):
 
 class CapacityError(BaseloadError):
     status, type, code = 503, "overloaded", "overloaded"
-    retryable, billable = True, False
+    retryable = True
     says = "The service has no room for this request."
     retry_after_s: int | None = RETRY_AFTER_S
 
@@ -214,7 +212,7 @@ class QueueTimeout(CapacityError):
 
 class TargetError(BaseloadError):
     status, type, code = 502, "upstream_error", "upstream_error"
-    retryable, billable = False, True
+    retryable = False
     says = "The model server failed."
 
 

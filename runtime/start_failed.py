@@ -19,7 +19,7 @@ class StartFailed(BaseloadError):
     """
 
     status, type, code = 500, "internal_error", "start_failed"
-    retryable, billable = False, False
+    retryable = False
     says = "It did not start."
 
     def __init__(

@@ -25,7 +25,6 @@ def test_every_error_states_its_facts(kind: type[BaseloadError]) -> None:
         assert isinstance(getattr(kind, name), str)
         assert getattr(kind, name)
     assert isinstance(kind.retryable, bool)
-    assert isinstance(kind.billable, bool)
 
 
 @pytest.mark.parametrize("kind", KINDS)
