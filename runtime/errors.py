@@ -236,7 +236,6 @@ class UpstreamFailed(TargetError):
 
 class NotStarted(UpstreamFailed):
     code = "upstream_not_started"
-    billable = False
     says = "The model server did not take the request."
 
 
