@@ -29,8 +29,7 @@ from rich.table import Table
 from benchmarks.agreement import Figures, Line, compare, real_figures, simulated_figures
 from benchmarks.client import ROOT, BenchmarkError
 from benchmarks.open_loop import Answer, Plan, Seen, run_apart
-from benchmarks.overhead import rounded_floats
-from benchmarks.provenance import command_line, provenance
+from benchmarks.provenance import command_line, provenance, rounded_floats
 from benchmarks.simulation.offers import make_offer
 from benchmarks.simulation.run import Run as SimulatedRun
 from benchmarks.simulation.simulator import simulate

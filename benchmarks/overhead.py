@@ -35,7 +35,7 @@ from benchmarks.gateway_alone import (
     cpu_us_per_chunk,
 )
 from benchmarks.overhead_tables import alone_table, comparison_table
-from benchmarks.provenance import command_line, provenance
+from benchmarks.provenance import command_line, provenance, rounded_floats
 from benchmarks.stack import Stack, running
 
 RESULT = Path(__file__).parent / "results" / "overhead.json"
@@ -45,7 +45,6 @@ WARM_UP_S = 3.0
 WARM_UPS_MAX = 5  # of each way
 WARM = 1.1  # a further round brings less than this factor
 EXIT_INCOMPLETE = 1
-DECIMALS = 3
 PAGE_COLUMNS = 100  # of the tables in a file
 
 note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
@@ -168,16 +167,6 @@ def _warm_up(targets: tuple[Target, ...]) -> None:
         if found < reached * WARM:
             return
         reached = found
-
-
-def rounded_floats(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, DECIMALS)
-    if isinstance(value, dict):
-        return {name: rounded_floats(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded_floats(each) for each in value]
-    return value
 
 
 def main(

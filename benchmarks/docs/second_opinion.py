@@ -8,15 +8,9 @@ from typing import Any
 from benchmarks.docs.markdown import paragraphs, plain, table
 from benchmarks.docs.results import Result
 from benchmarks.docs.section import Section
+from benchmarks.second_opinion import FIGURES
 
 _COMMAND = "python -m benchmarks.second_opinion"
-FIGURES = {
-    "ttft_ms_mean": "TTFT mean, ms",
-    "ttft_ms_p50": "TTFT p50, ms",
-    "tpot_ms_mean": "TPOT mean, ms",
-    "tpot_ms_p50": "TPOT p50, ms",
-    "output_tok_s": "output tokens/s",
-}
 
 
 def section(result: Result) -> Section:

@@ -21,7 +21,6 @@ import typer
 from rich.console import Console
 
 from benchmarks.client import ROOT
-from benchmarks.overhead import rounded_floats
 from benchmarks.peers.baseload_alone import BASELOAD_ALONE
 from benchmarks.peers.overload import BUDGET_MS, TIMES, Outcome
 from benchmarks.peers.roster import PEERS, chosen
@@ -29,7 +28,7 @@ from benchmarks.peers.run import Comparison, Effort
 from benchmarks.peers.side_by_side import ANSWER_TOKENS, DIRECT
 from benchmarks.peers.tables import overload_table, rows_table, verdict_table
 from benchmarks.peers.verdicts import ENGINES, SCRIPTED, judge
-from benchmarks.provenance import command_line, provenance
+from benchmarks.provenance import command_line, provenance, rounded_floats
 
 RESULT = Path(__file__).parent.parent / "results" / "peers.json"
 CACHE = ROOT / ".baseload" / "peers"

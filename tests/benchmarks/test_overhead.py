@@ -19,9 +19,9 @@ from benchmarks.gateway_alone import (
     chunks_per_s,
     cpu_us_per_chunk,
 )
-from benchmarks.overhead import QUICK, Overhead, rounded_floats
+from benchmarks.overhead import QUICK, Overhead
 from benchmarks.overhead_tables import alone_table, comparison_table
-from benchmarks.provenance import cpu_model
+from benchmarks.provenance import cpu_model, rounded_floats
 from tests.benchmarks.test_comparison import CELL
 
 

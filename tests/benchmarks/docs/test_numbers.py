@@ -12,10 +12,10 @@ from benchmarks.docs import bench, numbers
 from benchmarks.docs.__main__ import ROOT
 from benchmarks.docs.other import ROWS_MAX
 from benchmarks.docs.results import FOLDER, read_result
-from benchmarks.docs.second_opinion import FIGURES
 from benchmarks.load.result import Bench
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.sweep import Sweep, Sweeper
+from benchmarks.second_opinion import FIGURES
 from tests.benchmarks.docs.documents import ORIGIN, keep, peers
 from tests.benchmarks.load.samples import row, run_of, setting
 from tests.benchmarks.load.test_sweep import Server
