@@ -50,20 +50,20 @@ check: $(VENV)/installed
 	@$(BIN)/lint-imports
 
 bench: $(VENV)/installed
-	@$(BIN)/python -m benchmarks.overhead
+	@$(BIN)/python -m benchmarks.studies.overhead
 
 bench-scheduler: $(VENV)/installed
-	@$(BIN)/python -m benchmarks.scale
-	@$(BIN)/python -m benchmarks.regret $(TRACES)
+	@$(BIN)/python -m benchmarks.studies.scale
+	@$(BIN)/python -m benchmarks.studies.optimality_gap $(TRACES)
 
 bench-honesty: $(VENV)/installed
-	@$(BIN)/python -m benchmarks.honesty
+	@$(BIN)/python -m benchmarks.studies.sim_vs_real
 
 bench-peers: $(VENV)/installed
 	@$(BIN)/python -m benchmarks.peers
 
 docs: $(VENV)/installed
-	@$(BIN)/python -m benchmarks.docs
+	@$(BIN)/python -m benchmarks.documents
 
 clean:
 	rm -rf $(VENV) .baseload

@@ -8,7 +8,12 @@ from decimal import Decimal
 import matplotlib as mpl
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from benchmarks.drawing import (
+from benchmarks.economics.breakeven import Verdict
+from benchmarks.economics.hybrid import all_bought, all_local, cheapest
+from benchmarks.economics.sensitivity import Bar
+from benchmarks.economics.study import APIS_MAX, Answer, Study
+from benchmarks.economics.words import percent
+from benchmarks.pages.drawing import (
     BLACK,
     BLUE,
     GREEN,
@@ -22,11 +27,6 @@ from benchmarks.drawing import (
     as_svg,
     single_panel,
 )
-from benchmarks.economics.breakeven import Verdict
-from benchmarks.economics.hybrid import all_bought, all_local, cheapest
-from benchmarks.economics.sensitivity import Bar
-from benchmarks.economics.study import APIS_MAX, Answer, Study
-from benchmarks.economics.words import percent
 from models.money import NANO_PER_USD
 
 VOLUMES = 96  # points of a line

@@ -21,7 +21,7 @@ from benchmarks.economics.study import (
     question_in_words,
 )
 from benchmarks.economics.words import dollars, figure, percent
-from benchmarks.page import card, head, page, pairs, row, said, section
+from benchmarks.pages.page import card, head, page, pairs, row, said, section
 from models.money import NANO_PER_USD, usd_per_mtok
 from models.prices import Price
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks.load.crew import OnPulse
 from benchmarks.load.endpoint import BadLoad
 from benchmarks.load.halt import Halt
 from benchmarks.load.result import Bench
 from benchmarks.load.run import Notice, Run, Runner, deadline_s, with_seed
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.sweep import Sweep, Sweeper
+from benchmarks.load.worker_processes import OnPulse
 
 RUNS_MAX = 100
 

@@ -10,7 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from benchmarks.drawing import (
+from benchmarks.load.measures import Slo, due_within
+from benchmarks.load.run import Run
+from benchmarks.pages.drawing import (
     BLUE,
     GREEN,
     GREY,
@@ -22,8 +24,6 @@ from benchmarks.drawing import (
     single_panel,
     stacked_panels,
 )
-from benchmarks.load.measures import Slo, due_within
-from benchmarks.load.run import Run
 
 QUANTILES = np.linspace(0, 1, 201)
 _PLAIN = FuncFormatter(lambda value, _: f"{value:g}")

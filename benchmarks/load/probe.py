@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from benchmarks.load.endpoint import BadLoad, Endpoint
 from benchmarks.load.prompt import Prompts, Wording
+from benchmarks.load.request_sender import Sender, open_session
 from benchmarks.load.row import WHOLE, ErrorKind, Row
 from benchmarks.load.schedule import Ask
-from benchmarks.load.sender import Sender, open_session
 
 LONG_WORDS = (512, 128, 32)  # as many as the context holds
 SHORT_SHARE = 8  # the other prompt is this many times shorter

@@ -9,7 +9,7 @@ from benchmarks.load.figures import FIGURES, dollars, milliseconds, per_second, 
 from benchmarks.load.plots import cost_by_utilization, latencies, over_time
 from benchmarks.load.result import Bench
 from benchmarks.load.sweep import Sweep
-from benchmarks.page import card, head, page, pairs, row, section
+from benchmarks.pages.page import card, head, page, pairs, row, section
 from benchmarks.simulation.figures import UNKNOWN, share
 
 TITLE = "Baseload benchmark"

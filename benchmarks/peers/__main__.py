@@ -20,7 +20,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks.client import ROOT
 from benchmarks.peers.baseload_alone import BASELOAD_ALONE
 from benchmarks.peers.overload import BUDGET_MS, TIMES, Outcome
 from benchmarks.peers.roster import PEERS, chosen
@@ -28,7 +27,8 @@ from benchmarks.peers.run import Comparison, Effort
 from benchmarks.peers.side_by_side import ANSWER_TOKENS, DIRECT
 from benchmarks.peers.tables import overload_table, rows_table, verdict_table
 from benchmarks.peers.verdicts import ENGINES, SCRIPTED, judge
-from benchmarks.provenance import command_line, provenance, rounded_floats
+from benchmarks.rig.closed_loop import ROOT
+from benchmarks.rig.provenance import command_line, provenance, rounded_floats
 
 RESULT = Path(__file__).parent.parent / "results" / "peers.json"
 CACHE = ROOT / ".baseload" / "peers"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.client import MODEL
-from benchmarks.gateway_alone import PROVIDER, PROVIDER_KEY_ENV
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.setting import Command, Setting
+from benchmarks.rig.closed_loop import MODEL
+from benchmarks.rig.gateway_alone import PROVIDER, PROVIDER_KEY_ENV
 
 BASELOAD = "baseload"
 IN_FLIGHT_MAX = 1024

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.client import ROOT, BenchmarkError, Target
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.setting import Command, Overload, Setting
-from benchmarks.stack import STATE_ENV, command_line, free_port, marked
+from benchmarks.rig.closed_loop import ROOT, BenchmarkError, Target
+from benchmarks.rig.stack import STATE_ENV, command_line, free_port, marked
 
 START_S_MAX = 240.0
 STOP_S_MAX = 20.0

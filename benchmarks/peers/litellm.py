@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from benchmarks.client import MODEL, Target
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.setting import Command, Setting
+from benchmarks.rig.closed_loop import MODEL, Target
 
 KEY = "sk-peers"
 PROVIDER_MODEL = "bought"

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 
-from benchmarks.client import MODEL, BenchmarkError, Target, percentile
-from benchmarks.gateway_alone import PROVIDER
-from benchmarks.open_loop import Answer, Ask, Plan, run_apart
 from benchmarks.peers.plain_engines import ENGINES
+from benchmarks.rig.closed_loop import MODEL, BenchmarkError, Target, percentile
+from benchmarks.rig.gateway_alone import PROVIDER
+from benchmarks.rig.open_loop import Answer, Ask, Plan, run_apart
 from models.cards import find_card
 from models.money import NANO_PER_USD, NanoUsd
 from models.prices import Price, load_price_book

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.client import MODEL, ROOT, Target
 from benchmarks.peers.gateway import Gateway
 from benchmarks.peers.setting import Command
-from benchmarks.stack import free_port
+from benchmarks.rig.closed_loop import MODEL, ROOT, Target
+from benchmarks.rig.stack import free_port
 from models.tiny.checkpoint import ensure_tiny_moe
 
 ENGINES = 2

@@ -11,10 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.client import MODEL
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.plain_engines import ENV, NARROW, WIDE, checkpoint, engine_flags
 from benchmarks.peers.setting import Command, Setting
+from benchmarks.rig.closed_loop import MODEL
 
 # Of what the ``llm`` extra adds to Ray; its vLLM is a build for GPUs, and ours is there.
 REQUIREMENTS = ("pyarrow", "jsonref", "hf_transfer", "pandas", "async-timeout")

@@ -12,7 +12,6 @@ from time import sleep
 
 import psutil
 
-from benchmarks.client import BenchmarkError, Target
 from benchmarks.peers.baseload_alone import BASELOAD, BASELOAD_ALONE
 from benchmarks.peers.environment import Skipped, python_of, version_of
 from benchmarks.peers.gateway import running
@@ -43,7 +42,8 @@ from benchmarks.peers.side_by_side import (
 )
 from benchmarks.peers.site import profile, provider
 from benchmarks.peers.verdicts import CONCURRENCY as JUDGED
-from benchmarks.stack import running as stack_running
+from benchmarks.rig.closed_loop import BenchmarkError, Target
+from benchmarks.rig.stack import running as stack_running
 
 CONCURRENCIES = (1, 8, JUDGED, 128)
 WARM_UP_CONCURRENCY = 32

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.client import Target
+from benchmarks.rig.closed_loop import Target
 
 
 @dataclass(frozen=True, slots=True)

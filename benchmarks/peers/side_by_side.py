@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import TypeVar
 
-from benchmarks.client import BenchmarkError, Load, Measured, Target, run_apart
-from benchmarks.comparison import contrast, direct_first
+from benchmarks.rig.closed_loop import BenchmarkError, Load, Measured, Target, run_apart
+from benchmarks.rig.comparison import contrast, direct_first
 
 FIGURES = ("req_s", "chunks_s", "ttft_ms_p50", "ttft_ms_p99")
 ANSWER_TOKENS = 64

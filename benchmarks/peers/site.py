@@ -9,17 +9,17 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.child import Child
-from benchmarks.client import Target
-from benchmarks.fair_share import raise_session
-from benchmarks.gateway_alone import READY_LINE
 from benchmarks.peers.plain_engines import (
     BATCHED_TOKENS_MAX,
     CONTEXT_TOKENS_MAX,
     ENGINES,
     Size,
 )
-from benchmarks.stand_in import TEMPLATE
+from benchmarks.rig.child import Child
+from benchmarks.rig.closed_loop import Target
+from benchmarks.rig.fair_share import raise_session
+from benchmarks.rig.gateway_alone import READY_LINE
+from benchmarks.rig.stand_in import TEMPLATE
 
 PROVIDER_STEP_MS = 20.0
 PATIENT_MS = 60_000  # the budget of who names none: nothing is bought for them
@@ -27,7 +27,7 @@ PATIENT_MS = 60_000  # the budget of who names none: nothing is bought for them
 
 @contextlib.contextmanager
 def provider(step_ms: float = PROVIDER_STEP_MS) -> Iterator[Target]:
-    argv = [sys.executable, "-m", "benchmarks.scripted_upstream", "--count-prompts"]
+    argv = [sys.executable, "-m", "benchmarks.rig.scripted_upstream", "--count-prompts"]
     with Child([*argv, "--step-ms", str(step_ms)], READY_LINE) as child:
         raise_session(child.pid)
         yield Target(child.wait_ready().removeprefix(READY_LINE), "unused")

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from benchmarks.drawing import (
+from benchmarks.pages.drawing import (
     BLACK,
     BLUE,
     GREEN,

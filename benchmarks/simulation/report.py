@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from benchmarks.page import card, head, page, pairs, row, said, section
+from benchmarks.pages.page import card, head, page, pairs, row, said, section
 from benchmarks.simulation.alternatives import alternatives_in_words, warnings
 from benchmarks.simulation.experiment import Experiment
 from benchmarks.simulation.figures import FIGURES, regret_in_words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from benchmarks.provenance import provenance
+from benchmarks.rig.provenance import provenance
 from runtime.errors import ConfigError
 
 

@@ -1,6 +1,6 @@
 """The factors of the roofline as they were fitted, with the errors that the fit was left with.
 
-The file is written by benchmarks/planner_fit.py and never by hand.
+The file is written by benchmarks/fits/planner_fit.py and never by hand.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Time of a step and of a prompt: a roofline with launches and links, times measured factors.
 
-A part of a step is bound by memory or by arithmetic, whichever takes longer, and by both where
-they are alike: the root of the sum of squares. Only ``+ - * / **`` are used, so that the fit
-(benchmarks/planner_fit.py) sends whole columns of rows through the very formulas that a plan uses.
+A part of a step is bound by memory or by arithmetic, whichever takes longer, and by both where they
+are alike: the root of the sum of squares. Only ``+ - * / **`` are used, so that the fit
+(benchmarks/fits/planner_fit.py) sends whole columns of rows through the very formulas that a plan
+uses.
 """
 
 from __future__ import annotations

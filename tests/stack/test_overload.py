@@ -15,10 +15,10 @@ from random import Random
 
 import pytest
 
-from benchmarks.client import Target, percentile
-from benchmarks.open_loop import Answer, Ask, Plan, Seen, run_apart
-from benchmarks.stack import PROVIDER_KEY_ENV
-from benchmarks.stand_in import stand_in_profile
+from benchmarks.rig.closed_loop import Target, percentile
+from benchmarks.rig.open_loop import Answer, Ask, Plan, Seen, run_apart
+from benchmarks.rig.stack import PROVIDER_KEY_ENV
+from benchmarks.rig.stand_in import stand_in_profile
 from tests.stack.running import Stack, running
 
 BUDGET_MS = 3_000

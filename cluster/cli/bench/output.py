@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.load.bench import Watcher
-from benchmarks.load.crew import Pulse
 from benchmarks.load.figures import FIGURES, dollars, milliseconds, per_second, theta_in_words
 from benchmarks.load.result import Bench
 from benchmarks.load.run import Run
 from benchmarks.load.sweep import Sweep
+from benchmarks.load.worker_processes import Pulse
 from benchmarks.simulation.figures import UNKNOWN, share
 from cluster.cli.terminal import note, page
 

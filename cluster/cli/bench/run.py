@@ -17,7 +17,7 @@ from benchmarks.load.probe import probed
 from benchmarks.load.prompt import wording_of
 from benchmarks.load.report import report
 from benchmarks.load.result import DOCUMENT, ROWS, Bench
-from benchmarks.provenance import provenance
+from benchmarks.rig.provenance import provenance
 from benchmarks.simulation.traces import BadTrace
 from cluster.cli.bench.output import show, watching
 from cluster.cli.bench.parse import check_folder, replay, setting_of, traffic_of

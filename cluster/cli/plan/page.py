@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import matplotlib as mpl
 
-from benchmarks.drawing import (
+from benchmarks.pages.drawing import (
     BLACK,
     BLUE,
     GREEN,
@@ -18,7 +18,7 @@ from benchmarks.drawing import (
     as_svg,
     single_panel,
 )
-from benchmarks.page import card, head, page, pairs, row, section
+from benchmarks.pages.page import card, head, page, pairs, row, section
 from cluster.cli.plan.output import UNKNOWN, layout_json, title, verdict
 from cluster.manifests.planning import Planned
 from models.planner import LayoutPlan, curve

@@ -15,7 +15,7 @@ from benchmarks.economics.report import claims_page, report
 from benchmarks.economics.study import APIS_MAX, Study, study
 from benchmarks.economics.words import figure
 from tests.benchmarks.economics.example import api, cluster, question
-from tests.benchmarks.html_page import Page
+from tests.benchmarks.pages.html_page import Page
 
 EVIL = "<script>alert(1)</script>"
 ORIGIN = {"date": "2026-02-03", "machine": "a <fast> CPU"}

@@ -11,10 +11,10 @@ from benchmarks.load.result import Bench
 from benchmarks.load.row import ErrorKind
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.sweep import Sweep, Sweeper
-from tests.benchmarks.html_page import Page
 from tests.benchmarks.load.samples import failed, row, run_of, setting
 from tests.benchmarks.load.test_result import bench_of, some
 from tests.benchmarks.load.test_sweep import Server
+from tests.benchmarks.pages.html_page import Page
 
 EVIL = "<script>alert(1)</script>"
 

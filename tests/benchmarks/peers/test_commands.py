@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.client import Target
 from benchmarks.peers.baseload_alone import BASELOAD_ALONE
 from benchmarks.peers.litellm import LITELLM
 from benchmarks.peers.peer import Peer
@@ -16,6 +15,7 @@ from benchmarks.peers.roster import PEERS, chosen
 from benchmarks.peers.setting import Command, Overload, Setting
 from benchmarks.peers.smg import SMG
 from benchmarks.peers.vllm_router import VLLM_ROUTER
+from benchmarks.rig.closed_loop import Target
 
 PYTHON = Path("/peer/bin/python")
 ENGINES = (Target("http://127.0.0.1:1/v1", "a"), Target("http://127.0.0.1:2/v1", "b"))

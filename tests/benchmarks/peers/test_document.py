@@ -7,7 +7,6 @@ from pathlib import Path
 import yaml
 from rich.console import Console
 
-from benchmarks.client import Target
 from benchmarks.peers.__main__ import QUICK, TITLES, document
 from benchmarks.peers.plain_engines import NARROW
 from benchmarks.peers.roster import PEERS
@@ -15,6 +14,7 @@ from benchmarks.peers.run import Comparison
 from benchmarks.peers.site import profile
 from benchmarks.peers.tables import overload_table, rows_table, verdict_table
 from benchmarks.peers.verdicts import Verdict, judge
+from benchmarks.rig.closed_loop import Target
 from tests.benchmarks.peers.test_overload import answer, outcome
 from tests.benchmarks.peers.test_side_by_side import sample
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.client import BenchmarkError
 from benchmarks.peers import gateway as module
 from benchmarks.peers.gateway import running
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.setting import Command, Setting
+from benchmarks.rig.closed_loop import BenchmarkError
 
 SERVES = """
 import http.server, subprocess, sys

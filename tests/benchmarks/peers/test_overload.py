@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.open_loop import FAILED, Answer, Ask
 from benchmarks.peers.overload import (
     BUDGET_MS,
     OUTPUT_TOKENS,
@@ -19,6 +18,7 @@ from benchmarks.peers.overload import (
     outcome_of,
     prices,
 )
+from benchmarks.rig.open_loop import FAILED, Answer, Ask
 from models.prices import Price
 
 PRICE = Price(

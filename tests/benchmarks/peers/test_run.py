@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.client import BenchmarkError, Measured, Target
 from benchmarks.peers import run as module
 from benchmarks.peers.litellm import LITELLM
 from benchmarks.peers.overload import Bill
@@ -20,8 +19,9 @@ from benchmarks.peers.setting import Overload
 from benchmarks.peers.side_by_side import DIRECT, Sample, Way
 from benchmarks.peers.verdicts import CONCURRENCY as JUDGED
 from benchmarks.peers.vllm_router import VLLM_ROUTER
-from benchmarks.stack import Stack
-from tests.benchmarks.test_comparison import CELL
+from benchmarks.rig.closed_loop import BenchmarkError, Measured, Target
+from benchmarks.rig.stack import Stack
+from tests.benchmarks.rig.test_comparison import CELL
 
 STACK, PLAIN, PROVIDER = "stack", "plain", "provider"
 EFFORT = Effort(rounds=2, rounds_judged=4, window_s=1.0, overload_s=1.0)

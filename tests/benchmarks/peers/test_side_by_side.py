@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.client import BenchmarkError, Measured, Target
 from benchmarks.peers.side_by_side import (
     DIRECT,
     FIGURES,
@@ -15,7 +14,8 @@ from benchmarks.peers.side_by_side import (
     row_of,
     take_turns,
 )
-from tests.benchmarks.test_comparison import CELL
+from benchmarks.rig.closed_loop import BenchmarkError, Measured, Target
+from tests.benchmarks.rig.test_comparison import CELL
 
 TARGET = Target("http://127.0.0.1:1/v1", "unused")
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.open_loop import Answer
 from benchmarks.peers.overload import Bill, Outcome, outcome_of
 from benchmarks.peers.side_by_side import Sample
 from benchmarks.peers.verdicts import Verdict, judge
+from benchmarks.rig.open_loop import Answer
 from tests.benchmarks.peers.test_overload import ASK, RATES, answer
 from tests.benchmarks.peers.test_side_by_side import sample
 

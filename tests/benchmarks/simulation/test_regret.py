@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.regret import Cell, Compared
 from benchmarks.simulation.baselines import POLICIES
 from benchmarks.simulation.bound import lp_bound
 from benchmarks.simulation.forecast import Lengths
@@ -13,6 +12,7 @@ from benchmarks.simulation.profile import load_profile
 from benchmarks.simulation.simulator import simulate
 from benchmarks.simulation.traces import TraceFormat, read_trace
 from benchmarks.simulation.workload import Workload, make_workload
+from benchmarks.studies.optimality_gap import Cell, Compared
 from tests.benchmarks.simulation.example_profile import DATA
 
 PROFILE = load_profile("h200")

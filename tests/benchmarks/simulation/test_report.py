@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.drawing import numbered
+from benchmarks.pages.drawing import numbered
 from benchmarks.simulation.baselines import POLICY_NAMES
 from benchmarks.simulation.experiment import Experiment
 from benchmarks.simulation.figures import FIGURES
@@ -22,7 +22,7 @@ from benchmarks.simulation.report import COLUMNS_MAX, report
 from benchmarks.simulation.series import Series
 from benchmarks.simulation.sweep import Trial, sweep
 from scheduler.decision import Reason
-from tests.benchmarks.html_page import Page
+from tests.benchmarks.pages.html_page import Page
 
 EVIL = "<script>alert(1)</script>&amp;.csv"
 ORIGIN = {"date": "2026-02-03", "machine": "a <fast> CPU", "baseload": "0.1.0"}

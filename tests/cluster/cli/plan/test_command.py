@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from cluster.cli.main import app
 from cluster.profile import load
-from tests.benchmarks.html_page import Page
+from tests.benchmarks.pages.html_page import Page
 from tests.cluster.refusal import refusal
 
 RUNNER = CliRunner()

@@ -1,0 +1,1 @@
+"""Factors of the planner and of the simulator, fitted to what was measured."""

@@ -1,0 +1,1 @@
+"""What several benchmarks stand on: load, stacks, and where a figure comes from."""
