@@ -182,6 +182,11 @@ class Scheduler:
             if listed or listing.complete:
                 self._listed.set()
 
+    async def drain(self) -> None:
+        """Before Serve ends its proxy: that takes all connections with it, whatever runs there."""
+        if self._gateway is not None:
+            await self._gateway.drain(drain_s_max())
+
     async def check_health(self) -> None:
         if self._gateway is not None and not self._gateway.ledger.healthy():
             # A failed fsync is fatal: the next replica recovers from what is on the disk.

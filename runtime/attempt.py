@@ -23,6 +23,8 @@ from runtime.wire.tags import Tell
 from scheduler.decision import Buy, Dispatch, Outcome
 from scheduler.replica import Replica
 
+NOT_RECORDED = "The usage of this answer could not be recorded: it is not billed."
+
 log = logging.getLogger("baseload.attempt")
 
 
@@ -49,6 +51,7 @@ class Attempt:
         self._mark: int | None = None
         self._share_ns = 0
         self._bound_nano_usd: NanoUsd | None = None  # of a purchase: the most that it can cost
+        self.is_recorded = False  # what was delivered is on the bill
         self._ended = False
         self._reserved = False
 
@@ -118,8 +121,13 @@ class Attempt:
     ) -> None:
         """Durable when it returns. ``pause_s`` is how long the target asked to be left alone."""
         row = self._end(Ending.SETTLE, bill, outcome, detail, pause_s)
-        if row is not None:
+        if row is None:
+            return
+        try:
             await self._gateway.ledger.settle(row)
+        except LedgerUnavailable:
+            raise LedgerUnavailable(NOT_RECORDED) from None
+        self.is_recorded = True
 
     async def void(self, outcome: Outcome, detail: str = "", pause_s: float | None = None) -> None:
         """No work was done: the row costs nothing."""

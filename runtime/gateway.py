@@ -122,8 +122,8 @@ class Gateway:
             log.info("a new day: the offers' prices are renewed")
             self.reconfigure(self.config)
 
-    async def close(self, drain_s_max: float) -> None:
-        """Refuses new work, lets the running finish, settles the rest, closes the ledger."""
+    async def drain(self, drain_s_max: float) -> None:
+        """Refuses new work, lets the running finish, ends the rest with an error and its bill."""
         self.draining = True
         await self._idle(drain_s_max)
         for future in self._decisions.values():
@@ -131,6 +131,9 @@ class Gateway:
                 future.set_exception(Draining())
         self._watchdog.stall_all()
         await self._idle(SETTLE_S_MAX)
+
+    async def close(self, drain_s_max: float) -> None:
+        await self.drain(drain_s_max)
         await self._background.cancel()
         await self._membership.close()
         await self.connector.close()

@@ -27,6 +27,10 @@ class Patience:
     def tokens_out(self) -> int:
         return self.scanner.delivered.frames
 
+    @property
+    def is_draining(self) -> bool:
+        return self._gateway.draining
+
     def waits_at(self, replica: Replica) -> bool:
         return self.replica == replica and not self.tokens_out
 

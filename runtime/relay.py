@@ -9,7 +9,14 @@ from typing import Any, Protocol
 
 from runtime.attempt import Attempt
 from runtime.bill import Bill, Reckoning
-from runtime.errors import BaseloadError, LedgerUnavailable, StreamBroken, StreamStalled, frame
+from runtime.errors import (
+    BaseloadError,
+    Draining,
+    LedgerUnavailable,
+    StreamBroken,
+    StreamStalled,
+    frame,
+)
 from runtime.patience import Patience
 from runtime.targets.response import Broken, Response
 from runtime.wire.sse import FrameScanner
@@ -68,7 +75,8 @@ class Relay:
             return
         response.close()
         attempt.job.record.error = failure.code
-        last = frame(failure, bill.completion_tokens or 0)
+        tokens = bill.completion_tokens if attempt.is_recorded else 0
+        last = frame(failure, tokens or 0)
         with suppress(TimeoutError):  # then the connection just ends
             await asyncio.wait_for(send(part(last, more=False)), LAST_FRAME_S_MAX)
 
@@ -118,6 +126,8 @@ class Relay:
         return None
 
     def _broken(self) -> BaseloadError:
+        if self._patience.is_lost and self._patience.is_draining:
+            return Draining("This server is shutting down: the answer ends before its end.")
         if self._patience.is_lost:
             return StreamStalled("The model server sent no token for too long.")
         choices, finished = self._attempt.job.request.choices, self._scanner.finished_choices

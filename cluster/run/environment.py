@@ -57,6 +57,11 @@ def ports_environment(ports: PortRange) -> dict[str, str]:
     return _unless_set(wanted)
 
 
+def drain_s() -> float:
+    """How long running requests of a run may go on once it is told to stop."""
+    return float(os.environ.get(DRAIN_ENV, DRAIN_S))
+
+
 def ray_authentication(state: Path) -> dict[str, str]:
     """Ray runs whatever its API is told to, so the API takes this state folder's token only."""
     path = state / "ray-token"

@@ -31,7 +31,7 @@ from cluster.machine import processes
 from cluster.machine.ports import PortRange, claim_range, port_is_free
 from cluster.profile import Profile
 from cluster.run import start_report
-from cluster.run.environment import environment, ports_environment, scratch
+from cluster.run.environment import drain_s, environment, ports_environment, scratch
 from cluster.run.files import RunFiles, run_files
 from cluster.run.start_watch import StartWatch
 from cluster.state import STATE_ENV
@@ -40,7 +40,7 @@ from runtime.errors import ConfigError
 from runtime.start_failed import StartFailed
 
 START_S_MAX = 600.0
-STOP_S_MAX = 13.0  # nothing of a run is alive 15 s after Ctrl-C
+STOP_S_MAX = 13.0  # beyond the time that running requests have to finish
 POLL_S = 0.25
 LIFE_SIGN_S = 10.0  # while nothing changes
 FREE_DISK_BYTES_MIN = 64 * 1024 * 1024
@@ -181,7 +181,7 @@ def stop(run: Run, *, drain: bool) -> int:
     if run.child.poll() is None:
         run.child.send_signal(signal.SIGINT if drain else signal.SIGKILL)
         try:
-            run.child.wait(STOP_S_MAX)
+            run.child.wait(STOP_S_MAX + drain_s())
         except subprocess.TimeoutExpired:
             run.child.kill()
             run.child.wait()

@@ -21,6 +21,7 @@ import yaml
 from ray import serve
 from ray.serve._private.api import serve_start
 from ray.serve._private.client import ServeControllerClient
+from ray.serve.exceptions import RayServeException
 from ray.serve.schema import ServeDeploySchema
 
 from cluster.arguments import AppArgs
@@ -30,13 +31,14 @@ from cluster.run.files import beside
 from cluster.run.start_report import Reporter
 from cluster.run.start_watch import RAY
 from cluster.serve_status import failure, statuses
-from cluster.state import ADDRESS_FILE
+from cluster.state import ADDRESS_FILE, drain_s_max
 from runtime.engine.process_setup import die_with_parent
 from runtime.errors import BaseloadError
 from runtime.start_failed import StartFailed
 
 WATCH_S = 0.25
 RUNNING = "RUNNING"
+SETTLE_S = 3.0  # for the last frames and bills of what was cut
 
 log = logging.getLogger("ray.serve")
 
@@ -84,10 +86,22 @@ def _run(path: Path, stop: threading.Event, reporter: Reporter) -> None:
         threading.Thread(target=_watch, args=(client, reporter), daemon=True).start()
         reporter.ready()
         stop.wait()
+        _drain(client)
     finally:
         address_file.unlink(missing_ok=True)
         serve.shutdown()
         ray.shutdown()
+
+
+def _drain(client: ServeControllerClient) -> None:
+    """Serve would end its proxy at once, and with it every answer under way."""
+    try:
+        for each in client.list_serve_statuses():
+            if each.app_status.status == RUNNING:
+                handle = serve.get_app_handle(each.name)
+                handle.drain.remote().result(timeout_s=drain_s_max() + SETTLE_S)
+    except (ray.exceptions.RayError, RayServeException, TimeoutError) as error:
+        log.warning("not drained: %s", error)
 
 
 def _check_capacity(document: dict[str, Any], held: Mapping[str, float]) -> None:

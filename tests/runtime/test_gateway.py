@@ -141,7 +141,7 @@ async def test_what_outlasts_the_drain_is_ended_told_and_billed(tmp_path: Path) 
         await s.gateway.close(drain_s_max=0.2)
         assert time.monotonic() - begun_s < 2
         frames = (await stream.read()).split(b"\n\n")
-        assert json.loads(frames[-2][6:])["error"]["code"] == "stream_stalled"
+        assert json.loads(frames[-2][6:])["error"]["code"] == "draining"
         assert (await silent).status == 503
         assert (await held).status == 503
         assert {row.ending for row in s.rows()} == {"settle"}

@@ -212,6 +212,8 @@ async def test_an_end_that_cannot_be_billed_is_not_told(tmp_path: Path) -> None:
         s.gateway.ledger._writer._fail("the disk is full")
         rest = await answer.read()
         assert b'"code":"ledger_unavailable"' in rest
+        assert b'"message":"The usage of this answer could not be recorded' in rest
+        assert b'"tokens_billed":0' in rest
         assert b"[DONE]" not in rest
         assert b'"finish_reason":"length"' not in rest
 

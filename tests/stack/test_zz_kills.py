@@ -101,6 +101,33 @@ def models(stack: Stack, key: str) -> int:
     return httpx.get(f"{stack.url}/v1/models", headers=headers, timeout=30).status_code
 
 
+async def test_a_stop_lets_answers_end_and_tells_those_that_it_cuts(
+    small: Path, tmp_path: Path
+) -> None:
+    """A short answer ends as ever; a long one ends with an error frame and its bill."""
+    with running(tmp_path / "state", small) as stack:
+        at: asyncio.Queue[str] = asyncio.Queue()
+        async with aiohttp.ClientSession() as session:
+            asks = [
+                asyncio.create_task(long_answer(session, stack, at, tokens))
+                for tokens in (100, 100, ANSWER_TOKENS)
+            ]
+            for _ in asks:
+                await asyncio.wait_for(at.get(), 30)
+            stack.process.send_signal(signal.SIGTERM)
+            *ended, (_, cut) = await asyncio.wait_for(asyncio.gather(*asks), 60)
+        assert await asyncio.to_thread(stack.process.wait, 60) == 0
+        assert all(text.endswith(b"data: [DONE]\n\n") for _, text in ended)
+        assert b'"code":"draining"' in cut.replace(b" ", b"")
+        rows = stack.command("ledger", "requests")
+    assert sorted(row["outcome"] for row in rows) == [
+        "ok",
+        "ok",
+        "target_failed: draining",
+    ]
+    assert max(row["completion_tokens"] for row in rows) > 100
+
+
 async def test_who_waits_at_a_frozen_replica_is_answered_by_the_other(stack: Stack) -> None:
     victim = stack.named("ServeReplica:baseload:Engine-tiny-moe")
     at: asyncio.Queue[str] = asyncio.Queue()
