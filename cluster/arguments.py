@@ -74,7 +74,7 @@ class PoolArgs(_Args):
     checkpoint: Annotated[Path, AfterValidator(_absolute), written("absolute path")] | None = None
     """Folder of the weights on each node; none is for tiny-moe alone, which is made here."""
     engine: dict[str, Any] = Field(default_factory=dict)
-    """How each engine is started."""
+    """How each engine is started, by the keys of args.pools.engine."""
     replicas_per_node_max: int | None = Field(default=None, ge=1, le=100)
     """Replicas of `card: cpu` on one node at most; those with cards are spread by their cards."""
     autoscaling: AutoscalingArgs | None = None
@@ -129,7 +129,7 @@ class StandInArgs(_Args):
     port: Port
     """Port that the stand-in listens on; a provider's `base_url` names it."""
     engine: dict[str, Any] = Field(default_factory=dict)
-    """How its engine is started: the keys of a pool's `engine`."""
+    """How its engine is started, by the keys of args.pools.engine."""
 
 
 class AppArgs(_Args):

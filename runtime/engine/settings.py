@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from models.layout import CARDS_PER_NODE, Layout
 from models.vllm_arguments import ranks_per_node
+from runtime.config_types import written
 from runtime.engine.vllm_flags import why_refused
 from runtime.problems import given, wrong_at
 
@@ -22,7 +23,7 @@ def _flag_value(value: Any) -> Any:
     return value
 
 
-FlagValue = Annotated[Any, BeforeValidator(_flag_value)]
+FlagValue = Annotated[Any, BeforeValidator(_flag_value), written("text, a number, true or false")]
 
 
 class EngineSettings(BaseModel):
@@ -64,7 +65,9 @@ class EngineSettings(BaseModel):
     """vLLM's parser of tool calls (tool-call-parser); none takes the catalogue's."""
     reasoning_parser: str | None = None
     """vLLM's parser of reasoning (reasoning-parser); none takes the catalogue's."""
-    device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$")
+    device: Annotated[str, written("auto, cpu or cuda")] = Field(
+        default="auto", pattern="^(auto|cpu|cuda)$"
+    )
     """What the engine computes on; `auto` takes what the installed vLLM is made for."""
     vllm_flags: dict[str, FlagValue] = Field(default_factory=dict, max_length=VLLM_FLAGS_MAX)
     """vLLM's own flags without their dashes, for what has no key here."""
