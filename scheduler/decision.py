@@ -27,10 +27,8 @@ class Refusal(StrEnum):
     """Why one candidate was not, or could not be, chosen."""
 
     CONTEXT = "context"  # prompt and answer are longer than its context
-    DEAD = "dead"  # the replica is not alive, or drains
-    STALE_REPORT = (
-        "stale_report"  # it has not told its load lately, and takes no more until it does
-    )
+    DEAD = "dead"  # the replica is gone, or was taken off the list
+    STALE_REPORT = "stale_report"  # its last load report is old: nothing more until the next
     BREAKER_OPEN = "breaker_open"  # it failed again and again, and is tried again later
     PAUSED = "paused"  # it asked to be left alone for a while: a limit of its own, or overload
     NO_KV_ROOM = "no_kv_room"  # the request would not fit its KV cache to the end
@@ -103,7 +101,7 @@ class Outcome(StrEnum):
     """How an attempt ended, as told to ``on_finish``."""
 
     OK = "ok"  # the whole answer came
-    CLIENT_LEFT = "client_left"  # before the answer was whole
+    CLIENT_LEFT = "client_left"  # the caller was gone before the answer was whole
     CLIENT_ERROR = "client_error"  # the target answered 4xx: the request's own fault
     TARGET_FAILED = "target_failed"  # refused the connection, 5xx, stall, broken stream
     TARGET_BUSY = "target_busy"  # 529 and the like: overloaded, it asks for a pause
