@@ -56,8 +56,9 @@ def _untagged() -> str:
     sensitivity, tier = NO_TAGS.sensitivity.value, NO_TAGS.cost_tier.value
     place = PRIORITIES[NO_TAGS.cost_tier] + 1
     return paragraphs(
-        f"A request without `X-Baseload-*` headers ([api.md](api.md#headers-that-are-read)) counts "
-        f"as sensitivity `{sensitivity}` and cost tier `{tier}`, class {place} of "
+        "A request without `X-Baseload-*` headers "
+        "([api.md](api.md#what-a-request-says-of-itself)) "
+        f"counts as sensitivity `{sensitivity}` and cost tier `{tier}`, class {place} of "
         f"{len(PRIORITIES)} in the queue. It may wait `ttft_budget_ms` for its first token, has no "
         "deadline, and stands in the ledger without a feature and a task.",
         f"So it **may be sent to each provider** whose `allowed_sensitivity` has `{sensitivity}`, "

@@ -43,14 +43,14 @@ def rows(
     model: type[BaseModel],
     *,
     without: frozenset[str] = frozenset(),
-    places: Mapping[type[BaseModel], str] | None = None,
+    places: Mapping[type[Any], str] | None = None,
     defaults: Mapping[str, object] | None = None,
 ) -> list[tuple[str, ...]]:
     """``places`` links models that have a table of their own; ``defaults`` are what stands in for
     a default of none."""
     schema = model.model_json_schema()
     models = {each.__name__: link for each, link in (places or {}).items()}
-    found = []
+    found: list[tuple[str, ...]] = []
     for name, field in model.model_fields.items():
         if name in without:
             continue

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from cluster.reference.meaning import NoMeaning
 
-_MEMBER = re.compile(r'^ {4}([A-Z0-9_]+) = ".*"(?:  # (.*))?$', re.MULTILINE)
+_MEMBER = re.compile(r'^ {4}([A-Z0-9_]+) = "[^"]*"(?:  # (.*))?$', re.MULTILINE)
 
 
 def commented(kind: type[StrEnum]) -> dict[str, str]:

@@ -39,7 +39,7 @@ LABELS = {
     "limit": "the scheduler's bounds are [below](#limit); all others are bounds of what requests "
     "may hold (runtime/limits.py), by name, or by the request's field that was beyond its bound",
 }
-# The first that is found in a name is the unit of the series; else it counts.
+# The first that is found in a name is the unit of the series.
 _UNITS = (
     (r"usd_per_hour", "USD per hour"),
     (r"_usd", "USD"),
@@ -73,7 +73,10 @@ class Series:
 
     @property
     def unit(self) -> str:
-        return next(unit for pattern, unit in _UNITS if re.search(pattern, self.name))
+        for pattern, unit in _UNITS:
+            if re.search(pattern, self.name):
+                return unit
+        raise NoMeaning(f"{self.name} has no unit: name it after one, or add what it counts")
 
     @property
     def exported(self) -> tuple[str, ...]:

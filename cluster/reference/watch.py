@@ -13,7 +13,7 @@ class Watch:
 
     def text(self) -> str:
         """Markdown from which the query can be copied."""
-        return f"{self.what}. {self.instead}.\n\n```promql\n{self.query}\n```"
+        return f"**{self.what}.** {self.instead}.\n\n```promql\n{self.query}\n```"
 
 
 WATCH = (
@@ -40,7 +40,8 @@ WATCH = (
     ),
     Watch(
         "A vendor refuses the key, the balance or the account",
-        'max by (target, cause) (baseload_target_shut_seconds{cause=~"key_refused|access_refused"})',
+        "max by (target, cause) (\n"
+        '  baseload_target_shut_seconds{cause=~"key_refused|access_refused"})',
         "Nothing is bought there until that is put right",
     ),
     Watch(
