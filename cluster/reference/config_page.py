@@ -14,7 +14,7 @@ _CHANGES = (
     ("`user_config`", "is applied in place: no restart, and no request is lost"),
     (
         "`user_config.telemetry.metrics_host`, `.metrics_port`",
-        "are read when a Scheduler starts: a changed `args`, or a new start",
+        "are read when a Scheduler starts: a change waits for its next start",
     ),
     (
         "the variable that a `key_env` names",
