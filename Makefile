@@ -19,7 +19,7 @@ help:
 	@echo "make bench-scheduler     the bid price against a clairvoyant on public traces; CPU at scale"
 	@echo "make bench-honesty       the same trace on the local stack and in simulation"
 	@echo "make bench-peers         vllm-router, SMG, LiteLLM and Ray Serve LLM beside Baseload"
-	@echo "make docs                write the README's figures and docs/ from benchmarks/results"
+	@echo "make docs                write docs/ and the README's figures from benchmarks/results and the code"
 
 # One stamp per lock file: a second run installs nothing.
 $(VENV)/installed: $(LOCK) pyproject.toml
@@ -64,6 +64,7 @@ bench-peers: $(VENV)/installed
 
 docs: $(VENV)/installed
 	@$(BIN)/python -m benchmarks.documents
+	@$(BIN)/python -m cluster.reference
 
 clean:
 	rm -rf $(VENV) .baseload

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from runtime.config_types import Host, Port, UsdPerHour
+from runtime.config_types import Host, Port, UsdPerHour, written
 from runtime.problems import given, wrong_at
 
 REPLICAS_MAX = 1_000
@@ -38,36 +38,47 @@ def _one(number: int) -> int:
 
 
 class _Args(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    """What stands below a field is its meaning in docs/config.md."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class AutoscalingArgs(_Args):
     """Bounds and pace of a pool that grows with what it has to buy: cluster/autoscaling.py."""
 
     replicas_min: int = Field(default=1, ge=1)
+    """Fewest replicas that the pool is shrunk to."""
     replicas_max: int = Field(ge=1, le=REPLICAS_MAX)
-    prometheus: Annotated[str, AfterValidator(_url)]  # that scrapes the Schedulers
-    occupancy_max: float = Field(default=0.7, gt=0, le=1)  # of a pool with one replica fewer
+    """Most replicas that the pool grows to."""
+    prometheus: Annotated[str, AfterValidator(_url), written("http(s)://host[:port]")]
+    """Prometheus server that scrapes the Scheduler; what it saw decides."""
+    occupancy_max: float = Field(default=0.7, gt=0, le=1)
+    """Occupancy up to which a pool with one replica fewer may come for one to be taken away."""
     upscale_delay_s: float = Field(default=900, ge=0)
+    """How long a replica must have been worth adding before it is added, in seconds."""
     downscale_delay_s: float = Field(default=1800, ge=0)
+    """How long a replica must have been to spare before it is taken away, in seconds."""
 
 
 class PoolArgs(_Args):
-    """The replicas of one model. ``engine`` holds fields of EngineSettings.
-
-    With ``autoscaling``, ``replicas`` is what the pool starts with. ``replicas_per_node_max`` is
-    for replicas that reserve no cards: those that do are spread by their cards.
-    """
+    """The replicas of one model. ``engine`` holds fields of EngineSettings."""
 
     model: str = Field(max_length=128)
+    """Catalogue id of the model (docs/models.md), which is the name that clients ask for."""
     replicas: int = Field(default=1, ge=1, le=REPLICAS_MAX)
+    """Engines of the model; with `autoscaling`, what the pool starts with."""
     card: str = Field(max_length=64)
-    card_usd_per_hour: UsdPerHour | None = None  # overrides the catalogue's dated price
-    # None: the tiny model, built here
-    checkpoint: Annotated[Path, AfterValidator(_absolute)] | None = None
+    """Type of the cards that a replica reserves, such as h200; `cpu` reserves none."""
+    card_usd_per_hour: UsdPerHour | None = None
+    """What one card costs you, in USD per hour; none takes the dated price of docs/models.md."""
+    checkpoint: Annotated[Path, AfterValidator(_absolute), written("absolute path")] | None = None
+    """Folder of the weights on each node; none is for tiny-moe alone, which is made here."""
     engine: dict[str, Any] = Field(default_factory=dict)
+    """How each engine is started, by the keys of args.pools.engine."""
     replicas_per_node_max: int | None = Field(default=None, ge=1, le=100)
+    """Replicas of `card: cpu` on one node at most; those with cards are spread by their cards."""
     autoscaling: AutoscalingArgs | None = None
+    """Bounds and pace of a pool that grows with what it has to buy; none keeps it as it is."""
 
     @model_validator(mode="after")
     def _spread(self) -> Self:
@@ -111,17 +122,27 @@ class PoolArgs(_Args):
 
 
 class StandInArgs(_Args):
+    """An engine of tiny-moe that plays an external vendor, for trials without one."""
+
     host: Host = "127.0.0.1"
+    """Address that the stand-in listens on."""
     port: Port
+    """Port that the stand-in listens on; a provider's `base_url` names it."""
     engine: dict[str, Any] = Field(default_factory=dict)
+    """How its engine is started, by the keys of args.pools.engine."""
 
 
 class AppArgs(_Args):
     pools: list[PoolArgs] = Field(min_length=1)
+    """The models that are served here, one pool each."""
     stand_in: StandInArgs | None = None
-    local_key: bool = False  # make a key for this machine's user, in <state>/api-key
-    engine_host: Host | None = None  # None: the node's own address
-    schedulers: Annotated[int, AfterValidator(_one)] = 1
+    """An engine that plays an external vendor; none starts none."""
+    local_key: bool = False
+    """Whether a key for this machine's user is made, in `api-key` of the state folder."""
+    engine_host: Host | None = None
+    """Address that engines listen on for the Scheduler; none is the node's own address."""
+    schedulers: Annotated[int, AfterValidator(_one), written("1")] = 1
+    """Schedulers of the endpoint: more than one is not served yet."""
 
     @model_validator(mode="after")
     def _one_pool_per_model(self) -> Self:

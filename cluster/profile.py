@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cluster.arguments import AppArgs, PoolArgs, StandInArgs
 from cluster.finding import (
@@ -38,8 +38,12 @@ DEFAULT_PORT = 8000
 class HttpOptions(BaseModel):
     """What start-up needs of them; Serve checks the rest."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     host: Host = DEFAULT_HOST
+    """Address that the endpoint listens on; 0.0.0.0 is every address of the machine."""
     port: Port = DEFAULT_PORT
+    """Port that the endpoint listens on."""
 
 
 @dataclass(frozen=True)

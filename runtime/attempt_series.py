@@ -33,26 +33,26 @@ class AttemptSeries:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._ended = Counter(
             "baseload_attempts",
-            "Attempts that ended",
+            "Attempts that ended: requests, each once for every target that it was sent to",
             (*_PLACE, "reason", "outcome"),
             registry=registry,
         )
         self._tokens = Counter(
-            "baseload_tokens", "Tokens billed", (*_PLACE, "kind"), registry=registry
+            "baseload_tokens", "Tokens of ended attempts", (*_PLACE, "kind"), registry=registry
         )
         self._cost = Counter(
-            "baseload_cost_usd", "Cost of ended attempts", _PLACE, registry=registry
+            "baseload_cost_usd", "Cost of ended attempts, in USD", _PLACE, registry=registry
         )
         self._ttft = Histogram(
             "baseload_ttft_seconds",
-            "Arrival to first token",
+            "Time from a request's arrival to its first token",
             _PLACE,
             registry=registry,
             buckets=SECONDS,
         )
         self._held = Histogram(
             "baseload_held_seconds",
-            "Arrival to decision",
+            "Time from a request's arrival to the decision where to send it",
             _PLACE,
             registry=registry,
             buckets=SECONDS,

@@ -44,23 +44,42 @@ TENANTS_MAX = 10_000
 METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from metrics_port
 ORIGINS_MAX = 64
 
+# The field of the scheduler's settings that a key of a section stands for.
+SETTING_OF_KEY = {
+    ("queue", "requests_max"): "queue_requests_max",
+    ("queue", "tokens_max"): "queue_tokens_max",
+    ("queue", "bytes_max"): "queue_bytes_max",
+    ("queue", "wait_ms_max"): "queue_wait_ms_max",
+    ("spill", "usd_per_hour_max"): "spill_nano_per_hour_max",
+    ("spill", "demand_window_ms"): "demand_window_ms",
+    ("spill", "hysteresis_ms"): "hysteresis_ms",
+    ("spill", "target_load"): "target_load",
+    ("spill", "ageing_ms"): "ageing_ms",
+    ("spill", "valley_occupancy_max"): "valley_occupancy_max",
+}
+
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    """What stands below a field is its meaning in docs/config.md."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class OfferConfig(_Part):
-    """A catalogue model at a provider: its name there, and what the provider lets us send.
-
-    The limits per minute hold for this model; None takes the provider's.
-    """
+    """A catalogue model at a provider: its name there, and what the provider lets us send."""
 
     name: OfferName
+    """What the provider calls the model, as in models/data/prices.yaml."""
     context_tokens_max: int = Field(default=131_072, ge=1)
-    output_tokens_max: int | None = Field(default=None, ge=1)  # sent if a caller names no limit
+    """Tokens that prompt and answer may have together there; a longer request is not bought."""
+    output_tokens_max: int | None = Field(default=None, ge=1)
+    """Answer limit in tokens, sent where a caller names none; none counts a whole context."""
     in_flight_max: int = Field(default=64, ge=1)
+    """Requests that may be under way at this offer at once."""
     requests_per_min_max: int | None = Field(default=None, ge=1)
-    tokens_per_min_max: int | None = Field(default=None, ge=1)  # prompt and answer
+    """Requests per minute of this model that the provider takes; none takes the provider's."""
+    tokens_per_min_max: int | None = Field(default=None, ge=1)
+    """Tokens per minute, prompt and answer, of this model; none takes the provider's."""
 
 
 def _named(given: Any) -> Any:
@@ -68,21 +87,24 @@ def _named(given: Any) -> Any:
 
 
 class ProviderConfig(_Part):
-    """An external account. The key is read from the environment, never from the file.
-
-    The limits per minute hold for each of its models by itself, as vendors count them.
-    """
+    """An external account. The key is read from the environment, never from the file."""
 
     base_url: BaseUrl
+    """Where the provider's OpenAI-compatible API is, `/v1` or its like included."""
     key_env: VariableName
+    """Environment variable that holds the API key; while it is not set, nothing is bought."""
     region: str = "unknown"
+    """Where the provider serves, for readers of this file: no decision looks at it yet."""
     allowed_sensitivity: frozenset[Sensitivity] = frozenset(
         {Sensitivity.PUBLIC, Sensitivity.INTERNAL}
     )
+    """Sensitivities of requests that may be sent there; all others never are."""
     requests_per_min_max: int | None = Field(default=None, ge=1)
+    """Requests per minute that the provider takes, of each of its models by itself."""
     tokens_per_min_max: int | None = Field(default=None, ge=1)
-    # By catalogue id. A name alone stands for an offer without limits of its own.
+    """Tokens per minute, prompt and answer, that it takes, of each of its models by itself."""
     offers: dict[ModelName, Annotated[OfferConfig, BeforeValidator(_named)]] = Field(min_length=1)
+    """What is bought there, by the model's catalogue id; a name alone is an offer with defaults."""
 
     @model_validator(mode="after")
     def _distinct_names(self) -> Self:
@@ -107,28 +129,32 @@ class ProviderConfig(_Part):
 
 
 class TenantConfig(_Part):
-    """Who may call. Keys are SHA-256 hashes (`baseload key` makes a pair).
-
-    Of what its purchases may cost, None leaves it only the common cap, and "0" forbids them.
-    """
+    """Who may call."""
 
     key_sha256: list[KeyHash] = Field(min_length=1, max_length=64)
+    """SHA-256 hashes of the keys that call as this tenant; `baseload key` makes a pair."""
     spill_usd_per_hour_max: UsdPerHour | None = None
+    """USD per hour that its purchases may cost; none has the common cap alone, "0" forbids them."""
 
 
 class StreamConfig(_Part):
     """Time limits of a request that was dispatched."""
 
     connect_ms_max: Ms = 2_000
-    first_token_ms_max: Ms = 600_000  # or a whole answer
+    """Longest wait for a connection to the target, in ms."""
+    first_token_ms_max: Ms = 600_000
+    """Longest wait for the first token, or for a whole answer, from being sent, in ms."""
     inter_token_ms_max: Ms = 30_000
+    """Longest silence of a stream between two tokens, in ms."""
     answer_ms_max: Ms = 3_600_000
+    """Longest time that one answer may take from being sent to its end, in ms."""
 
 
 class HttpConfig(_Part):
-    """Browsers' pages of these origins may call; none unless they are named, "*" is every one."""
+    """Browsers' pages of other origins, which may call only where they are named."""
 
     allowed_origins: list[Origin] = Field(default=[], max_length=ORIGINS_MAX)
+    """Origins whose pages may call from a browser (CORS); "*", alone, is every one."""
 
     @field_validator("allowed_origins")
     @classmethod
@@ -140,44 +166,66 @@ class HttpConfig(_Part):
 
 class TelemetryConfig(_Part):
     metrics_host: AnyHost = "127.0.0.1"
+    """Address that the Prometheus metrics listen on."""
     metrics_port: Port | None = None
-    access_log: bool = True  # one line for each request
+    """Port of the metrics, or the next free one of 16 from there; none exports no metrics."""
+    access_log: bool = True
+    """Whether each request gets a line of JSON at its end."""
 
 
 class QueueConfig(_Part):
     """The late-binding queue. None keeps the scheduler's own default."""
 
     requests_max: int | None = Field(default=None, ge=1)
+    """Requests of one model that may wait; the next is bought or refused."""
     tokens_max: int | None = Field(default=None, ge=1)
+    """Tokens, prompt and expected answer, that waiting requests of one model may come to."""
     bytes_max: int | None = Field(default=None, ge=1)
+    """Bytes of text that the waiting requests of one model may come to."""
     wait_ms_max: Ms | None = None
+    """Longest wait of a request without a deadline, in ms; then it is bought or refused."""
 
 
 class SpillConfig(_Part):
     """When requests are bought, and for how much at most. None keeps the scheduler's default."""
 
-    usd_per_hour_max: UsdPerHour | None = None  # of all tenants; None is no cap, "0" buys nothing
+    usd_per_hour_max: UsdPerHour | None = None
+    """USD per hour that purchases of all tenants may cost; none is no cap, "0" buys nothing."""
     demand_window_ms: Ms | None = None
+    """Time over which recent demand fades from the bid price, in ms."""
     hysteresis_ms: Ms | None = None
+    """How long a price must have held before it sends anyone away at once, in ms."""
     target_load: float | None = Field(default=None, gt=0, le=1)
+    """Share of the engines' time that demand may fill before a price arises."""
     ageing_ms: Ms | None = None
+    """Time in ms after which a waiting request moves up one priority class."""
     valley_occupancy_max: float | None = Field(default=None, gt=0, le=1)
+    """Share of a pool up to which requests with a deadline may fill it."""
 
 
 class GatewayConfig(_Part):
     """Serve's ``user_config`` of the Scheduler deployment."""
 
     region: str = "local"
+    """Where this endpoint is, for readers of this file: no decision looks at it yet."""
     ttft_budget_ms: Ms = 2_000
+    """How long a caller waits for the first token, in ms, unless the request says otherwise."""
     tenants: dict[TenantName, TenantConfig] = Field(default_factory=dict, max_length=TENANTS_MAX)
+    """Who may call, by name; needed unless `local_key` is set. `local` is that key's tenant."""
     providers: dict[ProviderName, ProviderConfig] = Field(
         default_factory=dict, max_length=PROVIDERS_MAX
     )
+    """Where requests may be bought, by the provider's name in models/data/prices.yaml."""
     queue: QueueConfig = QueueConfig()
+    """How much may wait for a replica, and for how long."""
     spill: SpillConfig = SpillConfig()
+    """When requests are bought, and for how much at most."""
     stream: StreamConfig = StreamConfig()
+    """Time limits of requests that were sent to a target."""
     http: HttpConfig = HttpConfig()
+    """Pages that call from a browser."""
     telemetry: TelemetryConfig = TelemetryConfig()
+    """Metrics and the access log."""
 
     @model_validator(mode="after")
     def _one_tenant_per_key(self) -> Self:
@@ -190,24 +238,16 @@ class GatewayConfig(_Part):
         return self
 
     def settings(self) -> Settings:
-        given = {
-            "queue_requests_max": self.queue.requests_max,
-            "queue_tokens_max": self.queue.tokens_max,
-            "queue_bytes_max": self.queue.bytes_max,
-            "queue_wait_ms_max": self.queue.wait_ms_max,
-            "spill_nano_per_hour_max": self.spill.usd_per_hour_max,
-            "demand_window_ms": self.spill.demand_window_ms,
-            "hysteresis_ms": self.spill.hysteresis_ms,
-            "target_load": self.spill.target_load,
-            "ageing_ms": self.spill.ageing_ms,
-            "valley_occupancy_max": self.spill.valley_occupancy_max,
-            "tenant_nano_per_hour": {
-                name: tenant.spill_usd_per_hour_max
-                for name, tenant in self.tenants.items()
-                if tenant.spill_usd_per_hour_max is not None
-            },
+        given: dict[str, Any] = {
+            name: getattr(getattr(self, section), key)
+            for (section, key), name in SETTING_OF_KEY.items()
         }
-        known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        given["tenant_nano_per_hour"] = {
+            name: tenant.spill_usd_per_hour_max
+            for name, tenant in self.tenants.items()
+            if tenant.spill_usd_per_hour_max is not None
+        }
+        known = {name: value for name, value in given.items() if value is not None}
         return dataclasses.replace(Settings(), **known)
 
     def may_buy(self, tenant: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
@@ -19,6 +19,7 @@ from runtime.origins import origin
 
 WEEK_MS = 7 * 86_400_000
 TENANT_BYTES_MAX = 128
+WRITTEN = "written"  # a keyword of ours in JSON Schemas
 
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -122,21 +123,42 @@ def _model(name: str) -> str:
     return name
 
 
+def written(how: str) -> Any:
+    """How to write a value whose type alone does not tell, for docs/config.md."""
+    return Field(json_schema_extra={WRITTEN: how})
+
+
 Ms = Annotated[int, Field(ge=1, le=WEEK_MS)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
-Host = Annotated[str, AfterValidator(_host)]
-AnyHost = Annotated[str, AfterValidator(_any_host)]  # IPv6 among them
-BaseUrl = Annotated[str, Field(max_length=2048), AfterValidator(_base_url)]
-Origin = Annotated[str, AfterValidator(origin)]  # of pages
-VariableName = Annotated[str, AfterValidator(_variable)]
-KeyHash = Annotated[str, AfterValidator(_key_hash)]
-TenantName = Annotated[str, AfterValidator(_tenant)]
-ProviderName = Annotated[str, Field(max_length=64), AfterValidator(_provider)]
-ModelName = Annotated[str, AfterValidator(_model)]
-OfferName = Annotated[str, Field(max_length=256), AfterValidator(_forwarded)]
+Host = Annotated[str, AfterValidator(_host), written("IPv4 address or host name")]
+AnyHost = Annotated[str, AfterValidator(_any_host), written("IP address or host name")]
+BaseUrl = Annotated[
+    str,
+    Field(max_length=2048),
+    AfterValidator(_base_url),
+    written("https://host[:port]/path; http on this machine only"),
+]
+Origin = Annotated[str, AfterValidator(origin), written("https://host[:port], or *")]  # of pages
+VariableName = Annotated[
+    str, AfterValidator(_variable), written("name of a variable, in A-Z 0-9 _")
+]
+KeyHash = Annotated[str, AfterValidator(_key_hash), written("64 hex digits in lower case")]
+TenantName = Annotated[
+    str, AfterValidator(_tenant), written(f"printable name of at most {TENANT_BYTES_MAX} bytes")
+]
+ProviderName = Annotated[
+    str, Field(max_length=64), AfterValidator(_provider), written("printable ASCII, no space, no /")
+]
+ModelName = Annotated[
+    str, AfterValidator(_model), written("name of a model, in A-Z a-z 0-9 . _ : / @ + -")
+]
+OfferName = Annotated[
+    str, Field(max_length=256), AfterValidator(_forwarded), written("printable ASCII, no space")
+]
 # Written as a decimal string, and shown as one.
 UsdPerHour = Annotated[
     NanoUsd,
     BeforeValidator(nano_usd_per_hour),
+    written('quoted decimal, such as "5.00"'),
     PlainSerializer(format_usd, return_type=str, when_used="json"),
 ]

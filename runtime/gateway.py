@@ -177,9 +177,8 @@ class Gateway:
 
     def models(self) -> list[str]:
         """Every model that this endpoint may serve, locally or through an offer."""
-        return sorted(
-            self.pools.keys() | {account.offer.model for account in self.accounts.values()}
-        )
+        offered = {account.offer.model for account in self.accounts.values()}
+        return sorted(self.pools.keys() | offered)
 
     @property
     def locals(self) -> dict[str, LocalTarget]:

@@ -42,35 +42,50 @@ class Telemetry:
         registry = self.registry = CollectorRegistry()
         self._attempts = AttemptSeries(registry)
         self._rejected = Counter(
-            "baseload_rejected", "Requests refused", ("model", "reason"), registry=registry
+            "baseload_rejected",
+            "Requests that the scheduler refused for want of room, time or a target",
+            ("model", "reason"),
+            registry=registry,
         )
         self._queue = Gauge(
-            "baseload_queue", "The late-binding queue", ("model", "unit"), registry=registry
+            "baseload_queue",
+            "Requests that wait for a target, or their tokens, prompt and expected answer",
+            ("model", "unit"),
+            registry=registry,
         )
         self._in_flight = Gauge(
-            "baseload_in_flight", "Requests at a target", ("target",), registry=registry
+            "baseload_in_flight",
+            "Requests under way at a replica or an offer",
+            ("target",),
+            registry=registry,
         )
         self._kv = Gauge(
-            "baseload_kv_tokens_reserved", "KV tokens promised", ("target",), registry=registry
+            "baseload_kv_tokens_reserved",
+            "KV cache of a replica that the requests under way there are promised, in tokens",
+            ("target",),
+            registry=registry,
         )
         self._shut = Gauge(
             "baseload_target_shut_seconds",
-            "Until a target that is kept away from is tried again; 0 while a probe decides",
+            "Time until a target that is kept away from is tried again; 0 while a probe decides",
             ("target", "state", "cause"),
             registry=registry,
         )
         self._faults = Gauge(
             "baseload_connection_faults",
-            "Connections to targets that could not be had, by what was in the way",
+            "Connections to targets that could not be had since the start",
             ("target", "cause"),
             registry=registry,
         )
         self._limits = Gauge(
-            "baseload_limit_hits", "How often each limit bit", ("limit",), registry=registry
+            "baseload_limit_hits",
+            "How often each limit bit since the start",
+            ("limit",),
+            registry=registry,
         )
         self._refusals = Gauge(
             "baseload_refusals",
-            "Candidates that decisions left out",
+            "Times that a replica or an offer could not be chosen for a request, since the start",
             ("refusal",),
             registry=registry,
         )
@@ -89,28 +104,37 @@ class Telemetry:
         model = ("model",)
         self._bid_price = Gauge(
             "baseload_bid_price_usd_per_hour",
-            "What an hour of one replica is worth",
+            "What an hour of one replica is worth to those who want it; 0 while everything fits",
             model,
             registry=registry,
         )
         self._charge = Gauge(
             "baseload_charge_usd_per_hour",
-            "What an hour of one replica is charged at the present occupancy",
+            "What of the bid price is charged at the present occupancy, per hour of one replica",
             model,
             registry=registry,
         )
         self._occupancy = Gauge(
-            "baseload_occupancy_ratio", "Share of a pool that is taken", model, registry=registry
+            "baseload_occupancy_ratio",
+            "Share of a pool that is taken, 0 to 1",
+            model,
+            registry=registry,
         )
         self._spill_last_hour = Gauge(
-            "baseload_spill_usd_last_hour", "Settled for purchases", model, registry=registry
+            "baseload_spill_usd_last_hour",
+            "What purchases of the last hour were settled at, in USD",
+            model,
+            registry=registry,
         )
         self._replica_price = Gauge(
-            "baseload_replica_usd_per_hour", "Price of one replica", model, registry=registry
+            "baseload_replica_usd_per_hour",
+            "What an hour of one replica costs: its cards",
+            model,
+            registry=registry,
         )
         self._counted = Gauge(
             "baseload_spill_usd_counted",
-            "Of the last hour's purchases, what counts against caps: those that run, at their most",
+            "Purchases of the last hour as caps count them, in USD: those that run at their most",
             registry=registry,
         )
 

@@ -26,22 +26,22 @@ class Reason(StrEnum):
 class Refusal(StrEnum):
     """Why one candidate was not, or could not be, chosen."""
 
-    CONTEXT = "context"
-    DEAD = "dead"
-    STALE_REPORT = "stale_report"
-    BREAKER_OPEN = "breaker_open"
+    CONTEXT = "context"  # prompt and answer are longer than its context
+    DEAD = "dead"  # the replica is gone, or was taken off the list
+    STALE_REPORT = "stale_report"  # its last load report is old: nothing more until the next
+    BREAKER_OPEN = "breaker_open"  # it failed again and again, and is tried again later
     PAUSED = "paused"  # it asked to be left alone for a while: a limit of its own, or overload
-    NO_KV_ROOM = "no_kv_room"
-    NO_SLOT = "no_slot"
-    ENGINE_QUEUE = "engine_queue"
+    NO_KV_ROOM = "no_kv_room"  # the request would not fit its KV cache to the end
+    NO_SLOT = "no_slot"  # it runs as many requests as it may
+    ENGINE_QUEUE = "engine_queue"  # its engine has prompts waiting already
     TOO_LATE = "too_late"  # it would not answer within the latency budget
-    PRICE_UNKNOWN = "price_unknown"
-    IN_FLIGHT_MAX = "in_flight_max"
+    PRICE_UNKNOWN = "price_unknown"  # the offer has no price today
+    IN_FLIGHT_MAX = "in_flight_max"  # as many requests are under way at the offer as may be
     NOT_ALLOWED = "not_allowed"  # eligibility left it out: compliance, capability, quality
     RATE_REQUESTS = "rate_requests"  # the provider's requests per minute
-    RATE_TOKENS = "rate_tokens"
+    RATE_TOKENS = "rate_tokens"  # the provider's tokens per minute
     SPEND_CAP = "spend_cap"  # USD per hour, over all
-    TENANT_BUDGET = "tenant_budget"
+    TENANT_BUDGET = "tenant_budget"  # USD per hour of this tenant
     EXCLUDED = "excluded"  # already failed this very request
 
 
@@ -100,8 +100,8 @@ Action = Dispatch | Buy | Hold | Reject
 class Outcome(StrEnum):
     """How an attempt ended, as told to ``on_finish``."""
 
-    OK = "ok"
-    CLIENT_LEFT = "client_left"
+    OK = "ok"  # the whole answer came
+    CLIENT_LEFT = "client_left"  # the caller was gone before the answer was whole
     CLIENT_ERROR = "client_error"  # the target answered 4xx: the request's own fault
     TARGET_FAILED = "target_failed"  # refused the connection, 5xx, stall, broken stream
     TARGET_BUSY = "target_busy"  # 529 and the like: overloaded, it asks for a pause

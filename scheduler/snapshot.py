@@ -18,15 +18,15 @@ from scheduler.settings import Settings
 class Limit(StrEnum):
     """Bounds that bit, apart from the refusals that verdicts carry."""
 
-    QUEUE_REQUESTS = "queue_requests"
-    QUEUE_TOKENS = "queue_tokens"
-    QUEUE_BYTES = "queue_bytes"
-    QUEUE_WAIT = "queue_wait"
-    REPORT_ABSURD = "report_absurd"
-    REPORT_UNKNOWN = "report_unknown"  # of no live replica, or of another generation
+    QUEUE_REQUESTS = "queue_requests"  # as many requests of a model waited as may
+    QUEUE_TOKENS = "queue_tokens"  # as many of their tokens
+    QUEUE_BYTES = "queue_bytes"  # as many of their bytes
+    QUEUE_WAIT = "queue_wait"  # waited as long as anything may wait, and was refused
+    REPORT_ABSURD = "report_absurd"  # a load report that cannot be true was left out
+    REPORT_UNKNOWN = "report_unknown"  # one of no live replica, or of another generation
     REPLICA_OUTDATED = "replica_outdated"  # joined with an older generation than is known
-    BREAKER_OPENED = "breaker_opened"
-    TARGET_PAUSED = "target_paused"
+    BREAKER_OPENED = "breaker_opened"  # a target was shut after failures
+    TARGET_PAUSED = "target_paused"  # a target was shut because it asked for a pause
 
 
 @dataclass(frozen=True, slots=True)

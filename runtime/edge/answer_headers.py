@@ -1,14 +1,53 @@
-"""The headers of a model's answer that are ours, for the documents and for browsers' pages."""
+"""The headers of answers that are ours, for the documents and for browsers' pages."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from runtime.limits import LIMITS
+
+
+class AnswerHeader(NamedTuple):
+    """``on`` says which answers have it."""
+
+    on: str
+    meaning: str
+
+
+_MODELS = "answers of models"
 ANSWER_HEADERS = {
-    "x-request-id": "our id of the request, as in the ledger and the log",
-    "x-client-request-id": "the caller's own id of it",
-    "x-baseload-target": "where it was served: local:<replica> or offer:<provider>/<model>",
-    "x-baseload-reason": "why there",
-    "x-baseload-model": "the model's name here",
-    "x-baseload-held-ms": "how long it waited for a decision, in ms",
-    "x-baseload-ignored": "names of what was sent and had no effect",
-    "x-baseload-cost-usd": "what it cost, where the answer is not streamed",
+    "x-request-id": AnswerHeader(
+        "every answer",
+        "our id of the request: the one in the ledger, the log and error messages. It is never "
+        "the caller's, which could come twice",
+    ),
+    "x-client-request-id": AnswerHeader(
+        "every answer to a request that named itself", "the caller's own id of it"
+    ),
+    "x-baseload-target": AnswerHeader(
+        _MODELS, "where it was served: local:<replica> or offer:<provider>/<model>"
+    ),
+    "x-baseload-reason": AnswerHeader(
+        "answers of models, and refusals for lack of room", "why there, or why nowhere"
+    ),
+    "x-baseload-model": AnswerHeader(_MODELS, "the catalogue's name of the model"),
+    "x-baseload-held-ms": AnswerHeader(
+        _MODELS, "how long the request waited for a decision, in ms"
+    ),
+    "x-baseload-ignored": AnswerHeader(
+        "answers of models to requests of which something had no effect",
+        "names of what was sent and had no effect, the first "
+        f"{LIMITS.ignored_chars_max} characters: fields that were dropped, keywords of a schema "
+        "that the answer is not held to (response_format.json_schema.schema.uniqueItems), and "
+        "hints that the vendor did not get",
+    ),
+    "x-baseload-cost-usd": AnswerHeader(
+        "answers of models that are not streamed",
+        "what it cost. A stream says it at its end, in a comment (: baseload-cost-usd 0.0001) "
+        "before [DONE], to whom asks with X-Baseload-Tell: cost",
+    ),
+}
+REFUSAL_HEADERS = {
+    "retry-after": AnswerHeader("refusals", "when to try again, in seconds"),
+    "x-should-retry": AnswerHeader("refusals", "false where trying again cannot help"),
 }

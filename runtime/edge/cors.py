@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from starlette.responses import Response
 
-from runtime.edge.answer_headers import ANSWER_HEADERS
+from runtime.edge.answer_headers import ANSWER_HEADERS, REFUSAL_HEADERS
 from runtime.limits import LIMITS
 from runtime.origins import EVERY
 
@@ -20,7 +20,7 @@ MAX_AGE_S = 600  # of a preflight's answer
 Headers = list[tuple[bytes, bytes]]
 
 # What a page may read of an answer, beside its body.
-EXPOSED = ", ".join([*ANSWER_HEADERS, "retry-after", "x-should-retry"]).encode()
+EXPOSED = ", ".join([*ANSWER_HEADERS, *REFUSAL_HEADERS]).encode()
 _SENT = "authorization, content-type"  # what every caller's page sends
 _NAMES = re.compile(r"[A-Za-z0-9_-]+( *, *[A-Za-z0-9_-]+)*")
 

@@ -52,8 +52,8 @@ def documented(kind: type[ChatRequest] | type[CompletionRequest]) -> dict[str, A
     answer = {
         "description": "The answer, whole or as a stream of events",
         "headers": {
-            name: {"schema": _TEXT, "description": meaning}
-            for name, meaning in ANSWER_HEADERS.items()
+            name: {"schema": _TEXT, "description": header.meaning}
+            for name, header in ANSWER_HEADERS.items()
         },
         "content": {
             "application/json": {"schema": {"type": "object"}},

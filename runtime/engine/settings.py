@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from models.layout import CARDS_PER_NODE, Layout
 from models.vllm_arguments import ranks_per_node
+from runtime.config_types import written
 from runtime.engine.vllm_flags import why_refused
 from runtime.problems import given, wrong_at
 
@@ -22,7 +23,7 @@ def _flag_value(value: Any) -> Any:
     return value
 
 
-FlagValue = Annotated[Any, BeforeValidator(_flag_value)]
+FlagValue = Annotated[Any, BeforeValidator(_flag_value), written("text, a number, true or false")]
 
 
 class EngineSettings(BaseModel):
@@ -32,25 +33,44 @@ class EngineSettings(BaseModel):
     here. Flags that this class owns, or that would run foreign code, are refused.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    model: str = Field(max_length=128)  # catalogue id, and the name that clients ask for
+    model: str = Field(max_length=128)
+    """Catalogue id of the model, which is the name that clients ask for."""
     checkpoint: Path
+    """Folder of the weights."""
     context_tokens_max: int = Field(default=4096, ge=16)
+    """Tokens that prompt and answer of one request may have together (max-model-len)."""
     running_max: int = Field(default=32, ge=1)
+    """Requests that one rank runs at once (max-num-seqs)."""
     batched_tokens_max: int = Field(default=2048, ge=16)
+    """Tokens of one step of a rank, at least running_max (max-num-batched-tokens)."""
     kv_blocks: int | None = Field(default=None, ge=8)
+    """KV cache in blocks (num-gpu-blocks-override); none lets vLLM take the memory it finds."""
     tensor_parallel: int = Field(default=1, ge=1)
+    """Cards that share each layer (tensor-parallel-size)."""
     pipeline_parallel: int = Field(default=1, ge=1)
+    """Stages that the layers are cut into (pipeline-parallel-size)."""
     data_parallel: int = Field(default=1, ge=1)
-    data_parallel_local: int | None = Field(default=None, ge=1)  # ranks per node
+    """Ranks with a KV cache each; the Scheduler takes each for a replica (data-parallel-size)."""
+    data_parallel_local: int | None = Field(default=None, ge=1)
+    """Ranks per node (data-parallel-size-local); none works it out."""
     expert_parallel: bool = False
-    context_parallel: int = Field(default=1, ge=1)  # of decoding
+    """Whether each expert is whole on some card, not cut over all (enable-expert-parallel)."""
+    context_parallel: int = Field(default=1, ge=1)
+    """Cards that share the KV cache of one request (decode-context-parallel-size)."""
     cards_per_node: int = Field(default=CARDS_PER_NODE, ge=1)
+    """Cards of one node, from which follows how many nodes a layout takes."""
     tool_parser: str | None = None
+    """vLLM's parser of tool calls (tool-call-parser); none takes the catalogue's."""
     reasoning_parser: str | None = None
-    device: str = Field(default="auto", pattern="^(auto|cpu|cuda)$")
+    """vLLM's parser of reasoning (reasoning-parser); none takes the catalogue's."""
+    device: Annotated[str, written("auto, cpu or cuda")] = Field(
+        default="auto", pattern="^(auto|cpu|cuda)$"
+    )
+    """What the engine computes on; `auto` takes what the installed vLLM is made for."""
     vllm_flags: dict[str, FlagValue] = Field(default_factory=dict, max_length=VLLM_FLAGS_MAX)
+    """vLLM's own flags without their dashes, for what has no key here."""
 
     @model_validator(mode="after")
     def _flags_may_be_given(self) -> Self:

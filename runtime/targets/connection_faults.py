@@ -27,13 +27,13 @@ class NoConnection(OSError):
 class Fault(StrEnum):
     NAME = "name"  # no address was found
     REFUSED = "refused"  # nobody listens
-    TIMEOUT = "timeout"
-    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"  # nobody answered in time
+    UNREACHABLE = "unreachable"  # there is no way to the address
     CERTIFICATE = "certificate"  # expired, of another name, or of an issuer that is not trusted
-    TLS = "tls"
+    TLS = "tls"  # no agreement on how to encrypt
     CLOSED = "closed"  # at once, or for want of a free place here
     STALE = "stale"  # a kept one that the target ended as it was used: tried again on a new one
-    OTHER = "other"
+    OTHER = "other"  # anything else: the log has it
 
 
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})

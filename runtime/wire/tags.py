@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from runtime.errors import BadRequest, UnknownField
 from runtime.limits import LIMITS, refusals
@@ -87,7 +87,7 @@ def parse_tags(
 
 
 def _parsed(header: str, field: str, value: str) -> Any:
-    parse, allowed = _PARSERS[field]
+    parse, allowed, _ = _PARSERS[field]
     if len(value) > LIMITS.header_value_chars_max:
         refusals["header_value_chars_max"] += 1
     else:
@@ -133,24 +133,61 @@ def _deadline(value: str) -> datetime:
         raise ValueError from None
 
 
+class _Tag(NamedTuple):
+    """``allowed`` ends the sentence "the header must be"; ``meaning`` is for the documents."""
+
+    parse: Callable[[str], Any]
+    allowed: str
+    meaning: str
+
+
 _label = _matching(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 _LABEL = "1 to 64 of A-Z a-z 0-9 . _ / -, a letter or digit first"
-_PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "feature": (_label, _LABEL),
-    "task": (_label, _LABEL),
-    "locale": (
+_PARSERS: dict[str, _Tag] = {
+    "feature": _Tag(
+        _label, _LABEL, "the part of your product that asks: in the ledger, reports and the log"
+    ),
+    "task": _Tag(
+        _label,
+        _LABEL,
+        "the kind of work: lengths of answers are learned by it; in the ledger and the log, too",
+    ),
+    "locale": _Tag(
         _matching(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}"),
         "a language tag such as zh-CN",
+        "the language of the answer: checked, and no decision looks at it yet",
     ),
-    "sensitivity": (Sensitivity, "one of " + ", ".join(Sensitivity)),
-    "region": (_matching(r"[a-z0-9][a-z0-9-]{0,31}"), "a region name such as cn-north-1"),
-    "latency_budget_ms": (
+    "sensitivity": _Tag(
+        Sensitivity,
+        "one of " + ", ".join(Sensitivity),
+        "what the request holds: it is sent only to providers whose allowed_sensitivity has it",
+    ),
+    "region": _Tag(
+        _matching(r"[a-z0-9][a-z0-9-]{0,31}"),
+        "a region name such as cn-north-1",
+        "where it should be served: checked, and no decision looks at it yet",
+    ),
+    "latency_budget_ms": _Tag(
         _latency_budget_ms,
         f"a whole number of milliseconds from 1 to {LIMITS.latency_budget_ms_max}",
+        "how long the caller waits for the first token; left out, the server's ttft_budget_ms",
     ),
-    "cost_tier": (CostTier, "one of " + ", ".join(CostTier)),
-    "deadline": (_deadline, "a time with its offset such as 2030-01-31T18:00:00Z"),
-    "tell": (Tell, "one of " + ", ".join(Tell)),
+    "cost_tier": _Tag(
+        CostTier,
+        "one of " + ", ".join(CostTier),
+        "its class in the queue: premium goes first, economy last",
+    ),
+    "deadline": _Tag(
+        _deadline,
+        "a time with its offset such as 2030-01-31T18:00:00Z",
+        "when the whole answer must be there, within "
+        f"{LIMITS.deadline_ms_max // 3_600_000} hours: it is served when there is room to spare",
+    ),
+    "tell": _Tag(
+        Tell, "one of " + ", ".join(Tell), "what a stream says in a comment at its end: its cost"
+    ),
 }
-TAG_HEADERS = {header_of(field): allowed for field, (_, allowed) in _PARSERS.items()}
+TAG_HEADERS = {header_of(field): tag.allowed for field, tag in _PARSERS.items()}
+TAG_MEANINGS = {header_of(field): tag.meaning for field, tag in _PARSERS.items()}
+TAG_DEFAULTS = {header_of(field): getattr(NO_TAGS, field) for field in _PARSERS}
 _KNOWN = ", ".join(TAG_HEADERS)

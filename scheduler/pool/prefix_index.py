@@ -28,7 +28,7 @@ class PrefixLimit(StrEnum):
     REQUEST_BLOCKS = "prefix_request_blocks"  # blocks of sent prompts that were not looked at
     BLOCK_HOLDERS = "prefix_block_holders"  # holders no longer listed
     REPLICA_BLOCKS = "prefix_replica_blocks"  # blocks evicted
-    REPORT_ABSURD = "prefix_report_absurd"
+    REPORT_ABSURD = "prefix_report_absurd"  # a report on the prefix cache that cannot be true
 
 
 @dataclass(slots=True, eq=False)

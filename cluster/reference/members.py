@@ -1,0 +1,20 @@
+"""The values of an enum, each with the comment that stands beside it in the code."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from enum import StrEnum
+
+from cluster.reference.meaning import NoMeaning
+
+_MEMBER = re.compile(r'^ {4}([A-Z0-9_]+) = "[^"]*"(?:  # (.*))?$', re.MULTILINE)
+
+
+def commented(kind: type[StrEnum]) -> dict[str, str]:
+    """Meanings by value. NoMeaning where a comment is missing."""
+    comments = dict(_MEMBER.findall(inspect.getsource(kind)))
+    for member in kind:
+        if not comments.get(member.name):
+            raise NoMeaning(f"{kind.__name__}.{member.name} has no meaning: write one beside it")
+    return {member.value: comments[member.name] for member in kind}

@@ -1,0 +1,84 @@
+"""Each example of a section is part of a file that `baseload check` accepts and a start takes."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster.checks.report import Place, Report, Surroundings, check_file
+from cluster.finding import ROUTING, at_path
+from cluster.machine.inventory import Inventory
+from cluster.reference.config_sections import SECTIONS, SMALLEST, Section, whole
+from runtime.config import SETTING_OF_KEY, GatewayConfig
+from scheduler.settings import Settings
+
+
+def checked(document: Any, folder: Path) -> Report:
+    file = folder / "example.yaml"
+    file.write_text(yaml.safe_dump(document))
+    around = Surroundings(
+        Place.ELSEWHERE,
+        folder,
+        date(2026, 11, 30),
+        {},
+        Inventory("here", problems=("none",)),
+        lambda *_: "not asked",
+    )
+    return check_file(file, around)
+
+
+def said(report: Report) -> list[str]:
+    return [str(each) for each in report.findings]
+
+
+def test_the_smallest_file_is_accepted(tmp_path: Path) -> None:
+    assert said(checked(yaml.safe_load(SMALLEST), tmp_path)) == []
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.path)
+def test_an_example_is_accepted_without_a_warning(section: Section, tmp_path: Path) -> None:
+    report = checked(whole(section.example), tmp_path)
+    assert said(report) == []
+    assert report.profile is not None
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.path)
+def test_an_example_says_something_of_its_section(section: Section) -> None:
+    at: Any = yaml.safe_load(section.example)
+    for part in section.path.split("."):
+        at = at[0] if isinstance(at, list) else at
+        at = next(iter(at.values())) if part == "offers" and part not in at else at
+        at = at[part]
+    at = at[0] if isinstance(at, list) else at
+    inner = next(iter(at.values()))
+    keys = set(inner if section.path.endswith(("tenants", "providers", "offers")) else at)
+    assert keys
+    assert keys <= section.model.model_fields.keys() - section.without
+
+
+def test_a_misspelt_key_is_not_accepted(tmp_path: Path) -> None:
+    document = whole("user_config:\n  spill: { usd_per_hour: '1.00' }\n")
+    assert "usd_per_hour" in said(checked(document, tmp_path))[0]
+
+
+def test_an_example_replaces_only_what_it_names() -> None:
+    document = whole("user_config:\n  ttft_budget_ms: 7\n")
+    assert at_path(document, ROUTING) == {"ttft_budget_ms": 7}
+    assert document["applications"][0]["args"]["local_key"] is True
+    assert at_path(whole("args:\n  local_key: false\n"), ROUTING) == {}
+
+
+@pytest.mark.parametrize(("key", "name"), SETTING_OF_KEY.items())
+def test_the_default_of_a_key_is_what_the_scheduler_takes(key: tuple[str, str], name: str) -> None:
+    (section,) = (each for each in SECTIONS if each.path == f"user_config.{key[0]}")
+    default = section.defaults[key[1]]
+    written = default if default is None or "usd" not in key[1] else str(default)
+    same = GatewayConfig.model_validate({key[0]: {key[1]: written}}).settings()
+    assert same == Settings()
+    other: Any = "1.00" if "usd" in key[1] else 0.25 if isinstance(default, float) else 77
+    changed = GatewayConfig.model_validate({key[0]: {key[1]: other}}).settings()
+    assert getattr(changed, name) not in (None, default)
