@@ -32,6 +32,8 @@ from runtime.errors import BaseloadError, ConfigError
 from runtime.start_failed import StartFailed
 
 EXIT_REFUSED = 2
+BENCH_ONLY = frozenset({"scipy", "matplotlib", "polars"})  # the extra "bench" of pyproject.toml
+INSTALL_BENCH = "pip install --no-deps -r requirements/bench.lock"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(ledger_app, name="ledger")
@@ -49,6 +51,10 @@ def main() -> None:
         app()
     except BaseloadError as error:
         _refuse(error)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in BENCH_ONLY:
+            raise
+        _refuse(ConfigError(f"this needs {error.name}, which serving does not: {INSTALL_BENCH}"))
     except OSError as error:
         if error.filename is None:  # no file that a person could mend
             raise

@@ -222,3 +222,36 @@ def test_the_command_line_starts_without_the_heavy_libraries() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "set()"
+
+
+WITHOUT_BENCH = """
+import sys
+sys.modules.update(dict.fromkeys(("scipy", "polars", "matplotlib")))
+"""
+
+
+def without_bench(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A process in which the libraries of the extra cannot be imported."""
+    command = [sys.executable, "-c", WITHOUT_BENCH + code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_what_serves_needs_no_library_of_the_benchmarks() -> None:
+    done = without_bench(
+        "import cluster.application, cluster.run.up, cluster.machine.haproxy\n"
+        "import cluster.autoscaling, cluster.checks.report, runtime.standalone\n"
+        "import runtime.engine.startup, models.planner\n"
+        "from cluster.cli.main import main; main()",
+        "check",
+        "--help",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_without_the_library_a_command_says_what_to_install() -> None:
+    done = without_bench(
+        "from cluster.cli.main import main; main()", "simulate", "--requests", "10"
+    )
+    assert done.returncode == 2
+    assert "requirements/bench.lock" in done.stderr
+    assert "Traceback" not in done.stderr
