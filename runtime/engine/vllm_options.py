@@ -16,6 +16,9 @@ from runtime.limits import LIMITS
 CPU_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; the tiny model overrides the number of blocks
     "OMP_NUM_THREADS": "1",  # spinning threads of several replicas would fight for the cores
+    # The model runs eagerly on CPUs, and so does what vLLM compiles beside it: the first request
+    # with logprobs would hold its engine for as long as a C++ compiler takes.
+    "TORCHDYNAMO_DISABLE": "1",
 }
 ENVIRONMENT = {
     LIFELINE_ENV: "1",

@@ -98,6 +98,17 @@ def test_the_environment_of_a_cpu_engine(monkeypatch: pytest.MonkeyPatch) -> Non
     assert os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] == "1"
 
 
+def test_on_a_cpu_no_request_waits_for_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first with logprobs took 29 s, in which its engine answered nobody else."""
+    monkeypatch.setattr(os, "environ", {})
+    set_environment(_settings(), "cpu")
+    assert os.environ["TORCHDYNAMO_DISABLE"] == "1"
+    assert "--enforce-eager" in _flags("cpu")
+    monkeypatch.setattr(os, "environ", {})
+    set_environment(_settings(), "cuda")
+    assert "TORCHDYNAMO_DISABLE" not in os.environ
+
+
 def test_the_environment_of_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {})
     set_environment(_settings(tensor_parallel=8), "cuda")
