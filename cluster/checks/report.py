@@ -24,6 +24,7 @@ from cluster.checks.pools import TINY_MODEL, Known, Resolved, ResolvedPool, reso
 from cluster.checks.routing import OfferFact, loop_findings, offers, routing_findings
 from cluster.checks.serve_file import serve_findings
 from cluster.finding import ARGS, Finding, Unchecked, error
+from cluster.machine.host import Host, this_host
 from cluster.machine.inventory import Inventory
 from cluster.placement_group import CPU_CARD
 from cluster.profile import Profile, read_parts
@@ -52,6 +53,7 @@ class Surroundings:
     seen: Inventory
     ask: Ask
     move: Callable[[Profile], Profile] = field(default=lambda profile: profile)
+    host: Host = field(default_factory=this_host)
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,9 @@ class _Check:
             what = "folders, cards, addresses, ports, keys and the environment"
             self._unchecked.append(Unchecked(what, "the file is for another machine"))
             return
-        self._findings += machine_findings(profile, resolved.pools, around.seen, around.environment)
+        self._findings += machine_findings(
+            profile, resolved.pools, around.seen, around.host, around.environment
+        )
         self._findings += key_findings(profile, around.state)
         if resolved.needs_tiny:
             self._findings += tiny_findings(around.state / TINY_MODEL)

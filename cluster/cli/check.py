@@ -14,6 +14,7 @@ from cluster.checks.engines import ask_vllm
 from cluster.checks.facts import as_json, as_lines
 from cluster.checks.report import Place, Report, Surroundings, check_file
 from cluster.cli.terminal import Plain, note
+from cluster.machine.host import this_host
 from cluster.machine.inventory import inventory
 from cluster.profile import LOCAL_PROFILE, Profile
 from cluster.state import state_folder
@@ -79,6 +80,7 @@ def examined(
         seen=inventory(),
         ask=_ask,
         move=move,
+        host=this_host(),
     )
     return check_file(config, around)
 
