@@ -15,8 +15,8 @@ from rich.text import Text
 from cluster.cli.terminal import page
 from cluster.machine.inventory import Inventory, custom_resources, inventory
 from cluster.profile import LOCAL_PROFILE, load
+from cluster.run.address import NothingRuns, cluster_address, existing_token
 from cluster.run.doctor import Check, Verdict, card_checks, examine
-from cluster.run.environment import ray_authentication
 from cluster.state import state_folder
 from models.cards import load_cards
 
@@ -42,7 +42,13 @@ def doctor(
     profile = load(config)
     here = inventory()
     checks = examine(profile, state_folder(), here)
-    nodes = _nodes() if cluster else ()
+    nodes: tuple[Inventory, ...] = ()
+    if cluster:
+        try:
+            nodes = _nodes()
+        except NothingRuns as error:
+            found, _, advice = error.message.partition(": ")
+            checks.append(Check("cluster", Verdict.PROBLEM, found, advice))
     for node in nodes:
         checks += [_on(node.node, check) for check in card_checks(node, load_cards())]
     is_well = all(check.verdict is not Verdict.PROBLEM for check in checks)
@@ -61,10 +67,11 @@ def doctor(
 
 
 def _nodes() -> tuple[Inventory, ...]:
-    os.environ.update(ray_authentication(state_folder()))
+    address = cluster_address(state_folder())
+    os.environ.update(existing_token(state_folder()))
     from cluster.run.cluster_view import inventories  # Ray reads the token when it is imported
 
-    return inventories()
+    return inventories(address)
 
 
 def _on(node: str, check: Check) -> Check:

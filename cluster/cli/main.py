@@ -25,12 +25,13 @@ from cluster.cli.terminal import note
 from cluster.machine.ports import free_ports
 from cluster.profile import LOCAL_PROFILE, Profile
 from cluster.run import supervisor
-from cluster.run.environment import ray_authentication
+from cluster.run.address import NothingRuns, existing_token, stack_address
 from cluster.state import state_folder
 from runtime.edge.auth import ensure_local_key, hash_key, new_key
 from runtime.errors import BaseloadError, ConfigError
 from runtime.start_failed import StartFailed
 
+EXIT_NOTHING_RUNS = 1
 EXIT_REFUSED = 2
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -129,16 +130,23 @@ def key(
 def engines(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """List the live replicas of the Ray cluster of this machine, with their private addresses.
+    """List the live replicas of the stack with this state folder, with their private addresses.
 
-    The tokens are an operator's: they open the engines past the Scheduler and its ledger.
+    The tokens are an operator's: they open the engines past the Scheduler and its ledger. Exit
+    status 1 where no stack runs.
 
     Example: baseload engines --json
     """
-    os.environ.update(ray_authentication(state_folder()))
+    state = state_folder()
+    try:
+        address = stack_address(state)
+    except NothingRuns as error:
+        note.print(f"baseload: {error.message}", style="red")
+        raise typer.Exit(EXIT_NOTHING_RUNS) from None
+    os.environ.update(existing_token(state))
     from cluster.run.cluster_view import live_engines  # Ray reads the token when it is imported
 
-    found = live_engines()
+    found = live_engines(address)
     if as_json:
         print(json.dumps(found))
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cluster.cli import main as cli
 from cluster.cli.main import app, main
-from cluster.cli.main import main as cli
 from cluster.machine.ports import free_ports
-from cluster.run import supervisor
+from cluster.run import address, supervisor
 from cluster.state import STATE_ENV
 from runtime.edge.auth import KeyRing
 from runtime.start_failed import StartFailed
@@ -80,6 +81,24 @@ def test_a_key_and_its_hash_belong_together() -> None:
 def test_an_empty_folder_has_no_ledger(tmp_path: Path, baseload: Baseload, command: str) -> None:
     told = baseload.refused("ledger", command, "--json")
     assert str(tmp_path / "state" / "ledger.db") in told
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("command", [["engines"], ["engines", "--json"], ["doctor", "--cluster"]])
+def test_without_a_stack_there_is_nothing_to_list_and_nothing_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv(STATE_ENV, str(tmp_path / "state"))
+    monkeypatch.delenv(address.RAY_ADDRESS_ENV, raising=False)
+    monkeypatch.setattr(address, "RAY_CURRENT", tmp_path / "none")
+    began_s = time.monotonic()
+    done = RUNNER.invoke(app, command)
+    assert time.monotonic() - began_s < 5
+    assert done.exit_code == 1
+    told = done.stderr if command[0] == "engines" else done.stdout
+    assert f"no stack runs with this state folder ({tmp_path}/state)" in told or (
+        "no Ray runs on this machine" in told
+    )
     assert not (tmp_path / "state").exists()
 
 
