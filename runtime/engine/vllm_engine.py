@@ -1,7 +1,8 @@
 """vLLM in this process: ``AsyncLLM`` and vLLM's own OpenAI serving classes.
 
-Only this file and `vllm_block_size` import vllm. vLLM renders chat templates, parses tools and reasoning and
-writes the frames; this file starts it, feeds the load meters and answers on the private app.
+Only this file and `vllm_block_size` import vllm. vLLM renders chat templates, parses tools and
+reasoning and writes the frames; this file starts it, feeds the load meters and answers on the
+private app.
 """
 
 from __future__ import annotations
