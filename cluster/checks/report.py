@@ -23,7 +23,7 @@ from cluster.checks.memory import memory_findings
 from cluster.checks.pools import TINY_MODEL, Known, Resolved, ResolvedPool, resolve_parts
 from cluster.checks.routing import OfferFact, loop_findings, offers, routing_findings
 from cluster.checks.serve_file import serve_findings
-from cluster.finding import ARGS, Finding, Unchecked, error
+from cluster.finding import ARGS, HTTP, Finding, Unchecked, error
 from cluster.machine.host import Host, this_host
 from cluster.machine.inventory import Inventory
 from cluster.placement_group import CPU_CARD
@@ -116,7 +116,10 @@ class _Check:
         profile = parts.profile(self._path)
         if profile is not None:
             profile = around.move(profile)
+            own = len(self._findings)
             self._look_at(profile, resolved)
+            if parts.http is not None and profile.port != parts.http.port:
+                self._findings[own:] = map(_of_option, self._findings[own:])
         self._ask_vllm(resolved, environment)
         return self._report(profile, resolved.pools, facts)
 
@@ -194,4 +197,10 @@ class _Check:
         )
 
     def _line(self, finding: Finding) -> int | None:
-        return self._file.line(finding.problem.path)
+        return None if finding.option else self._file.line(finding.problem.path)
+
+
+def _of_option(finding: Finding) -> Finding:
+    """Of a port that the command line says, not the file."""
+    is_port = finding.problem.path == (*HTTP, "port")
+    return replace(finding, option="--port") if is_port else finding

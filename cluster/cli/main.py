@@ -33,6 +33,7 @@ from runtime.start_failed import StartFailed
 
 EXIT_NOTHING_RUNS = 1
 EXIT_REFUSED = 2
+PORT_MAX = 65_535
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(ledger_app, name="ledger")
@@ -72,6 +73,8 @@ def serve(
     Example: baseload serve --port 8010
     """
     state = state_folder()
+    if port is not None and not 1 <= port <= PORT_MAX:
+        raise ConfigError(f"--port {port}: expected 1 to {PORT_MAX}")
 
     def moved(profile: Profile) -> Profile:
         if port is None or port == profile.port:
