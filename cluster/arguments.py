@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -58,6 +59,10 @@ class PoolArgs(_Args):
     With ``autoscaling``, ``replicas`` is what the pool starts with. ``replicas_per_node_max`` is
     for replicas that reserve no cards: those that do are spread by their cards.
     """
+
+    SAID_ELSEWHERE: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("price", "usd", "cost"), 'what an hour of a card costs is card_usd_per_hour: "2.30"'
+    )
 
     model: str = Field(max_length=128)
     replicas: int = Field(default=1, ge=1, le=REPLICAS_MAX)

@@ -7,7 +7,8 @@ environment variables. What runs (pools, cards, checkpoints) is in ``runtime.tar
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     BaseModel,
@@ -22,7 +23,7 @@ from pydantic import (
 from runtime.config_types import (
     AnyHost,
     BaseUrl,
-    KeyHash,
+    KeyHashes,
     ModelName,
     Ms,
     OfferName,
@@ -54,6 +55,11 @@ class OfferConfig(_Part):
 
     The limits per minute hold for this model; None takes the provider's.
     """
+
+    SAID_ELSEWHERE: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("price", "prices", "usd", "cost", "input_usd_per_mtok", "output_usd_per_mtok"),
+        "prices stand in models/data/prices.yaml, under the provider and the name of the offer",
+    )
 
     name: OfferName
     context_tokens_max: int = Field(default=131_072, ge=1)
@@ -112,7 +118,7 @@ class TenantConfig(_Part):
     Of what its purchases may cost, None leaves it only the common cap, and "0" forbids them.
     """
 
-    key_sha256: list[KeyHash] = Field(min_length=1, max_length=64)
+    key_sha256: KeyHashes
     spill_usd_per_hour_max: UsdPerHour | None = None
 
 

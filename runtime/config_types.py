@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
@@ -47,6 +47,17 @@ def _key_hash(digest: str) -> str:
         "expected the SHA-256 of a key in 64 hex digits, which `baseload key` prints beside the "
         "key; if a key stands here, make a new one: this one has been written down"
     )
+
+
+def _listed(digests: Any) -> Any:
+    """One alone is the most likely slip, and it may be the key itself."""
+    if not isinstance(digests, str):
+        return digests
+    try:
+        _key_hash(digests)
+    except ValueError as error:
+        raise ValueError(f"expected a list, key_sha256: [<hash>]; {error}") from None
+    raise ValueError("expected a list: write key_sha256: [<hash>]")
 
 
 def _base_url(url: str) -> str:
@@ -130,6 +141,7 @@ BaseUrl = Annotated[str, Field(max_length=2048), AfterValidator(_base_url)]
 Origin = Annotated[str, AfterValidator(origin)]  # of pages
 VariableName = Annotated[str, AfterValidator(_variable)]
 KeyHash = Annotated[str, AfterValidator(_key_hash)]
+KeyHashes = Annotated[list[KeyHash], Field(min_length=1, max_length=64), BeforeValidator(_listed)]
 TenantName = Annotated[str, AfterValidator(_tenant)]
 ProviderName = Annotated[str, Field(max_length=64), AfterValidator(_provider)]
 ModelName = Annotated[str, AfterValidator(_model)]

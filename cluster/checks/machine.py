@@ -63,17 +63,17 @@ def distinct_ports(facts: Sequence[PortFact]) -> Iterator[Finding]:
             yield warning(fact.path, wrong, "another", given(fact.port))
 
 
-def machine_findings(
-    profile: Profile,
-    pools: Sequence[ResolvedPool],
-    seen: Inventory,
-    host: Host,
-    environment: Mapping[str, str],
-) -> list[Finding]:
+def machine_findings(profile: Profile) -> list[Finding]:
     """Of this machine, whether or not something runs on it already."""
+    return [*_hosts(profile), *here_findings(profile.document)]
+
+
+def pool_findings(
+    pools: Sequence[ResolvedPool], seen: Inventory, host: Host, environment: Mapping[str, str]
+) -> list[Finding]:
+    """What this machine lacks for the pools."""
     tell = warning if environment.get(WAIT_ENV) == "1" else error
-    found = [*_cards(pools, seen, tell), *host_findings(pools, host, tell), *_hosts(profile)]
-    found += here_findings(profile.document)
+    found = [*_cards(pools, seen, tell), *host_findings(pools, host, tell)]
     for pool in pools:
         if not pool.is_tiny:
             found += checkpoint_findings(pool.model, pool.settings, pool.path)

@@ -24,7 +24,7 @@ from cluster.finding import (
     warning,
 )
 from models.lookup import did_you_mean
-from runtime.problems import Path, given, is_secret, known_names, problems
+from runtime.problems import UNKNOWN, Path, given, is_secret, known_names, problems
 
 IMPORT_PATHS = ("cluster.application:build", "cluster.application.build")
 OPEN_PATHS = frozenset({"args", "user_config", "runtime_env", "ray_actor_options"})
@@ -69,7 +69,7 @@ def _unknown(value: Any, path: Path, schema: type[BaseModel]) -> Iterator[Findin
         if names and name not in names:
             instead = did_you_mean(str(name), names) or f"known are {', '.join(names)}"
             shown = None if is_secret(here) else given(inner)
-            yield error(here, "is not known here, and would be ignored", instead, shown)
+            yield error(here, f"{UNKNOWN}, and would be ignored", instead, shown)
         elif name not in OPEN_PATHS:
             yield from _unknown(inner, here, schema)
 

@@ -22,7 +22,7 @@ from cluster.state import state_folder
 from runtime.engine.verify import Question
 from runtime.engine.vllm_engine import Verdict
 from runtime.errors import ConfigError
-from runtime.problems import Problem, where
+from runtime.problems import UNKNOWN, Problem, where
 from runtime.targets.providers import utc_today
 
 EXIT_ERRORS = 2
@@ -112,7 +112,10 @@ def _place(path: Path, finding: Finding) -> str:
 
 
 def _said(problem: Problem) -> str:
-    """With the value that stands there, where the problem does not quote it itself."""
+    """With the key that is not known, or the value that stands there and is not quoted yet."""
+    if problem.wrong.startswith(UNKNOWN) and problem.path:
+        key = f"`{problem.path[-1]}` "
+        return key + problem.wrong + (f"; {problem.instead}" if problem.instead else "")
     quoted = problem.value is None or problem.value in problem.wrong
     value = "" if quoted else f"{problem.value} "
     return value + problem.wrong + (f"; {problem.instead}" if problem.instead else "")

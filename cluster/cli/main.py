@@ -126,7 +126,7 @@ def key(
         print(json.dumps({"key": made, "key_sha256": hash_key(made)}))
     else:
         print(f"key         {made}   (shown once; give it to the caller)")
-        print(f"key_sha256  {hash_key(made)}   (for the config file)")
+        print(f"key_sha256: [{hash_key(made)}]   # for the tenant, in the config file")
 
 
 @app.command()

@@ -15,7 +15,7 @@ from cluster.checks.machine import (
     distinct_ports,
     key_findings,
     listeners,
-    machine_findings,
+    pool_findings,
     ports_in_use,
     refused_address,
     tiny_findings,
@@ -101,9 +101,9 @@ def test_cards_are_counted_over_all_pools(seen: Inventory, says: str | None) -> 
 
     found = profile(change)
     resolved = resolve_parts(dict(enumerate(found.args.pools)), None, KNOWN, Path("/s"), ("args",))
-    told = [str(each) for each in machine_findings(found, resolved.pools, seen, HOST, {})]
+    told = [str(each) for each in pool_findings(resolved.pools, seen, HOST, {})]
     assert told == [] if says is None else (len(told) == 1 and says in told[0])
-    waiting = machine_findings(found, resolved.pools, seen, HOST, {WAIT_ENV: "1"})
+    waiting = pool_findings(resolved.pools, seen, HOST, {WAIT_ENV: "1"})
     assert [each.severity for each in waiting] == [Severity.WARNING] * len(told)
 
 

@@ -126,6 +126,14 @@ def test_errors_come_before_warnings_each_with_its_line(edited: Callable[..., Pa
     assert lines[-1] == f"{path}: cannot be served, 2 errors and 1 warning"
 
 
+def test_an_unknown_key_is_named(edited: Callable[..., Path]) -> None:
+    def change(args: Any, user: Any) -> None:
+        args["pools"][0]["replica"] = 2
+
+    told = check(edited(change), ends=2).stdout
+    assert "`replica` is not known here; did you mean replicas?" in told
+
+
 def test_a_flag_that_is_a_secret_is_not_shown(edited: Callable[..., Path]) -> None:
     def change(args: Any, user: Any) -> None:
         args["pools"][0]["engine"]["vllm_flags"] = {"hf-token": "hf_abc", "seed": 7}
