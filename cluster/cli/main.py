@@ -20,6 +20,7 @@ from cluster.cli.check import check, checked_profile
 from cluster.cli.doctor import doctor
 from cluster.cli.ledger import ledger_app
 from cluster.cli.plan.command import plan_command
+from cluster.cli.port_option import check_port
 from cluster.cli.simulate.command import simulate
 from cluster.cli.terminal import note
 from cluster.machine.ports import free_ports
@@ -33,7 +34,6 @@ from runtime.start_failed import StartFailed
 
 EXIT_NOTHING_RUNS = 1
 EXIT_REFUSED = 2
-PORT_MAX = 65_535
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(ledger_app, name="ledger")
@@ -73,8 +73,7 @@ def serve(
     Example: baseload serve --port 8010
     """
     state = state_folder()
-    if port is not None and not 1 <= port <= PORT_MAX:
-        raise ConfigError(f"--port {port}: expected 1 to {PORT_MAX}")
+    check_port(port)
 
     def moved(profile: Profile) -> Profile:
         if port is None or port == profile.port:
