@@ -135,6 +135,34 @@ def test_the_books_of_a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert RUNNER.invoke(app, ["ledger", command]).exit_code == 0
 
 
+def test_the_rows_of_people_have_time_tenant_and_tokens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STATE_ENV, str(tmp_path))
+    asyncio.run(_fill(tmp_path / "ledger.db"))
+    head, first, second = RUNNER.invoke(app, ["ledger", "requests"]).stdout.splitlines()
+    assert head.split() == [*("time", "request", "tenant", "target", "outcome"),
+                            *("tokens", "in", "out", "USD")]  # fmt: skip
+    assert first.split() == [
+        *("2025-06-15", "15:06:40", "a", "acme", "local:tiny-moe-0", "ok"),
+        *("118", "40", "0.000001234"),
+    ]
+    assert second.endswith("  0.000000001")
+    assert len(head) == len(first) == len(second)
+
+
+def test_the_points_of_a_report_stand_under_one_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STATE_ENV, str(tmp_path))
+    asyncio.run(_fill(tmp_path / "ledger.db"))
+    asyncio.run(_leave_in_doubt(tmp_path / "ledger.db"))
+    lines = RUNNER.invoke(app, ["ledger", "report"]).stdout.splitlines()
+    assert len(lines) >= 4
+    amounts = [line.rstrip() for line in lines[1:4]]
+    assert len({line.rindex(".") for line in amounts}) == 1
+
+
 async def _leave_in_doubt(path: Path) -> None:
     with opened(path) as ledger:
         await ledger.reserve(reserve("c", target="offer:x/y", bound_nano_usd=2_000_000_000))
