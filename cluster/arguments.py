@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -62,6 +63,10 @@ class AutoscalingArgs(_Args):
 
 class PoolArgs(_Args):
     """The replicas of one model. ``engine`` holds fields of EngineSettings."""
+
+    SAID_ELSEWHERE: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("price", "usd", "cost"), 'what an hour of a card costs is card_usd_per_hour: "2.30"'
+    )
 
     model: str = Field(max_length=128)
     """Catalogue id of the model (docs/models.md), which is the name that clients ask for."""

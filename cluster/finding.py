@@ -28,11 +28,13 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``line`` is that of the file; None where nothing of it stands there."""
+    """``line`` is that of the file; None where nothing of it stands there. ``option`` is that of
+    the command line which said it instead of the file."""
 
     severity: Severity
     problem: Problem
     line: int | None = None
+    option: str | None = None
 
     def __str__(self) -> str:
         return str(self.problem) + (f" (line {self.line})" if self.line is not None else "")

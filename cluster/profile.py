@@ -24,6 +24,7 @@ from cluster.finding import (
     error,
     errors_at,
 )
+from cluster.repair import Repaired, repaired
 from models.yaml_file import BadYaml, Keys, read_yaml
 from runtime.config import GatewayConfig, read_config
 from runtime.config_types import LOOPBACK, Host, Port
@@ -33,6 +34,8 @@ from runtime.problems import given, one_line, problems
 LOCAL_PROFILE = Path(__file__).parent / "local.yaml"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
+# Of a pool that lacks them, or has something else there: with a price, nothing is said of that.
+MADE_UP = {"model": "", "card": "", "card_usd_per_hour": "1"}
 
 
 class HttpOptions(BaseModel):
@@ -107,6 +110,7 @@ class Parts:
     """The parts of a file that are what they should be, and what is wrong with the others.
 
     ``pools`` are those of ``args`` by their number, also where something else in it is wrong.
+    ``mended_pools`` and ``mended_routing`` are what is wrong itself, without that: to look further.
     """
 
     document: Any
@@ -116,6 +120,8 @@ class Parts:
     http: HttpOptions | None = None
     pools: Mapping[int, PoolArgs] = field(default_factory=dict)
     stand_in: StandInArgs | None = None
+    mended_pools: Mapping[int, Repaired[PoolArgs]] = field(default_factory=dict)
+    mended_routing: Repaired[GatewayConfig] | None = None
 
     def profile(self, path: Path) -> Profile | None:
         """None while anything is wrong."""
@@ -148,14 +154,22 @@ def read_parts(document: Any) -> Parts:
             "under args"
         )
         findings.append(error((*ROUTING, "tenants"), "there is no API key", instead))
-    listed = at_path(raw, ("pools",))
-    pools = {
-        number: pool
-        for number, each in enumerate(listed if isinstance(listed, list) else ())
-        if (pool := _part(PoolArgs, each, ())[0]) is not None
-    }
+    pools, mended = _pools(at_path(raw, ("pools",)))
     stand_in, _ = _part(StandInArgs, at_path(raw, ("stand_in",)), ())
-    return Parts(document, tuple(findings), args, routing, http, pools, stand_in)
+    rest = None if routing is not None else repaired(GatewayConfig, at_path(document, ROUTING))
+    return Parts(document, tuple(findings), args, routing, http, pools, stand_in, mended, rest)
+
+
+def _pools(listed: Any) -> tuple[dict[int, PoolArgs], dict[int, Repaired[PoolArgs]]]:
+    """By their number: those that are as they should be, and the others without what is wrong."""
+    whole, mended = dict[int, PoolArgs](), dict[int, Repaired[PoolArgs]]()
+    for number, each in enumerate(listed if isinstance(listed, list) else ()):
+        pool, _ = _part(PoolArgs, each, ())
+        if pool is not None:
+            whole[number] = pool
+        elif (rest := repaired(PoolArgs, each, MADE_UP)) is not None:
+            mended[number] = rest
+    return whole, mended
 
 
 def _frame(document: Any) -> list[Finding]:

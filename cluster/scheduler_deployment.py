@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from cluster.applied_config import ConfigNote, refusal
 from cluster.leases import Registration
+from cluster.one_scheduler import refuse_second
 from cluster.state import drain_s_max
 from models.prices import load_price_book
 from runtime.config import METRICS_PORTS_TRIED, GatewayConfig, load_config
@@ -57,7 +58,9 @@ class Scheduler:
         directory: DeploymentHandle,
         engines: list[DeploymentHandle],
     ) -> None:
-        """``engines`` makes Serve deploy them with this app; requests go to them over HTTP."""
+        """``engines`` makes Serve deploy them with this app; requests go to them over HTTP.
+        StartFailed where there is a Scheduler already, and not for an upgrade."""
+        refuse_second()
         self._pools = pools
         self._ledger_path = ledger_path
         self._local_keys = local_keys

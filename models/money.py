@@ -11,6 +11,7 @@ Floats are refused: 0.1 is not a tenth of a dollar in binary.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -61,6 +62,15 @@ def format_usd(nano: NanoUsd) -> str:
     whole, fraction = divmod(abs(nano), NANO_PER_USD)
     decimals = f"{fraction:09d}".rstrip("0").ljust(2, "0")
     return f"{'-' if nano < 0 else ''}{whole}.{decimals}"
+
+
+def aligned_usd(amounts: Sequence[NanoUsd]) -> list[str]:
+    """The same for a column: as many decimals as the one that needs most, so that the points stand
+    under one another."""
+    texts = [format_usd(nano) for nano in amounts]
+    decimals = [len(text.partition(".")[2]) for text in texts]
+    most = max(decimals, default=0)
+    return [text + "0" * (most - own) for text, own in zip(texts, decimals, strict=True)]
 
 
 def _exact_units(amount: str | Decimal, units_per_usd: int, what: str) -> int:

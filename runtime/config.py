@@ -7,7 +7,8 @@ environment variables. What runs (pools, cards, checkpoints) is in ``runtime.tar
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     BaseModel,
@@ -22,7 +23,7 @@ from pydantic import (
 from runtime.config_types import (
     AnyHost,
     BaseUrl,
-    KeyHash,
+    KeyHashes,
     ModelName,
     Ms,
     OfferName,
@@ -67,6 +68,11 @@ class _Part(BaseModel):
 
 class OfferConfig(_Part):
     """A catalogue model at a provider: its name there, and what the provider lets us send."""
+
+    SAID_ELSEWHERE: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("price", "prices", "usd", "cost", "input_usd_per_mtok", "output_usd_per_mtok"),
+        "prices stand in models/data/prices.yaml, under the provider and the name of the offer",
+    )
 
     name: OfferName
     """What the provider calls the model, as in models/data/prices.yaml."""
@@ -131,7 +137,7 @@ class ProviderConfig(_Part):
 class TenantConfig(_Part):
     """Who may call."""
 
-    key_sha256: list[KeyHash] = Field(min_length=1, max_length=64)
+    key_sha256: KeyHashes
     """SHA-256 hashes of the keys that call as this tenant; `baseload key` makes a pair."""
     spill_usd_per_hour_max: UsdPerHour | None = None
     """USD per hour that its purchases may cost; none has the common cap alone, "0" forbids them."""

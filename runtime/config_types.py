@@ -50,6 +50,17 @@ def _key_hash(digest: str) -> str:
     )
 
 
+def _listed(digests: Any) -> Any:
+    """One alone is the most likely slip, and it may be the key itself."""
+    if not isinstance(digests, str):
+        return digests
+    try:
+        _key_hash(digests)
+    except ValueError as error:
+        raise ValueError(f"expected a list, key_sha256: [<hash>]; {error}") from None
+    raise ValueError("expected a list: write key_sha256: [<hash>]")
+
+
 def _base_url(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -143,6 +154,7 @@ VariableName = Annotated[
     str, AfterValidator(_variable), written("name of a variable, in A-Z 0-9 _")
 ]
 KeyHash = Annotated[str, AfterValidator(_key_hash), written("64 hex digits in lower case")]
+KeyHashes = Annotated[list[KeyHash], Field(min_length=1, max_length=64), BeforeValidator(_listed)]
 TenantName = Annotated[
     str, AfterValidator(_tenant), written(f"printable name of at most {TENANT_BYTES_MAX} bytes")
 ]

@@ -21,6 +21,7 @@ NAMES_SHOWN_MAX = 24  # known names that an unknown one is answered with
 
 Path = tuple[str | int, ...]  # keys of mappings and numbers of list items, from the outermost in
 
+UNKNOWN = "is not known here"  # of a key; what is wrong with it may begin so and go on
 _AT = "at"  # the type of errors that `wrong_at` makes
 _SECRET_NAMES = frozenset({"base_url", "env_vars"})  # a URL may hold a password
 _SECRET_WORDS = frozenset({"key", "token", "secret", "password", "sha256"})
@@ -143,7 +144,7 @@ def _problem(item: ErrorDetails, model: type[BaseModel]) -> Problem:
         return Problem(path, "is missing")
     value = None if is_secret(path) else given(item["input"])
     if kind == "extra_forbidden":
-        return Problem(path, "is not known here", _known_instead(path, model), value)
+        return Problem(path, UNKNOWN, _known_instead(path, model), value)
     if kind == "value_error":
         return Problem(path, item["msg"].removeprefix("Value error, "), value=value)
     expected = _EXPECTED.get(kind)
@@ -177,6 +178,9 @@ def _value_at(value: Any, path: Sequence[str | int]) -> str | None:
 
 
 def _known_instead(path: Path, model: type[BaseModel]) -> str:
+    for each in _models_at(model, path[:-1]):
+        if told := getattr(each, "SAID_ELSEWHERE", {}).get(path[-1]):
+            return str(told)
     names = known_names(model, path[:-1])
     guess = did_you_mean(str(path[-1]), names)
     if guess or not names:
@@ -187,11 +191,15 @@ def _known_instead(path: Path, model: type[BaseModel]) -> str:
 
 def known_names(model: type[BaseModel], path: Path) -> list[str]:
     """The fields that may stand in the mapping at ``path`` of a document of ``model``."""
-    models: list[Any] = [model]
-    for part in path:
-        models = [inner for each in models for inner in _inside(each, part)]
-    fields = [name for each in models if _is_model(each) for name in each.model_fields]
+    fields = [name for each in _models_at(model, path) for name in each.model_fields]
     return list(dict.fromkeys(fields))
+
+
+def _models_at(model: type[BaseModel], path: Path) -> list[type[BaseModel]]:
+    kinds: list[Any] = [model]
+    for part in path:
+        kinds = [inner for each in kinds for inner in _inside(each, part)]
+    return [each for each in kinds if _is_model(each)]
 
 
 def _inside(kind: Any, part: str | int) -> Iterator[Any]:

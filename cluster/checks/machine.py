@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from cluster.checks.checkpoint import checkpoint_findings
+from cluster.checks.host_memory import host_findings
 from cluster.checks.pools import ResolvedPool
+from cluster.checks.serve_here import here_findings
 from cluster.finding import ARGS, HTTP, ROUTING, Finding, error, warning
 from cluster.machine import ports
 from cluster.machine.capacity import WAIT_ENV
+from cluster.machine.host import Host
 from cluster.machine.inventory import Inventory
 from cluster.placement_group import CPU_CARD
 from cluster.profile import Profile
@@ -60,12 +63,17 @@ def distinct_ports(facts: Sequence[PortFact]) -> Iterator[Finding]:
             yield warning(fact.path, wrong, "another", given(fact.port))
 
 
-def machine_findings(
-    profile: Profile, pools: Sequence[ResolvedPool], seen: Inventory, environment: Mapping[str, str]
-) -> list[Finding]:
+def machine_findings(profile: Profile) -> list[Finding]:
     """Of this machine, whether or not something runs on it already."""
+    return [*_hosts(profile), *here_findings(profile.document)]
+
+
+def pool_findings(
+    pools: Sequence[ResolvedPool], seen: Inventory, host: Host, environment: Mapping[str, str]
+) -> list[Finding]:
+    """What this machine lacks for the pools."""
     tell = warning if environment.get(WAIT_ENV) == "1" else error
-    found = [*_cards(pools, seen, tell), *_hosts(profile)]
+    found = [*_cards(pools, seen, tell), *host_findings(pools, host, tell)]
     for pool in pools:
         if not pool.is_tiny:
             found += checkpoint_findings(pool.model, pool.settings, pool.path)

@@ -1,4 +1,4 @@
-"""Whether a pool's weights and one whole request fit its card, as far as arithmetic can tell."""
+"""Whether weights, one whole request and the KV blocks fit a card, as far as arithmetic tells."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from cluster.checks.checkpoint import own_shape
 from cluster.checks.pools import ResolvedPool
 from cluster.finding import Finding, error, warning
 from models.shape import Shape
-from models.sizing.kv_cache import KvDtype
-from models.sizing.memory import MEMORY_UTILIZATION, UnknownMemory, fit, requests_held
+from models.sizing.kv_cache import KvDtype, default_kv_dtype, kv_bytes_per_token_per_card
+from models.sizing.memory import GIB, MEMORY_UTILIZATION, Fit, UnknownMemory, fit, requests_held
+from runtime.engine.settings import EngineSettings
 from runtime.problems import given
 
 # Weights or cache are then others than the shape says, or lie elsewhere.
 UNCOUNTED_FLAGS = ("quantization", "cpu-offload-gb", "kv-cache-memory-bytes", "load-format")
+CARD_BLOCK_TOKENS = 16  # of most of vLLM's attention on cards; none of them has less
 
 
 def memory_findings(pool: ResolvedPool) -> Iterator[Finding]:
-    """An error only where the weights of this very checkpoint are more than the card has."""
-    flags = {name.replace("_", "-"): value for name, value in pool.settings.vllm_flags.items()}
+    """An error only where weights of this very checkpoint, or the cache, are more than the card."""
+    flags = flags_of(pool.settings)
     utilization = flags.get("gpu-memory-utilization", MEMORY_UTILIZATION)
     if not flags.keys().isdisjoint(UNCOUNTED_FLAGS) or not isinstance(utilization, int | float):
         return
@@ -30,7 +32,7 @@ def memory_findings(pool: ResolvedPool) -> Iterator[Finding]:
             layout,
             pool.card,
             memory_utilization=utilization,
-            kv_dtype=_kv_dtype(flags.get("kv-cache-dtype")),
+            kv_dtype=kv_dtype(flags.get("kv-cache-dtype")),
             batched_tokens_max=pool.settings.batched_tokens_max,
             running_max=pool.settings.running_max,
         )
@@ -45,9 +47,40 @@ def memory_findings(pool: ResolvedPool) -> Iterator[Finding]:
     elif requests_held(shape, layout, memory, context) == 0:
         wrong = f"{what} has no room for one request of that length, as far as is known"
         yield warning((*path, "context_tokens_max"), wrong, "less, or more cards", given(context))
+    else:
+        yield from _kv_blocks(pool, memory, flags.get("block-size", CARD_BLOCK_TOKENS))
 
 
-def _kv_dtype(flag: object) -> KvDtype | None:
+def _kv_blocks(pool: ResolvedPool, memory: Fit, block_tokens: object) -> Iterator[Finding]:
+    """vLLM takes what it is told to, and ends when the card has no more."""
+    blocks = pool.settings.kv_blocks
+    if blocks is None or not isinstance(block_tokens, int):
+        return
+    cache = kv_bytes(pool, blocks * block_tokens, memory.kv_dtype)
+    if cache <= memory.kv_bytes:
+        return
+    wrong = (
+        f"take {cache / GIB:,.1f} GiB of each card, and {memory.kv_bytes / GIB:,.1f} are left "
+        "beside weights and the engine itself, as far as is known"
+    )
+    tell = error if cache > memory.usable_bytes else warning
+    path = (*pool.path, "engine", "kv_blocks")
+    yield tell(path, wrong, "leave it out: vLLM takes what is there", given(blocks))
+
+
+def kv_bytes(pool: ResolvedPool, tokens: int, dtype: KvDtype | None) -> int:
+    """What so many tokens take in the cache of one card; 0 where they are not all kept."""
+    shape = own_shape(pool.settings.checkpoint) or pool.model.shape()
+    dtype = default_kv_dtype(shape) if dtype is None else dtype
+    return tokens * kv_bytes_per_token_per_card(shape, pool.settings.layout, dtype)
+
+
+def flags_of(settings: EngineSettings) -> dict[str, object]:
+    """Its vLLM flags, spelt as vLLM's own documents do."""
+    return {name.replace("_", "-"): value for name, value in settings.vllm_flags.items()}
+
+
+def kv_dtype(flag: object) -> KvDtype | None:
     """None: the model's own."""
     if isinstance(flag, str) and flag.startswith("fp8"):
         return "fp8"

@@ -26,7 +26,7 @@ from models.shape import Gqa, Mla
 from models.sizing.vllm_layout_rules import refusal
 from runtime.engine.settings import EngineSettings
 from runtime.errors import ConfigError
-from runtime.problems import Path, given, problems
+from runtime.problems import UNKNOWN, Path, given, problems
 
 TINY_MODEL = "tiny-moe"
 PRICE_FACTOR_MAX = 10  # between a price that is given and the usual one
@@ -179,7 +179,7 @@ class _Resolver:
     ) -> EngineSettings | None:
         path = (*path, "engine")
         for name in engine.keys() & {"model", "checkpoint"}:
-            self._refuse((*path, name), "is not known here", f"write {name} beside engine")
+            self._refuse((*path, name), UNKNOWN, f"write {name} beside engine")
         fields = {
             "model": model.model_id,
             "checkpoint": checkpoint,

@@ -16,19 +16,28 @@ from cluster.checks.machine import (
     key_findings,
     listeners,
     machine_findings,
+    pool_findings,
     ports_in_use,
     tiny_findings,
 )
 from cluster.checks.memory import memory_findings
 from cluster.checks.pools import TINY_MODEL, Known, Resolved, ResolvedPool, resolve_parts
-from cluster.checks.routing import OfferFact, loop_findings, offers, routing_findings
+from cluster.checks.routing import (
+    OfferFact,
+    loop_findings,
+    offer_findings,
+    offers,
+    routing_findings,
+)
 from cluster.checks.serve_file import serve_findings
-from cluster.finding import ARGS, Finding, Unchecked, error
+from cluster.finding import ARGS, HTTP, ROUTING, Finding, Unchecked, error
+from cluster.machine.host import Host, this_host
 from cluster.machine.inventory import Inventory
 from cluster.placement_group import CPU_CARD
 from cluster.profile import Profile, read_parts
 from models.yaml_file import BadYaml, YamlFile, read_yaml
 from runtime.errors import ConfigError
+from runtime.problems import Path
 
 ASKED_FIELDS = frozenset({"vllm_flags", "tool_parser", "reasoning_parser"})
 
@@ -52,6 +61,7 @@ class Surroundings:
     seen: Inventory
     ask: Ask
     move: Callable[[Profile], Profile] = field(default=lambda profile: profile)
+    host: Host = field(default_factory=this_host)
 
 
 @dataclass(frozen=True)
@@ -104,19 +114,56 @@ class _Check:
             return self._report()
         resolved = resolve_parts(parts.pools, parts.stand_in, known, around.state, ARGS)
         self._findings += resolved.findings
-        for pool in resolved.pools:
-            self._findings += memory_findings(pool)
+        self._look_at_pools(resolved.pools, known)
         environment = self._environment()
-        facts: list[OfferFact] = []
-        if parts.routing is not None:
-            facts = offers(parts.routing, known.prices, environment, around.today)
-            self._findings += routing_findings(parts.routing, parts.args, facts, environment)
+        facts = self._look_at_routing(known, environment)
         profile = parts.profile(self._path)
         if profile is not None:
             profile = around.move(profile)
+            own = len(self._findings)
             self._look_at(profile, resolved)
+            if parts.http is not None and profile.port != parts.http.port:
+                self._findings[own:] = map(_of_option, self._findings[own:])
         self._ask_vllm(resolved, environment)
         return self._report(profile, resolved.pools, facts)
+
+    def _look_at_pools(self, pools: Sequence[ResolvedPool], known: Known) -> None:
+        """Together with those that something is wrong with already, as far as it says nothing of
+        the rest."""
+        around, mended = self._around, self._parts.mended_pools
+        others = {number: each.part for number, each in mended.items()}
+        resolved = resolve_parts(others, None, known, around.state, ARGS)
+        all_pools, found = [*pools, *resolved.pools], list(resolved.findings)
+        for pool in all_pools:
+            found += memory_findings(pool)
+        if around.place is not Place.ELSEWHERE:
+            found += pool_findings(all_pools, around.seen, around.host, around.environment)
+        at = len(ARGS) + 1
+        self._findings += [
+            each
+            for each in found
+            if (own := mended.get(_number(each.problem.path))) is None
+            or not own.is_about(each.problem.path[at + 1 :])
+        ]
+
+    def _look_at_routing(
+        self, known: Known, environment: Mapping[str, str] | None
+    ) -> list[OfferFact]:
+        """The offers that can be told."""
+        parts, today = self._parts, self._around.today
+        if parts.routing is not None:
+            facts = offers(parts.routing, known.prices, environment, today)
+            self._findings += routing_findings(parts.routing, parts.args, facts, environment)
+            return facts
+        if (rest := parts.mended_routing) is not None:
+            facts = offers(rest.part, known.prices, environment, today)
+            at = len(ROUTING)
+            self._findings += [
+                each
+                for each in offer_findings(rest.part, parts.args, facts, environment)
+                if not rest.is_about(each.problem.path[at:])
+            ]
+        return []
 
     def _add_new(self, findings: Sequence[Finding]) -> None:
         """Serve's schema may say again, in its own words, what was found already."""
@@ -138,7 +185,7 @@ class _Check:
             what = "folders, cards, addresses, ports, keys and the environment"
             self._unchecked.append(Unchecked(what, "the file is for another machine"))
             return
-        self._findings += machine_findings(profile, resolved.pools, around.seen, around.environment)
+        self._findings += machine_findings(profile)
         self._findings += key_findings(profile, around.state)
         if resolved.needs_tiny:
             self._findings += tiny_findings(around.state / TINY_MODEL)
@@ -190,4 +237,17 @@ class _Check:
         )
 
     def _line(self, finding: Finding) -> int | None:
-        return self._file.line(finding.problem.path)
+        return None if finding.option else self._file.line(finding.problem.path)
+
+
+def _number(path: Path) -> int:
+    """Of the pool that is meant; -1: of none."""
+    inner = path[len(ARGS) :]
+    is_pool = path[: len(ARGS)] == ARGS and len(inner) > 1 and inner[0] == "pools"
+    return int(inner[1]) if is_pool else -1
+
+
+def _of_option(finding: Finding) -> Finding:
+    """Of a port that the command line says, not the file."""
+    is_port = finding.problem.path == (*HTTP, "port")
+    return replace(finding, option="--port") if is_port else finding

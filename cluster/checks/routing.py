@@ -60,14 +60,26 @@ def routing_findings(
 ) -> list[Finding]:
     """``facts`` are the offers; ``args`` is None where it cannot be used itself."""
     return [
-        *_keys(config, environment),
-        *_prices(facts),
-        *([] if args is None else _pools(facts, args)),
-        *([] if args is None else _stand_in(config, args)),
+        *offer_findings(config, args, facts, environment),
         *([] if args is None else _autoscaling(config, args)),
         *_caps(config, facts),
         *_open_ends(config, facts),
         *_times(config, facts),
+    ]
+
+
+def offer_findings(
+    config: GatewayConfig,
+    args: AppArgs | None,
+    facts: Sequence[OfferFact],
+    environment: Mapping[str, str] | None,
+) -> list[Finding]:
+    """Of each offer by itself, whatever else the configuration says."""
+    return [
+        *_keys(config, environment),
+        *_prices(facts),
+        *([] if args is None else _pools(facts, args)),
+        *([] if args is None else _stand_in(config, args)),
     ]
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from cluster.checks.serve_options import option_findings
 from cluster.finding import (
     APPLICATION,
     EXAMPLE,
-    HTTP,
     ROUTING,
     SCHEDULER,
     Finding,
@@ -24,11 +24,10 @@ from cluster.finding import (
     warning,
 )
 from models.lookup import did_you_mean
-from runtime.problems import Path, given, is_secret, known_names, problems
+from runtime.problems import UNKNOWN, Path, given, is_secret, known_names, problems
 
 IMPORT_PATHS = ("cluster.application:build", "cluster.application.build")
 OPEN_PATHS = frozenset({"args", "user_config", "runtime_env", "ray_actor_options"})
-TLS_OPTIONS = ("ssl_keyfile", "ssl_certfile", "ssl_keyfile_password", "ssl_ca_certs")
 
 
 def serve_findings(document: Any) -> list[Finding]:
@@ -49,7 +48,7 @@ def serve_findings(document: Any) -> list[Finding]:
         findings.append(
             error((), f"Serve cannot read it ({type(broken).__name__}: {why})", EXAMPLE)
         )
-    findings += [*_http(document), *_application(document), *_scheduler(document)]
+    findings += [*option_findings(document), *_application(document), *_scheduler(document)]
     if document.get("proxy_location") == "Disabled":
         findings.append(error(("proxy_location",), "is Disabled: nothing would take requests"))
     if document.get("target_capacity") not in (None, 100):
@@ -70,25 +69,9 @@ def _unknown(value: Any, path: Path, schema: type[BaseModel]) -> Iterator[Findin
         if names and name not in names:
             instead = did_you_mean(str(name), names) or f"known are {', '.join(names)}"
             shown = None if is_secret(here) else given(inner)
-            yield error(here, "is not known here, and would be ignored", instead, shown)
+            yield error(here, f"{UNKNOWN}, and would be ignored", instead, shown)
         elif name not in OPEN_PATHS:
             yield from _unknown(inner, here, schema)
-
-
-def _http(document: Mapping[str, Any]) -> Iterator[Finding]:
-    options = document.get("http_options", {})
-    if not isinstance(options, Mapping):
-        return
-    if "host" not in options:
-        wrong = "is not said: `serve run` would listen on every address"
-        yield warning((*HTTP, "host"), wrong, "host: 127.0.0.1")
-    for name in TLS_OPTIONS:
-        if options.get(name):
-            wrong = "is not served here: the endpoint speaks plain HTTP"
-            yield error((*HTTP, name), wrong, "end TLS in front of it")
-    if options.get("root_path"):
-        wrong = "moves the paths that a start, its clients and its metrics ask for"
-        yield error((*HTTP, "root_path"), wrong, "leave it out")
 
 
 def _application(document: Mapping[str, Any]) -> Iterator[Finding]:
@@ -103,27 +86,6 @@ def _application(document: Mapping[str, Any]) -> Iterator[Finding]:
     if prefix != "/":
         wrong = "is not where a start and the clients ask"
         yield error((*APPLICATION, "route_prefix"), wrong, "route_prefix: /", given(prefix))
-    yield from _runtime_env(app.get("runtime_env"))
-
-
-def _runtime_env(wanted: Any) -> Iterator[Finding]:
-    if not isinstance(wanted, Mapping):
-        return  # Serve's schema says so
-    from ray.runtime_env import RuntimeEnv
-
-    path = (*APPLICATION, "runtime_env")
-    variables = wanted.get("env_vars", {})
-    if not isinstance(variables, Mapping):
-        yield error((*path, "env_vars"), f"expected a mapping, got {given(variables)}")
-        return
-    for name, value in variables.items():
-        if not isinstance(value, str):
-            yield error((*path, "env_vars", str(name)), "expected text", "put it in quotes")
-            return
-    try:
-        RuntimeEnv(**wanted)
-    except (TypeError, ValueError) as refused:
-        yield error(path, " ".join(str(refused).split())[:300])
 
 
 def _scheduler(document: Mapping[str, Any]) -> Iterator[Finding]:

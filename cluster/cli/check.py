@@ -14,13 +14,15 @@ from cluster.checks.engines import ask_vllm
 from cluster.checks.facts import as_json, as_lines
 from cluster.checks.report import Place, Report, Surroundings, check_file
 from cluster.cli.terminal import Plain, note
+from cluster.finding import Finding
+from cluster.machine.host import this_host
 from cluster.machine.inventory import inventory
 from cluster.profile import LOCAL_PROFILE, Profile
 from cluster.state import state_folder
 from runtime.engine.verify import Question
 from runtime.engine.vllm_engine import Verdict
 from runtime.errors import ConfigError
-from runtime.problems import Problem, where
+from runtime.problems import UNKNOWN, Problem, where
 from runtime.targets.providers import utc_today
 
 EXIT_ERRORS = 2
@@ -63,6 +65,8 @@ def checked_profile(config: Path, move: Callable[[Profile], Profile]) -> Profile
     if report.profile is None:
         count = len(report.errors)
         told = f"{count} errors" if count > 1 else "1 error"
+        if all(each.option is not None for each in report.errors):
+            raise ConfigError(f"{report.errors[0].option} has {told}: nothing was started")
         raise ConfigError(f"{config} has {told}: nothing was started")
     return report.profile
 
@@ -79,6 +83,7 @@ def examined(
         seen=inventory(),
         ask=_ask,
         move=move,
+        host=this_host(),
     )
     return check_file(config, around)
 
@@ -95,15 +100,22 @@ def _print_findings(console: Plain, report: Report) -> None:
         ("warning", "yellow", report.warnings),
     ):
         for each in found:
-            line = "" if each.line is None else f":{each.line}"
-            console.print(
-                f"{kind:<9}  {report.path}{line}  {where(each.problem.path)}", style=style
-            )
+            console.print(f"{kind:<9}  {_place(report.path, each)}", style=style)
             console.print(f"           {_said(each.problem)}")
 
 
+def _place(path: Path, finding: Finding) -> str:
+    if finding.option is not None:
+        return finding.option
+    line = "" if finding.line is None else f":{finding.line}"
+    return f"{path}{line}  {where(finding.problem.path)}"
+
+
 def _said(problem: Problem) -> str:
-    """With the value that stands there, where the problem does not quote it itself."""
+    """With the key that is not known, or the value that stands there and is not quoted yet."""
+    if problem.wrong.startswith(UNKNOWN) and problem.path:
+        key = f"`{problem.path[-1]}` "
+        return key + problem.wrong + (f"; {problem.instead}" if problem.instead else "")
     quoted = problem.value is None or problem.value in problem.wrong
     value = "" if quoted else f"{problem.value} "
     return value + problem.wrong + (f"; {problem.instead}" if problem.instead else "")

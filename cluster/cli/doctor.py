@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +12,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from cluster.cli.port_option import check_port
 from cluster.cli.terminal import page
 from cluster.machine.inventory import Inventory, custom_resources, inventory
 from cluster.profile import LOCAL_PROFILE, load
-from cluster.run.doctor import Check, Verdict, card_checks, examine
-from cluster.run.environment import ray_authentication
+from cluster.run.address import NothingRuns, cluster_address, existing_token
+from cluster.run.doctor import card_checks, examine
+from cluster.run.doctor_check import Check, Verdict
 from cluster.state import state_folder
 from models.cards import load_cards
 
@@ -31,18 +33,31 @@ def doctor(
         bool,
         typer.Option("--cluster", help="Also look at the cards of every node of the Ray cluster."),
     ] = False,
+    port: Annotated[
+        int | None, typer.Option(help="Look at this port instead of the file's.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Check driver, cards, memory, NVLink, versions, ports and disk. Exit status 1 on a problem.
+    """Check driver, cards, memory, cores, NVLink, versions, port and disk. Exit status 1 on a
+    problem; a warning is none.
 
     Example: baseload doctor
 
     Example: baseload doctor cluster/h20-3e.yaml --cluster --json
     """
+    check_port(port)
     profile = load(config)
+    if port is not None:
+        profile = replace(profile, http=profile.http.model_copy(update={"port": port}))
     here = inventory()
     checks = examine(profile, state_folder(), here)
-    nodes = _nodes() if cluster else ()
+    nodes: tuple[Inventory, ...] = ()
+    if cluster:
+        try:
+            nodes = _nodes()
+        except NothingRuns as error:
+            found, _, advice = error.message.partition(": ")
+            checks.append(Check("cluster", Verdict.PROBLEM, found, advice))
     for node in nodes:
         checks += [_on(node.node, check) for check in card_checks(node, load_cards())]
     is_well = all(check.verdict is not Verdict.PROBLEM for check in checks)
@@ -61,10 +76,11 @@ def doctor(
 
 
 def _nodes() -> tuple[Inventory, ...]:
-    os.environ.update(ray_authentication(state_folder()))
+    address = cluster_address(state_folder())
+    os.environ.update(existing_token(state_folder()))
     from cluster.run.cluster_view import inventories  # Ray reads the token when it is imported
 
-    return inventories()
+    return inventories(address)
 
 
 def _on(node: str, check: Check) -> Check:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +14,9 @@ from rich.table import Table
 
 from cluster.cli.terminal import page, visible
 from cluster.state import state_folder
-from models.money import format_usd
+from models.money import aligned_usd, format_usd
 from runtime.ledger.audit import audit
-from runtime.ledger.report import Sums, report, requests
+from runtime.ledger.report import RequestCost, Sums, report, requests
 
 EXIT_NOT_OK = 1
 
@@ -42,9 +44,10 @@ def report_command(ledger: LedgerPath = None, as_json: AsJson = False) -> None:
         table.add_column(name, overflow="fold")
     for name in NUMBERS:
         table.add_column(name, justify="right", no_wrap=True)
-    for line in found.lines:
-        table.add_row(line.tenant, line.feature, line.model, line.target, *_numbers(line))
-    table.add_row("total", "", "", "", *_numbers(found.total), style="bold")
+    *costs, total_usd = aligned_usd([each.cost_nano_usd for each in (*found.lines, found.total)])
+    for line, usd in zip(found.lines, costs, strict=True):
+        table.add_row(line.tenant, line.feature, line.model, line.target, *_numbers(line, usd))
+    table.add_row("total", "", "", "", *_numbers(found.total, total_usd), style="bold")
     out = page(PAGE_COLUMNS)
     out.print(table)
     for left_out in found.not_included:
@@ -58,7 +61,7 @@ def requests_command(
     since_ms: Annotated[int, typer.Option(help="Unix milliseconds.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """One row per request: target, outcome, tokens and its exact cost.
+    """One row per request: time (UTC), tenant, target, outcome, tokens and its exact cost.
 
     Example: baseload ledger requests --tenant local --json
     """
@@ -66,9 +69,8 @@ def requests_command(
     if as_json:
         print(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
         return
-    for row in rows:
-        cost_usd = format_usd(row.cost_nano_usd)
-        print(visible(f"{row.request_id}  {row.target}  {row.outcome}  {cost_usd} USD"))
+    for line in _request_lines(rows):
+        print(line)
 
 
 @ledger_app.command("audit")
@@ -98,9 +100,33 @@ def audit_command(ledger: LedgerPath = None, as_json: AsJson = False) -> None:
 NUMBERS = ("requests", "tokens in", "tokens out", "USD")
 
 
-def _numbers(sums: Sums) -> tuple[str, ...]:
+REQUEST_COLUMNS = ("time", "request", "tenant", "target", "outcome", "tokens in", "out", "USD")
+TEXT_COLUMNS = 5  # the rest are numbers
+
+
+def _numbers(sums: Sums, usd: str) -> tuple[str, ...]:
     counts = (sums.requests, sums.prompt_tokens, sums.completion_tokens)
-    return (*(f"{count:,}" for count in counts), sums.cost_usd)
+    return (*(f"{count:,}" for count in counts), usd)
+
+
+def _request_lines(rows: Sequence[RequestCost]) -> Iterator[str]:
+    """Plain lines, whole however wide the terminal is: they are searched and cut by programs."""
+    costs = aligned_usd([row.cost_nano_usd for row in rows])
+    table = [REQUEST_COLUMNS, *map(_cells, rows, costs)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for cells in table:
+        placed = [
+            cell.ljust(width) if number < TEXT_COLUMNS else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        ]
+        yield "  ".join(placed)
+
+
+def _cells(row: RequestCost, usd: str) -> tuple[str, ...]:
+    at = datetime.fromtimestamp(row.reserved_at_ms / 1_000, UTC)
+    names = (row.request_id, row.tenant, row.target, row.outcome or "open")
+    counts = (f"{row.prompt_tokens:,}", f"{row.completion_tokens:,}")
+    return (f"{at:%Y-%m-%d %H:%M:%S}", *map(visible, names), *counts, usd)
 
 
 def _path(given: Path | None) -> Path:

@@ -20,17 +20,19 @@ from cluster.cli.check import check, checked_profile
 from cluster.cli.doctor import doctor
 from cluster.cli.ledger import ledger_app
 from cluster.cli.plan.command import plan_command
+from cluster.cli.port_option import check_port
 from cluster.cli.simulate.command import simulate
 from cluster.cli.terminal import note
 from cluster.machine.ports import free_ports
 from cluster.profile import LOCAL_PROFILE, Profile
 from cluster.run import supervisor
-from cluster.run.environment import ray_authentication
+from cluster.run.address import NothingRuns, existing_token, stack_address
 from cluster.state import state_folder
 from runtime.edge.auth import ensure_local_key, hash_key, new_key
 from runtime.errors import BaseloadError, ConfigError
 from runtime.start_failed import StartFailed
 
+EXIT_NOTHING_RUNS = 1
 EXIT_REFUSED = 2
 BENCH_ONLY = frozenset({"scipy", "matplotlib", "polars"})  # the extra "bench" of pyproject.toml
 INSTALL_BENCH = "pip install --no-deps -r requirements/bench.lock"
@@ -77,6 +79,7 @@ def serve(
     Example: baseload serve --port 8010
     """
     state = state_folder()
+    check_port(port)
 
     def moved(profile: Profile) -> Profile:
         if port is None or port == profile.port:
@@ -128,23 +131,30 @@ def key(
         print(json.dumps({"key": made, "key_sha256": hash_key(made)}))
     else:
         print(f"key         {made}   (shown once; give it to the caller)")
-        print(f"key_sha256  {hash_key(made)}   (for the config file)")
+        print(f"key_sha256: [{hash_key(made)}]   # for the tenant, in the config file")
 
 
 @app.command()
 def engines(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """List the live replicas of the Ray cluster of this machine, with their private addresses.
+    """List the live replicas of the stack with this state folder, with their private addresses.
 
-    The tokens are an operator's: they open the engines past the Scheduler and its ledger.
+    The tokens are an operator's: they open the engines past the Scheduler and its ledger. Exit
+    status 1 where no stack runs.
 
     Example: baseload engines --json
     """
-    os.environ.update(ray_authentication(state_folder()))
+    state = state_folder()
+    try:
+        address = stack_address(state)
+    except NothingRuns as error:
+        note.print(f"baseload: {error.message}", style="red")
+        raise typer.Exit(EXIT_NOTHING_RUNS) from None
+    os.environ.update(existing_token(state))
     from cluster.run.cluster_view import live_engines  # Ray reads the token when it is imported
 
-    found = live_engines()
+    found = live_engines(address)
     if as_json:
         print(json.dumps(found))
         return

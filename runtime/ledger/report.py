@@ -75,6 +75,7 @@ class RequestCost(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     request_id: str
+    reserved_at_ms: int  # unix time
     tenant: str
     model: str
     target: str
@@ -122,19 +123,20 @@ def requests(path: Path, *, since_ms: int = 0, tenant: str | None = None) -> lis
     query = select(attempts).order_by(attempts.c.request_id, attempts.c.attempt)
     if tenant is not None:
         query = query.where(attempts.c.tenant == tenant)
-    found: list[tuple[int, RequestCost]] = []
+    found: list[RequestCost] = []
     with sqlite.reading(path) as connection:
         for _, rows in groupby(connection.execute(query), key=lambda row: str(row.request_id)):
             tried = list(rows)
             if tried[0].reserved_at_ms >= since_ms:
-                found.append((tried[0].reserved_at_ms, _request(tried)))
-    return [request for _, request in sorted(found, key=lambda dated: dated[0])]
+                found.append(_request(tried))
+    return sorted(found, key=lambda request: request.reserved_at_ms)
 
 
 def _request(tried: list[Row[Any]]) -> RequestCost:
     last = tried[-1]
     return RequestCost(
         request_id=last.request_id,
+        reserved_at_ms=tried[0].reserved_at_ms,
         tenant=last.tenant,
         model=last.model,
         target=last.target,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from models.money import (
     AMOUNT_USD_MAX,
+    aligned_usd,
     ceil_nano,
     format_usd,
     nano_usd_per_hour,
@@ -81,3 +82,13 @@ def test_formatted_amounts_read_like_money() -> None:
     assert format_usd(1_500_000_000) == "1.50"
     assert format_usd(-50_000_000) == "-0.05"
     assert format_usd(1) == "0.000000001"
+
+
+def test_a_column_has_as_many_decimals_as_its_finest_amount() -> None:
+    assert aligned_usd([5 * 10**9, 1_234, 50_000_000]) == [
+        "5.000000000",
+        "0.000001234",
+        "0.050000000",
+    ]
+    assert aligned_usd([10**9, 2 * 10**9]) == ["1.00", "2.00"]
+    assert aligned_usd([]) == []

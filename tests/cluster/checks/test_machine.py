@@ -15,7 +15,7 @@ from cluster.checks.machine import (
     distinct_ports,
     key_findings,
     listeners,
-    machine_findings,
+    pool_findings,
     ports_in_use,
     refused_address,
     tiny_findings,
@@ -23,6 +23,7 @@ from cluster.checks.machine import (
 from cluster.checks.pools import Known, resolve_parts
 from cluster.finding import Severity
 from cluster.machine.capacity import WAIT_ENV
+from cluster.machine.host import Host
 from cluster.machine.inventory import Inventory, SeenCard
 from cluster.profile import LOCAL_PROFILE, Profile, parse
 from runtime.edge.auth import ensure_local_key, hash_key
@@ -31,6 +32,7 @@ from runtime.problems import where
 LOCAL = yaml.safe_load(LOCAL_PROFILE.read_text())
 KNOWN = Known.load()
 HASH = "a" * 64
+HOST = Host(24 << 30, 20 << 30, 2, 0.5)
 
 
 def profile(change: Callable[[Any, Any], None] = lambda args, user: None) -> Profile:
@@ -99,9 +101,9 @@ def test_cards_are_counted_over_all_pools(seen: Inventory, says: str | None) -> 
 
     found = profile(change)
     resolved = resolve_parts(dict(enumerate(found.args.pools)), None, KNOWN, Path("/s"), ("args",))
-    told = [str(each) for each in machine_findings(found, resolved.pools, seen, {})]
+    told = [str(each) for each in pool_findings(resolved.pools, seen, HOST, {})]
     assert told == [] if says is None else (len(told) == 1 and says in told[0])
-    waiting = machine_findings(found, resolved.pools, seen, {WAIT_ENV: "1"})
+    waiting = pool_findings(resolved.pools, seen, HOST, {WAIT_ENV: "1"})
     assert [each.severity for each in waiting] == [Severity.WARNING] * len(told)
 
 

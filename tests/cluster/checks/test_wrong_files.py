@@ -16,6 +16,7 @@ from cluster.checks.pools import Known
 from cluster.checks.report import Place, Report, Surroundings, check_file
 from cluster.cli import check as cli_check
 from cluster.cli.main import main
+from cluster.machine.host import Host
 from cluster.machine.inventory import Inventory
 from cluster.run import supervisor
 from cluster.state import STATE_ENV
@@ -27,11 +28,13 @@ from runtime.problems import where
 from tests.cluster.checks.starting import started_from
 from tests.cluster.checks.wrong import Base, Wrong
 from tests.cluster.checks.wrong_args import ARGS, FRAME
+from tests.cluster.checks.wrong_options import OPTIONS
 from tests.cluster.checks.wrong_routing import ROUTING
 
-CASES = [*FRAME, *ARGS, *ROUTING]
+CASES = [*FRAME, *OPTIONS, *ARGS, *ROUTING]
 KNOWN = Known.load()
 TODAY = date(2026, 11, 30)
+HOST = Host(24 << 30, 20 << 30, 2, 0.5)
 NO_CARDS = Inventory("here", problems=("no NVIDIA driver answers",))
 
 each_wrong_file = pytest.mark.parametrize("wrong", CASES, ids=lambda wrong: wrong.name)
@@ -70,7 +73,9 @@ class Bench:
         return check_file(self.paths[wrong.name], self._around(self.ask))
 
     def _around(self, ask: Any) -> Surroundings:
-        return Surroundings(Place.START, self.state, TODAY, dict(os.environ), NO_CARDS, ask)
+        return Surroundings(
+            Place.START, self.state, TODAY, dict(os.environ), NO_CARDS, ask, host=HOST
+        )
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +89,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def state(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(STATE_ENV, str(bench.state))
     monkeypatch.setattr(cli_check, "ask_vllm", bench.ask)
+    monkeypatch.setattr(cli_check, "this_host", lambda: HOST)
 
 
 def test_there_are_more_wrong_files_than_were_reported() -> None:

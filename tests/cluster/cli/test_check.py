@@ -126,6 +126,14 @@ def test_errors_come_before_warnings_each_with_its_line(edited: Callable[..., Pa
     assert lines[-1] == f"{path}: cannot be served, 2 errors and 1 warning"
 
 
+def test_an_unknown_key_is_named(edited: Callable[..., Path]) -> None:
+    def change(args: Any, user: Any) -> None:
+        args["pools"][0]["replica"] = 2
+
+    told = check(edited(change), ends=2).stdout
+    assert "`replica` is not known here; did you mean replicas?" in told
+
+
 def test_a_flag_that_is_a_secret_is_not_shown(edited: Callable[..., Path]) -> None:
     def change(args: Any, user: Any) -> None:
         args["pools"][0]["engine"]["vllm_flags"] = {"hf-token": "hf_abc", "seed": 7}
@@ -165,8 +173,31 @@ def test_a_start_on_a_port_in_use_says_where_and_starts_nothing(
         port = holder.getsockname()[1]
         told = serve(monkeypatch, capsys, "--port", str(port))
     assert f"port {port} on 127.0.0.1 is in use; stop what holds it" in told
-    assert "local.yaml has 1 error: nothing was started" in told
+    assert told.splitlines()[0] == "error      --port"
+    assert told.splitlines()[-1] == "baseload: --port has 1 error: nothing was started"
+    assert "local.yaml" not in told
     assert not state.exists()
+
+
+def test_a_port_in_use_that_the_file_says_is_told_at_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        path = tmp_path / "own.yaml"
+        path.write_text(LOCAL_PROFILE.read_text().replace("8000", str(port)))
+        told = serve(monkeypatch, capsys, str(path))
+    assert f"error      {path}:9  http_options.port" in told
+
+
+@pytest.mark.parametrize("port", ["0", "-1", "99999"])
+def test_a_port_that_is_none_is_told_as_the_option(
+    port: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = serve(monkeypatch, capsys, "--port", port)
+    assert told == f"baseload: --port {port}: expected 1 to 65535\n"
 
 
 def test_a_start_says_all_errors_at_once(

