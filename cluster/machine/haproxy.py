@@ -1,4 +1,4 @@
-"""Starts HAProxy for Serve so that it dies with its parent, has bounds, and answers in our envelope.
+"""Starts HAProxy for Serve so that it dies with its parent, and with our bounds and envelope.
 
 Serve runs this in place of the HAProxy binary (RAY_SERVE_HAPROXY_BINARY_PATH). Serve's own
 start leaves HAProxy behind when Ray is killed, listens with its statistics on all addresses, lets

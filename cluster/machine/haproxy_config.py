@@ -93,7 +93,9 @@ def _with_own_answers(text: str, folder: Path) -> str:
         text,
         f"""
     http-request return status 405 errorfile {folder}/{METHOD_PAGE}.http if METH_CONNECT
-    http-request return status 404 errorfile {folder}/{PATH_PAGE}.http unless {{ path_beg / }}""",
+    http-request return status 404 errorfile {folder}/{PATH_PAGE}.http unless {{ path_beg / }}
+    http-request set-var(txn.asks) req.hdr(upgrade)
+    http-after-response set-header connection close if {{ var(txn.asks) -m str -i websocket }}""",
     )
     text = re.sub(r"^\s*http-request return [^\n]* if routes$\n?", "", text, flags=re.M)
     return re.sub(

@@ -162,6 +162,13 @@ async def test_serves_list_of_routes_is_not_told(tmp_path: Path) -> None:
     assert body.startswith(b"1\r\nx\r\n")  # the edge's own answer
 
 
+async def test_a_refused_websocket_leaves_no_connection_behind(tmp_path: Path) -> None:
+    upgrade = b"GET / HTTP/1.1\r\nhost: h\r\nconnection: Upgrade\r\nupgrade: WebSocket\r\n\r\n"
+    async with _server() as port, proxied(tmp_path, port) as front:
+        head, _ = await answer(front, upgrade)
+    assert b"connection: close" in head
+
+
 async def test_before_there_is_an_application_a_client_shall_come_again(tmp_path: Path) -> None:
     none = {"    use_backend app if is_app\n": ""}
     async with _server() as port, proxied(tmp_path, port, none) as front:
