@@ -1,4 +1,5 @@
-"""What stands before the Scheduler in Serve's HTTP server: one request id, no Serve switches.
+"""What stands before the Scheduler in Serve's HTTP server: one request id, no Serve switches, and
+our own protocol.
 
 Serve lets a caller's headers name the request id, set a timeout, or switch off the handling of
 disconnects. Here they are dropped, and an answer carries one id, which is ours. The caller's own
@@ -8,13 +9,16 @@ Serve finds ``middlewares`` through RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH.
 
 from __future__ import annotations
 
+import uvicorn.config
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.edge.body_writer import SERVER_SEND
 from runtime.edge.request_head import CLIENT_REQUEST_ID, ID_IS_SERVERS, REQUEST_ID, Headers
+from runtime.edge.uvicorn_protocol import EdgeProtocol
 
 IMPORT_PATH = "cluster.ingress.middlewares"
+PROTOCOL = f"{EdgeProtocol.__module__}:{EdgeProtocol.__name__}"
 SERVE_SWITCHES = frozenset(
     {
         REQUEST_ID,
@@ -27,7 +31,14 @@ SERVE_SWITCHES = frozenset(
 )
 
 
+SERVES_ROUTES = "/-/routes"
+
+
 def middlewares() -> list[Middleware]:
+    """Serve calls this right before it starts the server, and lets uvicorn choose the protocols:
+    from a table, in which ours are put."""
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = PROTOCOL
+    uvicorn.config.WS_PROTOCOLS["auto"] = None
     return [Middleware(OneRequestId)]
 
 
@@ -46,7 +57,10 @@ class OneRequestId:
                 message["headers"] = _first_id_only(message["headers"])
             await send(message)
 
-        scope = {**scope, "headers": headers, SERVER_SEND: send, ID_IS_SERVERS: True}
+        path = scope["path"]
+        if path.endswith(SERVES_ROUTES):  # Serve would tell them; the edge knows no such route
+            path += "/"
+        scope = {**scope, "path": path, "headers": headers, SERVER_SEND: send, ID_IS_SERVERS: True}
         await self._app(scope, receive, send_one_id)
 
 

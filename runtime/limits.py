@@ -18,6 +18,7 @@ class Limits:
     header_bytes_max: int = 16 * 1024  # all of them together
     headers_max: int = 100
     head_bytes_max: int = 64 * 1024  # that are read of a head without its end
+    head_read_s_max: int = 10  # from the connection, or the first byte of a further request
     header_value_chars_max: int = 128  # of one X-Baseload-* header
     api_key_chars_max: int = 256
     client_id_chars_max: int = 512  # of a caller's own id for a request, as OpenAI has it

@@ -16,6 +16,7 @@ from runtime.edge.request_head import (
     ID_IS_SERVERS,
     ORIGIN,
     REQUEST_ID,
+    UPGRADE,
     Headers,
     client_request_id,
     read_head,
@@ -23,13 +24,14 @@ from runtime.edge.request_head import (
 )
 from runtime.edge.request_ids import RequestIds
 from runtime.edge.shared import RECORD, SEND, Edge
-from runtime.errors import BaseloadError, InternalError
+from runtime.errors import BadRequest, BaseloadError, InternalError
 from runtime.limits import refusals
 from runtime.request.record import RequestRecord
 
 log = logging.getLogger("baseload.http")
 
 _NO_HEADER = b""
+_CLOSE = (b"connection", b"close")
 _WANTED_METHOD, _WANTED_HEADERS = (
     b"access-control-request-method",
     b"access-control-request-headers",
@@ -106,6 +108,9 @@ class Boundary:
         record.trace = trace_context(found)
         if record.client_request_id is not None:
             track.told.append((CLIENT_REQUEST_ID, record.client_request_id.encode()))
+        if found.get(UPGRADE, _NO_HEADER).lower() == b"websocket":
+            track.told.append(_CLOSE)
+            raise BadRequest('WebSockets are not served: send a request with "stream": true.')
         if not (allowed := self._edge.allowed_origins):
             return None
         asking = found.get(ORIGIN, _NO_HEADER)

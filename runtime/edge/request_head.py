@@ -1,4 +1,4 @@
-"""What every request's headers are read for, in one pass: their size, ids, trace and origin."""
+"""What every request's headers are read for, in one pass: size, ids, trace, origin, upgrade."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ ORIGIN = b"origin"
 REQUEST_ID = b"x-request-id"
 CLIENT_REQUEST_ID = b"x-client-request-id"
 TRACEPARENT = b"traceparent"
+UPGRADE = b"upgrade"
 
 # In a scope: an x-request-id there is one that the server has set, and the caller's was renamed.
 ID_IS_SERVERS = "baseload.id_is_servers"
 
 _VISIBLE = re.compile(r"[!-~]+")
-_READ = frozenset({ORIGIN, REQUEST_ID, CLIENT_REQUEST_ID, TRACEPARENT})
+_READ = frozenset({ORIGIN, REQUEST_ID, CLIENT_REQUEST_ID, TRACEPARENT, UPGRADE})
 
 
 def read_head(headers: Headers) -> dict[bytes, bytes]:

@@ -34,6 +34,7 @@ class PrivateServer:
             access_log=False,
             lifespan="off",
             http=EdgeProtocol,
+            ws="none",  # the edge refuses it, in the envelope
             interface="asgi3",  # a bound method is not recognised as one
             timeout_keep_alive=KEEP_ALIVE_S,
             proxy_headers=False,  # nobody is believed who says for whom he asks

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any
 
+import pytest
+import uvicorn
+import uvicorn.config
+from ray.serve._private.http_util import start_asgi_http_server
 from starlette.types import Message, Receive, Scope, Send
 
 from cluster.ingress import IMPORT_PATH, SERVE_SWITCHES, OneRequestId, middlewares
 from runtime.edge.app import create_app
 from runtime.edge.body_writer import SERVER_SEND
 from runtime.edge.shared import RECORD, Edge
+from runtime.edge.uvicorn_protocol import EdgeProtocol
 from runtime.request.record import RequestRecord
 
 Headers = list[tuple[bytes, bytes]]
@@ -29,7 +36,7 @@ async def _pass(request: Headers, response: Headers) -> tuple[Headers, Headers]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "headers": request}
+    scope = {"type": "http", "path": "/", "headers": request}
     await OneRequestId(app)(scope, _never, send)
     assert scope["headers"] == request
     assert sent[1] == {"type": "http.response.body", "body": b"x"}
@@ -95,6 +102,34 @@ async def test_what_is_not_http_passes_untouched() -> None:
     scope = {"type": "lifespan"}
     await OneRequestId(app)(scope, _never, send)
     assert seen[0] is scope
+
+
+async def test_serves_list_of_routes_is_nobodys_business() -> None:
+    """Serve compares the path that uvicorn has decoded, so HAProxy cannot tell."""
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["path"])
+
+    async def send(message: Message) -> None: ...
+
+    for path in ("/-/routes", "/root/-/routes", "/-/healthz", "/live"):
+        await OneRequestId(app)({"type": "http", "path": path, "headers": []}, _never, send)
+    assert seen == ["/-/routes/", "/root/-/routes/", "/-/healthz", "/live"]
+
+
+def test_serves_uvicorn_speaks_our_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Serve configures it: the protocols are uvicorn's to choose."""
+    for table in (uvicorn.config.HTTP_PROTOCOLS, uvicorn.config.WS_PROTOCOLS):
+        monkeypatch.setitem(table, "auto", table["auto"])
+    middlewares()
+    config = uvicorn.Config(lambda: None, factory=True, lifespan="off", log_config=None)
+    config.load()
+    assert config.http_protocol_class is EdgeProtocol
+    assert config.ws_protocol_class is None
+    source = inspect.getsource(start_asgi_http_server)
+    assert "uvicorn.Config(" in source
+    assert not re.search(r"\b(http|ws)=", source)
 
 
 def test_serve_finds_it_by_its_name() -> None:

