@@ -46,6 +46,8 @@ class Limits:
     schema_bytes_max: int = 64 * 1024
     schema_depth_max: int = 32
     schema_nodes_max: int = 20_000  # of all schemas of a request
+    plain_schema_nodes_max: int = 64  # of a request: so much reaches an engine without a check
+    text_lengths_max: int = 140  # characters that minLength and maxLength of a schema count
     patterns_max: int = 256  # regular expressions of one schema
     pattern_chars_max: int = 2_048
     choices_listed_max: int = 1_024  # that an answer may be one of

@@ -27,6 +27,7 @@ from runtime.limits import LIMITS, refusals
 from runtime.quoting import written
 
 START_S_MAX = 120.0  # the compiler imports a large library, maybe from a cold disk
+CPU_S_MAX = 10  # for all constraints of a request; the compiler's own limit is on each
 ANSWER_S_MAX = 90.0  # more than its own limits; for a compiler that does not hold to them
 COMPILER = Path(__file__).with_name("compiler.py")
 
@@ -35,14 +36,17 @@ log = logging.getLogger("baseload.grammar")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``fault`` is the end of a sentence about the constraint, or about one of its patterns."""
+    """``fault`` is the end of a sentence about the constraint, about one of its patterns, or
+    about what is at ``at`` in it."""
 
     fault: str | None = None
     pattern: int | None = None
-    loosened: bool = False  # a part of an expression, such as a lookahead, is not held
+    at: tuple[str | int, ...] = ()
+    loosened: tuple[str, ...] = ()  # keywords that are held in part, such as without a lookahead
+    cpu_s: float = 0.0
 
 
-UNAVAILABLE = Verdict("cannot be checked on this server: send a schema without regular expressions")
+UNAVAILABLE = Verdict("cannot be checked on this server: send a smaller schema, of plain types")
 
 
 class GrammarCheck:
@@ -58,12 +62,20 @@ class GrammarCheck:
         self._closed = False
 
     async def loosened(self, constraints: Iterable[Constraint], tenant: str) -> list[str]:
-        """Names of what engines hold only in part; BadRequest for what they cannot hold."""
-        return [
-            ".".join(step for step in (*each.at, "pattern") if isinstance(step, str))
-            for each in constraints
-            if (await self.check(each, tenant)).loosened
-        ]
+        """Names of what engines hold only in part; BadRequest for what they cannot hold, by itself
+        or with the rest: an engine compiles the tools of a request into one grammar."""
+        named, cpu_s = [], 0.0
+        for each in constraints:
+            verdict = await self.check(each, tenant)
+            cpu_s += verdict.cpu_s
+            if cpu_s > CPU_S_MAX:
+                refusals["grammar"] += 1
+                param = written(each.at)
+                says = f"takes, with what is before it, more than {CPU_S_MAX} s to compile"
+                raise BadRequest(f"`{param}` {says}.", param=param)
+            texts = [step for step in each.at if isinstance(step, str)]
+            named += [".".join((*texts, keyword)) for keyword in verdict.loosened]
+        return named
 
     async def check(self, constraint: Constraint, tenant: str) -> Verdict:
         """BadRequest says what is wrong with the constraint, and where."""
@@ -73,6 +85,7 @@ class GrammarCheck:
         at: tuple[str | int, ...] = constraint.at
         if verdict.pattern is not None:
             at = (*at, *constraint.patterns[verdict.pattern][0])
+        at = (*at, *verdict.at)
         param = written(at)
         raise BadRequest(f"`{param}` {verdict.fault}.", param=param)
 
@@ -94,7 +107,7 @@ class GrammarCheck:
     def _admit(self, tenant: str) -> None:
         if self._waiting[tenant] >= LIMITS.grammars_waiting_max:
             refusals["grammars_waiting_max"] += 1
-            raise QueueFull("Too many of your regular expressions wait to be checked. Try later.")
+            raise QueueFull("Too many of your schemas wait to be checked. Try later.")
         self._waiting[tenant] += 1
 
     def _note(self, key: bytes, tenant: str, done: asyncio.Task[Verdict]) -> None:
@@ -125,8 +138,9 @@ class GrammarCheck:
         try:
             process = self._process or self._start()
             told = _answer(process, json.dumps(question).encode() + b"\n", ANSWER_S_MAX)
-            return Verdict(**told)
-        except (OSError, ValueError, TypeError) as error:
+            lists = {name: tuple(told.get(name, ())) for name in ("at", "loosened")}
+            return Verdict(**{**told, **lists})
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             log.warning("the grammar compiler gave no answer: %s", error)
             self._stop()
             return UNAVAILABLE

@@ -8,35 +8,14 @@ refused. The rules follow ``vllm.v1.structured_output.backend_xgrammar``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from runtime.grammar.constraint import Path
+from runtime.grammar.keywords import impossible, misfits, types_of, undeclared
 from runtime.grammar.pattern import whole
 from runtime.limits import LIMITS
 
-_FORMATS = frozenset(
-    {
-        "email",
-        "date",
-        "time",
-        "date-time",
-        "duration",
-        "ipv4",
-        "ipv6",
-        "hostname",
-        "uuid",
-        "uri",
-        "uri-reference",
-        "uri-template",
-        "json-pointer",
-        "relative-json-pointer",
-    }
-)
-_TYPES = frozenset({"string", "integer", "number", "boolean", "null", "array", "object"})
-_LENGTHS = frozenset({"minLength", "maxLength"})
-_UNCOUNTED = frozenset({"uniqueItems", "contains", "minContains", "maxContains"})
 _NAMED_BY_CALLER = frozenset(
     {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
 )
@@ -59,6 +38,10 @@ _SCHEMAS = frozenset(
         "else",
     }
 )
+
+
+_LENGTHS = ("minLength", "maxLength")
+_COUNTED_ONE_BY_ONE = 130  # characters; xgrammar counts more of them as it counts these
 
 
 class Unfit(Exception):
@@ -92,18 +75,21 @@ class _Fitting:
         self.left_out: dict[str, None] = {}
         self.patterns: list[tuple[Path, str]] = []
         self.widened = False
+        self._lengths: set[tuple[Any, ...]] = set()
 
     def schema(self, node: Any, at: Path) -> Any:
         if isinstance(node, list):
             return [self.schema(inner, (*at, index)) for index, inner in enumerate(node)]
         if not isinstance(node, dict):
             return node
-        parts = node.get("allOf")
-        if isinstance(parts, list) and len(parts) > 1:
-            raise Unfit((*at, "allOf"), "has several parts: write them as one schema")
-        types = _types(node)
-        left_out = dict.fromkeys(_misfits(node, types))
+        if fault := impossible(node):
+            raise Unfit((*at, fault[0]), fault[1])
+        types = types_of(node)
+        left_out = dict.fromkeys(misfits(node))
+        if "string" in types and not self._counts({*node} - {*left_out}, node):
+            left_out |= dict.fromkeys(key for key in _LENGTHS if key in node)
         self.left_out |= left_out
+        node = self._without_undeclared(node)
         fitted = {}
         for key, value in node.items():
             if key in left_out:
@@ -121,6 +107,29 @@ class _Fitting:
             fitted[key] = value
         return fitted
 
+    def _without_undeclared(self, node: dict[str, Any]) -> dict[str, Any]:
+        missing = undeclared(node)
+        if not missing:
+            return node
+        self.left_out["required"] = None
+        held = [
+            name for name in node["required"] if not isinstance(name, str) or name not in missing
+        ]
+        rest = {key: value for key, value in node.items() if key != "required"}
+        return {**rest, "required": held} if held else rest
+
+    def _counts(self, kept: set[str], node: dict[str, Any]) -> bool:
+        """Whether an engine can count the length of this text, too, in good time."""
+        bounds = tuple(node[key] if key in kept else 0 for key in _LENGTHS)
+        if not all(isinstance(bound, int) for bound in bounds):
+            return True
+        lengths = self._lengths | {bounds}
+        spent = sum(min(max(pair), _COUNTED_ONE_BY_ONE) for pair in lengths)
+        if spent > LIMITS.text_lengths_max:
+            return False
+        self._lengths = lengths
+        return True
+
     def _whole(self, pattern: str, at: Path) -> str:
         """Takes note of an expression; returns it for a whole text."""
         if len(pattern) > LIMITS.pattern_chars_max:
@@ -132,47 +141,3 @@ class _Fitting:
         widened = whole(pattern)
         self.widened |= widened != pattern
         return widened
-
-
-def _types(node: dict[str, Any]) -> frozenset[str]:
-    told = node.get("type")
-    if isinstance(told, str):
-        return frozenset({told})
-    if isinstance(told, list):
-        return frozenset(each for each in told if isinstance(each, str))
-    return _TYPES
-
-
-def _misfits(node: dict[str, Any], types: frozenset[str]) -> Iterator[str]:
-    """The keywords of one schema that cannot be held, beside those that can."""
-    if "multipleOf" in node and not types.isdisjoint({"integer", "number"}):
-        yield "multipleOf"
-    if "array" in types:
-        yield from sorted(_UNCOUNTED & node.keys())
-    if "string" in types:
-        yield from _string_misfits(node)
-    if "object" in types:
-        yield from _object_misfits(node)
-
-
-def _string_misfits(node: dict[str, Any]) -> Iterator[str]:
-    form = node.get("format")
-    has_format = isinstance(form, str) and form in _FORMATS and "type" in node
-    if "format" in node and not has_format:
-        yield "format"
-    if "pattern" in node and (has_format or "type" not in node):
-        yield "pattern"  # a format is held instead; without a type neither is
-    if "pattern" in node or has_format:
-        yield from sorted(_LENGTHS & node.keys())
-
-
-def _object_misfits(node: dict[str, Any]) -> Iterator[str]:
-    patterns = node.get("patternProperties")
-    if isinstance(patterns, dict) and ("properties" in node or len(patterns) > 1):
-        yield "patternProperties"
-    if "propertyNames" in node and (
-        "patternProperties" in node
-        or "properties" in node
-        or node.get("unevaluatedProperties", True) is not True
-    ):
-        yield "propertyNames"

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from runtime.grammar.constraint import Constraint, Path
 from runtime.grammar.fit import Unfit, fit
+from runtime.grammar.plain import plain_nodes
 from runtime.limits import LIMITS
 from runtime.wire.field_types import Description, Strict, Title, broken
 from runtime.wire.json_schema import SchemaCheck
@@ -51,12 +52,13 @@ class Compiled:
     """Collects, while a request is parsed, what a target would compile of it.
 
     ``fitted`` are schemas as an engine gets them, by their place in the request, where they
-    differ from what was sent; ``left_out`` names what they lack. ``constraints`` hold regular
-    expressions, so that they have to be checked before an engine sees them.
+    differ from what was sent; ``left_out`` names what they lack. ``constraints`` have to be
+    checked before an engine sees them: all but the plain ones, as long as there are few.
     """
 
     def __init__(self) -> None:
         self._bounds = SchemaCheck()
+        self._plain_nodes = 0
         self.fitted: list[tuple[Path, dict[str, Any]]] = []
         self.left_out: dict[str, None] = {}
         self.constraints: list[Constraint] = []
@@ -77,7 +79,10 @@ class Compiled:
         if fitted.left_out:
             name = ".".join(step for step in at if isinstance(step, str))
             self.left_out |= {f"{name}.{keyword}": None for keyword in fitted.left_out}
-        if fitted.patterns:
+        nodes = plain_nodes(fitted.schema)
+        if nodes is not None and self._plain_nodes + nodes <= LIMITS.plain_schema_nodes_max:
+            self._plain_nodes += nodes
+        else:
             text = json.dumps(fitted.schema)
             self.constraints.append(Constraint("json", text, at, fitted.patterns))
 

@@ -32,7 +32,10 @@ for line in sys.stdin:
         continue
     bad = text.startswith("bad")
     fault, index = "is not understood" if bad else None, 1 if text == "bad 1" else None
-    told = {"fault": fault, "pattern": index, "loosened": text == "loose"}
+    loosened = ["pattern"] if text == "loose" else []
+    told = {"fault": fault, "pattern": index, "loosened": loosened}
+    told |= {"at": ["items", 2]} if text == "bad at" else {}
+    told |= {"cpu_s": 4.0} if text.startswith("slow") else {}
     print(json.dumps(told), flush=True)
 """
 
@@ -81,14 +84,30 @@ async def test_a_fault_is_told_at_its_place_and_kept(asking: Asking) -> None:
     with pytest.raises(BadRequest) as caught:
         await asking.ask("bad")
     assert caught.value.param == "response_format.json_schema.schema"
-    assert asking.asked == ["bad 1", "bad"]
-    assert refusals["grammar"] == before + 2
+    with pytest.raises(BadRequest) as caught:
+        await asking.ask("bad at")
+    assert caught.value.param == "response_format.json_schema.schema.items[2]"
+    assert asking.asked == ["bad 1", "bad", "bad at"]
+    assert refusals["grammar"] == before + 3
 
 
 async def test_what_is_held_in_part_is_named(asking: Asking) -> None:
     constraints = [constraint("good"), constraint("loose")]
     named = await asking.check.loosened(constraints, "acme")
     assert named == ["response_format.json_schema.schema.pattern"]
+
+
+async def test_what_is_slow_only_together_is_refused_before_the_rest_is_asked(
+    asking: Asking,
+) -> None:
+    slow = [constraint(f"slow {number}") for number in range(5)]
+    assert await asking.check.loosened(slow[:2], "acme") == []
+    before = refusals["grammar"]
+    with pytest.raises(BadRequest, match="with what is before it, more than 10 s") as caught:
+        await asking.check.loosened(slow, "acme")
+    assert caught.value.param == "response_format.json_schema.schema"
+    assert asking.asked == ["slow 0", "slow 1", "slow 2"]
+    assert refusals["grammar"] == before + 1
 
 
 @pytest.mark.parametrize("fate", ["die", "lie", "hang"])

@@ -57,6 +57,41 @@ PATTERN = {"type": "string", "pattern": "^a$"}
             {"maxLength"},
         ),
         ({"allOf": [{"type": "string"}]}, None, set()),
+        ({"not": {"type": "string"}}, {}, {"not"}),
+        (
+            {"if": {}, "then": {}, "else": {}, "dependentRequired": {"a": ["b"]}},
+            {},
+            {"if", "then", "else", "dependentRequired"},
+        ),
+        ({"type": "object", "dependentSchemas": {"a": {}}}, {}, {"dependentSchemas"}),
+        (
+            {"minimum": 3, "maxLength": 2, "required": ["a"]},
+            {},
+            {"minimum", "maxLength", "required"},
+        ),
+        ({"properties": {"a": {}}, "required": ["a"], "maxLength": 2}, None, set()),
+        (
+            {"type": "object", "properties": {"a": {}}, "required": ["b", "a"]},
+            {"properties": {"a": {}}, "required": ["a"]},
+            {"required"},
+        ),
+        ({"type": "object", "required": ["b"]}, {}, {"required"}),
+        (
+            {"$ref": "#/$defs/s", "maxLength": 1, "title": "A"},
+            {"$ref": "#/$defs/s", "title": "A"},
+            {"maxLength"},
+        ),
+        ({"type": "string", "enum": ["a", "b"]}, None, set()),
+        ({"type": "string", "enum": ["a", 1]}, {"enum": ["a", 1]}, {"type"}),
+        ({"type": "string", "enum": ["a"], "minLength": 2}, {"enum": ["a"]}, {"minLength"}),
+        ({"const": "a", "enum": ["a", "b"]}, None, set()),
+        ({"type": "object", "anyOf": [{"type": "object"}]}, None, set()),
+        (
+            {"type": "object", "properties": {"a": {}}, "anyOf": [{"required": ["a"]}]},
+            {"properties": {"a": {}}},
+            {"anyOf"},
+        ),
+        ({"type": "string", "maxLength": 5000}, None, set()),
     ],
 )
 def test_keywords_that_engines_cannot_hold(
@@ -72,7 +107,8 @@ def test_keywords_that_engines_cannot_hold(
 
 
 def _types(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"type": schema["type"]} if "type" in schema else {}
+    kept = "type" in schema and 1 not in schema.get("enum", ())
+    return {"type": schema["type"]} if kept else {}
 
 
 def _wrapped(key: str, step: Any, schema: Any) -> dict[str, Any]:
@@ -117,6 +153,18 @@ def test_patterns_are_told_with_their_place() -> None:
             ("patternProperties",),
             "more than 2048 characters",
         ),
+        ({"items": {"$ref": "https://x.org/a"}}, ("items", "$ref"), "no other document"),
+        ({"$ref": "#anchor"}, ("$ref",), "no other document"),
+        ({"anyOf": []}, ("anyOf",), "by no answer"),
+        ({"properties": {"a": {"oneOf": []}}}, ("properties", "a", "oneOf"), "by no answer"),
+        ({"enum": []}, ("enum",), "by no answer"),
+        ({"type": []}, ("type",), "by no answer"),
+        ({"type": "string", "const": 1}, ("type",), "of no value"),
+        (
+            {"type": "object", "required": ["a"], "additionalProperties": False},
+            ("required",),
+            "not allowed",
+        ),
         ({"anyOf": [PATTERN] * (LIMITS.patterns_max + 1)}, (), "more than 256 patterns"),
     ],
 )
@@ -127,9 +175,23 @@ def test_what_cannot_be_fitted(schema: dict[str, Any], at: tuple[str, ...], says
     assert says in caught.value.says
 
 
+def test_as_many_long_texts_are_counted_as_compile_in_time() -> None:
+    def of(*lengths: int) -> dict[str, Any]:
+        texts = {f"p{length}": {"type": "string", "maxLength": length} for length in lengths}
+        return {"type": "object", "properties": texts}
+
+    assert fit(of(500)).left_out == ()
+    assert fit({"anyOf": [of(500), of(500), of(3, 4)]}).left_out == ()
+    found = fit(of(500, 4, 900))
+    assert found.left_out == ("maxLength",)
+    assert found.schema["properties"]["p900"] == {"type": "string"}
+    assert found.schema["properties"]["p500"]["maxLength"] == 500
+
+
 KEYWORDS = (
     "type allOf anyOf items properties patternProperties propertyNames pattern format minLength "
-    "maxLength multipleOf uniqueItems contains minContains unevaluatedProperties enum const"
+    "maxLength multipleOf uniqueItems contains minContains unevaluatedProperties enum const "
+    "minimum required not $ref oneOf"
 )
 VALUES = st.recursive(
     st.sampled_from(["string", "object", "array", "integer", "email", "cuid", "^a", True, 3, None]),

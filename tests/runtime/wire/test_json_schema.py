@@ -87,6 +87,38 @@ def test_a_regex_of_an_answers_form_is_checked() -> None:
     form["json_schema"]["schema"] = {"type": "string", "pattern": "a"}
     told = sent(chat(response_format=form))["response_format"]["json_schema"]["schema"]
     assert told == {"type": "string", "pattern": "^.*(?:a).*$"}
+    assert chat(structured_outputs={"json_object": True}).constraints == ()
+    assert chat(response_format={"type": "json_object"}).constraints == ()
     named_so = {"properties": {"pattern": {"type": "string"}}}
     form = {"type": "json_schema", "json_schema": {"name": "s", "schema": named_so}}
     assert chat(response_format=form).constraints == ()
+
+
+def _form(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "s", "schema": schema}}
+
+
+def _record(count: int, **more: Any) -> dict[str, Any]:
+    properties = {f"p{index}": {"type": "string"} for index in range(count)}
+    return {"type": "object", "properties": properties, **more}
+
+
+def test_what_is_not_plain_is_checked() -> None:
+    assert chat(response_format=_form(_record(9))).constraints == ()
+    for schema in (
+        _record(9, minProperties=3),
+        _record(LIMITS.plain_schema_nodes_max),
+        {"$ref": "#"},
+    ):
+        (constraint,) = chat(response_format=_form(schema)).constraints
+        assert json.loads(constraint.text) == schema
+
+
+def test_many_plain_schemas_are_not_plain_together() -> None:
+    tools = [
+        {"type": "function", "function": {"name": f"f{index}", "parameters": _record(30)}}
+        for index in range(3)
+    ]
+    (constraint,) = chat(tools=tools, tool_choice="required").constraints
+    assert constraint.at == ("tools", 2, "function", "parameters")
+    assert chat(tools=tools).constraints == ()
