@@ -150,6 +150,15 @@ class Telemetry:
         self.close()
         self._server = opened
 
+    @property
+    def url(self) -> str | None:
+        """Where the metrics are, as of now; None: nowhere. The port is the one that was free."""
+        if self._server is None:
+            return None
+        host, port = self._server[0].server_address[:2]
+        shown = f"[{host!s}]" if ":" in str(host) else str(host)
+        return f"http://{shown}:{port}/metrics"
+
     def close(self) -> None:
         if self._server is not None:
             server, thread = self._server

@@ -11,7 +11,6 @@ from pathlib import Path as FilePath
 from cluster.checks.checkpoint import checkpoint_findings
 from cluster.checks.host_memory import host_findings
 from cluster.checks.pools import ResolvedPool
-from cluster.checks.serve_here import here_findings
 from cluster.finding import ARGS, HTTP, ROUTING, Finding, error, warning
 from cluster.machine import ports
 from cluster.machine.capacity import WAIT_ENV
@@ -65,7 +64,7 @@ def distinct_ports(facts: Sequence[PortFact]) -> Iterator[Finding]:
 
 def machine_findings(profile: Profile) -> list[Finding]:
     """Of this machine, whether or not something runs on it already."""
-    return [*_hosts(profile), *here_findings(profile.document)]
+    return [*_hosts(profile)]
 
 
 def pool_findings(

@@ -30,6 +30,7 @@ from cluster.checks.routing import (
     routing_findings,
 )
 from cluster.checks.serve_file import serve_findings
+from cluster.checks.serve_here import here_findings
 from cluster.finding import ARGS, HTTP, ROUTING, Finding, Unchecked, error
 from cluster.machine.host import Host, this_host
 from cluster.machine.inventory import Inventory
@@ -115,6 +116,8 @@ class _Check:
         resolved = resolve_parts(parts.pools, parts.stand_in, known, around.state, ARGS)
         self._findings += resolved.findings
         self._look_at_pools(resolved.pools, known)
+        if around.place is not Place.ELSEWHERE:
+            self._findings += here_findings(self._file.content)
         environment = self._environment()
         facts = self._look_at_routing(known, environment)
         profile = parts.profile(self._path)

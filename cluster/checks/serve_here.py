@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -19,7 +19,7 @@ PYTHON_PATH: Path = (*APPLICATION, "runtime_env", "env_vars", "PYTHONPATH")
 EXPORTER: Path = ("tracing_config", "exporter_import_path")
 
 
-def here_findings(document: Mapping[str, Any]) -> Iterator[Finding]:
+def here_findings(document: Any) -> Iterator[Finding]:
     for path in PATHS_OF_LOGS:
         folder = at_path(document, path)
         why = why_unwritable(FilePath(folder)) if isinstance(folder, str) and folder else None

@@ -23,12 +23,13 @@ from cluster.cli.plan.command import plan_command
 from cluster.cli.port_option import check_port
 from cluster.cli.simulate.command import simulate
 from cluster.cli.terminal import note
+from cluster.cli.welcome import welcome
 from cluster.machine.ports import free_ports
 from cluster.profile import LOCAL_PROFILE, Profile
 from cluster.run import supervisor
 from cluster.run.address import NothingRuns, existing_token, stack_address
 from cluster.state import state_folder
-from runtime.edge.auth import ensure_local_key, hash_key, new_key
+from runtime.edge.auth import hash_key, new_key
 from runtime.errors import BaseloadError, ConfigError
 from runtime.start_failed import StartFailed
 
@@ -114,7 +115,10 @@ def _attend(run: supervisor.Run, state: Path) -> None:
         note.print(f"  {line}")
 
     supervisor.wait_ready(run, say)
-    _welcome(run.profile, state, time.monotonic() - started_s)
+    note.print(f"Baseload is ready after {time.monotonic() - started_s:.0f} s", style="bold")
+    told = supervisor.probe_ready(run.profile, run.run_id)
+    for line in welcome(run.profile, state, told):
+        print(line, flush=True)
     supervisor.stay(run, say)
 
 
@@ -160,27 +164,6 @@ def engines(
         return
     for entry in found:
         print(f"{entry['replica_id']}  {entry['base_url']}  {entry['kv_tokens_max']} KV tokens")
-
-
-def _welcome(profile: Profile, state: Path, took_s: float) -> None:
-    url = f"http://{profile.host}:{profile.port}/v1"
-    model = profile.args.pools[0].model
-    note.print(f"Baseload is ready after {took_s:.0f} s", style="bold")
-    if not profile.args.local_key:
-        print(f"address   {url}")
-        return
-    secret = ensure_local_key(state / "api-key")
-    body = json.dumps(
-        {"model": model, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 32}
-    )
-    print(f"address   {url}")
-    print(f"API key   {secret}   (in {state / 'api-key'})")
-    print(f"docs      http://{profile.host}:{profile.port}/docs")
-    print(
-        f"try       curl -s {url}/chat/completions -H 'Authorization: Bearer {secret}' "
-        f"-H 'Content-Type: application/json' -d '{body}'",
-        flush=True,
-    )
 
 
 def _refuse(error: BaseloadError) -> NoReturn:

@@ -15,7 +15,6 @@ _BY_ERRNO = {
     errno.ENOTDIR: "a file stands where a folder is needed: move it away",
     errno.EEXIST: "a file stands where a folder is needed: move it away",
     errno.EISDIR: "a folder stands where a file is needed: move it away",
-    errno.ENOENT: "no folder can be made there",
     errno.ENAMETOOLONG: "give it a shorter name",
     errno.EIO: "its disk is failing: see `dmesg`",
 }
@@ -23,6 +22,6 @@ _BY_ERRNO = {
 
 def what_to_do(refused: OSError) -> str:
     """As the end of a sentence; that another folder can be chosen is true of every reason."""
-    other = f"set {STATE_ENV} to a folder that can"
+    other = f"set {STATE_ENV} to a folder that can be written"
     first = _BY_ERRNO.get(refused.errno or 0)
     return other if first is None else f"{first}, or {other}"

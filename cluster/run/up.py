@@ -26,14 +26,15 @@ from ray.serve.schema import ServeDeploySchema
 
 from cluster.arguments import AppArgs
 from cluster.machine.capacity import WAIT_ENV, shortage
+from cluster.machine.host import this_host
 from cluster.machine.inventory import custom_resources, inventory
 from cluster.run.files import beside
+from cluster.run.ray_failure import in_words
 from cluster.run.start_report import Reporter
 from cluster.run.start_watch import RAY
 from cluster.serve_status import failure, statuses
 from cluster.state import ADDRESS_FILE, drain_s_max
 from runtime.engine.process_setup import die_with_parent
-from runtime.errors import BaseloadError
 from runtime.start_failed import StartFailed
 
 WATCH_S = 0.25
@@ -60,8 +61,7 @@ def main() -> None:
         reporter.failed(error)
         raise SystemExit(1) from None
     except Exception as error:
-        text = error.message if isinstance(error, BaseloadError) else " ".join(str(error).split())
-        reporter.failed(StartFailed(f"Ray did not start: {type(error).__name__}: {text}"))
+        reporter.failed(StartFailed(in_words(error, this_host())))
         raise
 
 

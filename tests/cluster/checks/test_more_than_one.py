@@ -80,6 +80,12 @@ def test_an_error_of_a_tenant_hides_no_offer(tmp_path: Path) -> None:
     }
 
 
+def test_what_serve_needs_of_this_machine_is_told_beside_other_errors(tmp_path: Path) -> None:
+    edit = {"pool.zzz": 1, "logging_config.logs_dir": "/proc/nope"}
+    assert set(errors(tmp_path, edit)) == {f"{POOL}.zzz", "logging_config.logs_dir"}
+    assert set(errors(tmp_path, {"pool.zzz": 1}, Place.ELSEWHERE)) == {f"{POOL}.zzz"}
+
+
 def test_where_prices_live_is_told(tmp_path: Path) -> None:
     offer = {"name": "openai/gpt-oss-120b", "price": "0.1"}
     told = errors(tmp_path, {"user.providers.deepinfra": VENDOR | {"offers": {"tiny-moe": offer}}})

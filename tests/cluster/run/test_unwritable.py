@@ -34,9 +34,8 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
 
 def test_a_place_that_takes_no_folder() -> None:
     told = refused(Path("/proc/x"))
-    assert "no folder can be made there" in told
+    assert told.endswith(f": set {STATE_ENV} to a folder that can be written")
     assert "space" not in told
-    assert STATE_ENV in told
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -48,4 +47,4 @@ def test_only_a_full_disk_asks_for_space(number: int) -> None:
 def test_other_reasons_do_not(number: int) -> None:
     told = what_to_do(OSError(number, os.strerror(number)))
     assert "space" not in told
-    assert f"set {STATE_ENV} to a folder that can" in told
+    assert f"set {STATE_ENV} to a folder that can be written" in told
