@@ -22,6 +22,17 @@ def of_run(run_id: str) -> list[psutil.Process]:
     return found
 
 
+def runs() -> set[str]:
+    """The ids of all runs of which a process lives, as far as this user may see them."""
+    prefix = f"{RUN_ENV}=".encode()
+    return {
+        entry.removeprefix(prefix).decode(errors="replace")
+        for process in psutil.process_iter()
+        for entry in _environment(process.pid).split(b"\0")
+        if entry.startswith(prefix)
+    }
+
+
 def named(run_id: str, name: str) -> psutil.Process | None:
     return next((process for process in of_run(run_id) if _name(process) == name), None)
 

@@ -8,16 +8,19 @@ from pathlib import Path
 
 from cluster.machine.haproxy import BINARY_ENV
 from cluster.machine.ports import PortRange
+from cluster.run import scratch
 from cluster.state import DRAIN_ENV, STATE_ENV
 from runtime.edge.auth import ensure_local_key
 from runtime.run_mark import RUN_ENV
 
 DRAIN_S = 5
+CLIENT_S = 120  # without a byte from a client that sends, or to one that should read
+PROXY_CHECK_S = 1  # a HAProxy that is gone is started again after three checks
 
 
 def environment(run_id: str, state: Path) -> dict[str, str]:
     """Of any process of the run, on any node; a value that the operator has set stays."""
-    folder = scratch(run_id)
+    folder = str(scratch.folder(run_id))
     wanted = {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         BINARY_ENV: str(Path(sys.executable).parent / "baseload-haproxy"),
@@ -29,6 +32,8 @@ def environment(run_id: str, state: Path) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{folder}/server-state",
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": f"{folder}/metrics.sock",
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(CLIENT_S),
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": str(PROXY_CHECK_S),
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
         **ray_authentication(state),
@@ -67,10 +72,6 @@ def ray_authentication(state: Path) -> dict[str, str]:
     path = state / "ray-token"
     ensure_local_key(path)
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
-
-
-def scratch(run_id: str) -> str:
-    return f"/tmp/bl-{run_id[:8]}"  # noqa: S108 -- a socket path has 107 bytes, and Ray adds 70
 
 
 def _unless_set(wanted: dict[str, str]) -> dict[str, str]:

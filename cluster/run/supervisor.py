@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -30,9 +29,10 @@ import yaml
 from cluster.machine import processes
 from cluster.machine.ports import PortRange, claim_range, port_is_free
 from cluster.profile import Profile
-from cluster.run import start_report
-from cluster.run.environment import drain_s, environment, ports_environment, scratch
+from cluster.run import scratch, start_report
+from cluster.run.environment import drain_s, environment, ports_environment
 from cluster.run.files import RunFiles, run_files
+from cluster.run.scratch import Scratch
 from cluster.run.start_watch import StartWatch
 from cluster.run.unwritable import what_to_do
 from cluster.state import STATE_ENV
@@ -65,6 +65,7 @@ class Run:
     child: subprocess.Popen[bytes]
     files: RunFiles
     ports: PortRange
+    scratch: Scratch
     reports: Path  # the folder of its processes' reports
     profile: Profile
     watch_parent: bool  # end when the `make` that started us ends
@@ -109,6 +110,9 @@ def start(profile: Profile, state: Path, *, watch_parent: bool) -> Run:
         try:
             files = run_files(state, profile.port)
             undo.callback(files.close)
+            scratch.sweep()
+            own = scratch.make(run_id)
+            undo.callback(own.remove)
             reports.mkdir(mode=0o700, parents=True)
             files.config.write_text(yaml.safe_dump(profile.document, sort_keys=False))
             child = _start_child(files, environment(run_id, state) | ports_environment(ports))
@@ -119,7 +123,16 @@ def start(profile: Profile, state: Path, *, watch_parent: bool) -> Run:
         undo.pop_all()
     parent = os.getppid()
     return Run(
-        run_id, child, files, ports, reports, profile, watch_parent, parent, _catches_sigint(parent)
+        run_id,
+        child,
+        files,
+        ports,
+        own,
+        reports,
+        profile,
+        watch_parent,
+        parent,
+        _catches_sigint(parent),
     )
 
 
@@ -185,7 +198,7 @@ def stop(run: Run, *, drain: bool) -> int:
             run.child.kill()
             run.child.wait()
     killed = processes.end(run.run_id, grace_s=1.0 if drain else 0.0)
-    shutil.rmtree(scratch(run.run_id), ignore_errors=True)
+    run.scratch.remove()
     start_report.forget(run.reports)
     run.ports.close()
     run.files.close()

@@ -30,6 +30,12 @@ def test_the_environment_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert all(len(value) < 40 for value in sockets)
 
 
+def test_serve_knows_every_name_that_it_is_told(tmp_path: Path) -> None:
+    source = Path(constants.__file__).read_text()
+    told = {name for name in environment("cafe0123deadbeef", tmp_path) if "RAY_SERVE_" in name}
+    assert {name for name in told if f'"{name}"' not in source} == set()
+
+
 def _ports_of(held: PortRange) -> dict[str, int]:
     return {name: int(value) for name, value in ports_environment(held).items()}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 
 from cluster.machine.ports import claim_range, free_ports
 from cluster.profile import LOCAL_PROFILE, Profile, load
-from cluster.run import supervisor
+from cluster.run import scratch, supervisor
 from cluster.run.files import run_files
 from cluster.run.start_report import Report
 from cluster.run.supervisor import Run
@@ -169,12 +170,14 @@ def _run(folder: Path, port: int, code: str = "import time; time.sleep(60)") -> 
         subprocess.Popen([sys.executable, "-c", code], stdout=log, stderr=log) as child,
     ):
         ports = claim_range(port)
+        own = scratch.make(secrets.token_hex(8))
         reports = folder / "reports"
         reports.mkdir()
         try:
-            yield Run("ours", child, files, ports, reports, _profile(port), False, 0, False)
+            yield Run("ours", child, files, ports, own, reports, _profile(port), False, 0, False)
         finally:
             child.kill()
+            own.remove()
             ports.close()
             files.close()
 
