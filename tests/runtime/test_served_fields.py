@@ -104,7 +104,9 @@ async def test_an_engine_gets_what_it_can_hold_and_a_vendor_what_was_sent(tmp_pa
         assert got(s)["response_format"]["json_schema"]["schema"] == held
         assert got(s)["tools"][0]["function"]["parameters"] == held
         names = ("tools.function.parameters", "response_format.json_schema.schema")
-        assert answer.headers[IGNORED] == ", ".join(f"{name}.uniqueItems" for name in names)
+        assert answer.headers[IGNORED] == ", ".join(
+            [*(f"{name}.uniqueItems" for name in names), "response_format"]
+        )
         s.replicas[0].engine.script = BUSY
         await s.post(chat(**fields))
         told = s.vendor.engine.asked[-1].body
