@@ -114,6 +114,21 @@ async def test_an_engine_gets_what_it_can_hold_and_a_vendor_what_was_sent(tmp_pa
         assert told["tools"] == [tool]
 
 
+async def test_a_form_that_leaves_no_token_costs_no_second_target(tmp_path: Path) -> None:
+    for after in (0, 2):
+        script = Script(fault=Fault.NO_TOKEN, after_tokens=after)
+        async with stack(tmp_path / str(after), scripts=[script], sells=True) as s:
+            answer = await s.post(chat(stream=True, max_tokens=6))
+            body = await answer.read()
+            assert answer.status == (200 if after else 400)
+            assert b"no token" in body
+            assert b'"code":"upstream_rejected"' in body.replace(b": ", b":")
+            assert len(s.replicas[0].engine.asked) == 1
+            assert not s.vendor.engine.asked
+            await s.idle()
+            assert s.row().outcome == "client_error: upstream_rejected"
+
+
 async def test_usage_in_every_frame_is_passed_on_and_billed_once(tmp_path: Path) -> None:
     often = {"include_usage": True, "continuous_usage_stats": True}
     async with stack(tmp_path) as s:
