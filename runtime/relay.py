@@ -15,9 +15,11 @@ from runtime.errors import (
     LedgerUnavailable,
     StreamBroken,
     StreamStalled,
+    UpstreamRejected,
     frame,
 )
 from runtime.patience import Patience
+from runtime.targets.error_in_answer import error_of
 from runtime.targets.response import Broken, Response
 from runtime.wire.sse import FrameScanner
 from scheduler.decision import Outcome
@@ -117,7 +119,9 @@ class Relay:
         """Bills a stream that has ended; returns what is wrong with it for the client."""
         try:
             if failure is not None:
-                await self._attempt.settle(bill, Outcome.TARGET_FAILED, failure.code)
+                is_callers = isinstance(failure, UpstreamRejected)
+                outcome = Outcome.CLIENT_ERROR if is_callers else Outcome.TARGET_FAILED
+                await self._attempt.settle(bill, outcome, failure.code)
                 return failure
             await self._attempt.settle(bill, Outcome.OK)
         except LedgerUnavailable as error:  # an end that was not billed is not told
@@ -130,6 +134,10 @@ class Relay:
             return Draining("This server is shutting down: the answer ends before its end.")
         if self._patience.is_lost:
             return StreamStalled("The model server sent no token for too long.")
+        if self._scanner.told_error is not None:
+            told = error_of(self._scanner.told_error)
+            if isinstance(told, UpstreamRejected):  # its form leaves no token to go on with
+                return told
         choices, finished = self._attempt.job.request.choices, self._scanner.finished_choices
         if 0 < finished < choices:  # a vendor that does not know n, too
             return StreamBroken(f"The model server completed {finished} of {choices} answers.")

@@ -161,6 +161,9 @@ class _Play(Response):
             case Fault.ERROR_FRAME:
                 error = {"message": "EngineCore died", "type": "InternalServerError", "code": 500}
                 await send(_part(event({"error": error}) + DONE, more=False))
+            case Fault.NO_TOKEN:
+                error = {"message": "no token", "type": "BadRequestError", "code": 400}
+                await send(_part(event({"error": error}) + DONE, more=False))
             case Fault.NOT_JSON:
                 await send(_part(b"data: {half\n\n" + DONE, more=False))
             case Fault.HUGE_FRAME:

@@ -24,6 +24,7 @@ from runtime.engine.load_meter import LoadMeter
 from runtime.engine.private_app import DETOKENIZE_PATH, TOKENIZE_PATH, PrivateApp
 from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.engine.vllm_options import command_line, set_environment
+from runtime.engine.vllm_refusals import blame_the_form, note_form
 from runtime.engine.vllm_steps import follow, longest_scheduled_s, note
 from runtime.errors import ConfigError
 
@@ -255,14 +256,16 @@ async def _private_app(
         TokenizeChatRequest,
         TokenizeCompletionRequest,
     )
-    from vllm.exceptions import VLLMError
+    from vllm.exceptions import VLLMError, VLLMValidationError
 
     async def chat(request: Request) -> Response:
         parsed = ChatCompletionRequest.model_validate_json(await request.body())
+        note_form(parsed)
         return _answer(await create_chat_completion(parsed, request))
 
     async def complete(request: Request) -> Response:
         parsed = CompletionRequest.model_validate_json(await request.body())
+        note_form(parsed)
         return _answer(await create_completion(parsed, request))
 
     async def to_tokens(request: Request) -> Response:
@@ -286,6 +289,8 @@ async def _private_app(
     app = PrivateApp(facts, meters, token, chat, complete, errors, tokens)
     tasks = await llm.get_supported_tasks()
     await init_app_state(llm, app.state, args, tasks)
+    for serving in (app.state.openai_serving_chat, app.state.openai_serving_completion):
+        blame_the_form(serving, VLLMValidationError)
     return app
 
 

@@ -89,8 +89,8 @@ class Compiler:
 
     def verdict(self, kind: str, text: str, patterns: list[str]) -> Verdict:
         try:
-            if fault := _nothing(kind, text, patterns):
-                return fault
+            if empty := _nothing(kind, text, patterns):
+                return empty
             compiled = self._compile(kind, text)
         except RuntimeError as error:
             return self._culprit(patterns) or {"fault": _reason(error)}

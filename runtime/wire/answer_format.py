@@ -48,6 +48,11 @@ class StructuredOutputs(Strict):
     json_object: Literal[True] | None = None
 
 
+def is_held(form: ResponseFormat | None, outputs: StructuredOutputs | None) -> bool:
+    """Whether a grammar holds the answer to a form."""
+    return outputs is not None or (form is not None and form.type != "text")
+
+
 class Compiled:
     """Collects, while a request is parsed, what a target would compile of it.
 

@@ -14,7 +14,15 @@ from runtime.wire.answer_format import Compiled, ResponseFormat, for_vendor
 from runtime.wire.field_types import Strict, broken
 from runtime.wire.messages import Message, for_target
 from runtime.wire.sampling import HINTS, Sampling
-from runtime.wire.tools import Tool, ToolChoice, check_choice, compiled_tools, taken_everywhere
+from runtime.wire.tools import (
+    Tool,
+    ToolChoice,
+    check_choice,
+    check_names,
+    compiled_tools,
+    is_forced,
+    taken_everywhere,
+)
 
 _EFFORTS = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 _ShortText = Annotated[str, Field(max_length=LIMITS.switch_chars_max)]
@@ -120,7 +128,16 @@ class ChatRequest(Sampling):
         if self.continue_final_message:
             fields["add_generation_prompt"] = False  # an engine takes one or the other
         self.fit_in(fields)
+        for index in self._forced:
+            fields["tools"][index]["function"]["strict"] = True  # else vLLM holds only the name
         return fields
+
+    @property
+    def _forced(self) -> list[int]:
+        """The tools of which one has to be called."""
+        if not is_forced(self.tool_choice):
+            return []
+        return [index for index, _ in compiled_tools(self.tools or (), self.tool_choice)]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -137,12 +154,21 @@ class ChatRequest(Sampling):
             self._check_tools(self.tools, compiled)
         if self.response_format is not None:
             compiled.add_format(self.response_format)
+        if is_forced(self.tool_choice):
+            has_form = self.response_format is not None and self.response_format.type != "text"
+            names = {
+                "response_format": has_form,
+                "structured_outputs": self.structured_outputs,
+                "ignore_eos": self.ignore_eos,
+            }
+            compiled.left_out |= {name: None for name, held in names.items() if held}
         self.keep(compiled)
         return self
 
     def _check_tools(self, tools: list[Tool], compiled: Compiled) -> None:
         for index, tool in enumerate(tools):
             compiled.bound(tool.function.parameters or {}, _parameters(index))
+        check_names(tools, self.tool_choice)
         for index, tool in compiled_tools(tools, self.tool_choice):
             compiled.add(tool.function.parameters or {}, _parameters(index))
 

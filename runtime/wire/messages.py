@@ -6,6 +6,7 @@ is dropped before (``wire_tidy``).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -16,6 +17,19 @@ from runtime.limits import LIMITS
 from runtime.wire.field_types import FunctionName, Id, Name, Strict, Text, broken
 
 _FOREIGN = re.compile(r"[\s<|\\/>]")  # what vendors refuse in the name of a message
+
+_HALF = re.compile(r"\\u[dD][89abAB]|\\u[dD][c-fC-F]")  # half a character, in JSON
+
+
+def _is_text(document: str) -> bool:
+    """Whether the texts in a document are text; one that is no JSON has none."""
+    try:
+        json.dumps(json.loads(document), ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    except (ValueError, RecursionError):
+        return True
+    return True
 
 
 class TextPart(Strict):
@@ -68,6 +82,10 @@ class Message(Strict):
     def check(self, index: int) -> None:
         """The rules over several of its fields."""
         at = ("messages", index)
+        for number, call in enumerate(self.tool_calls or ()):
+            if _HALF.search(call.function.arguments) and not _is_text(call.function.arguments):
+                where = (*at, "tool_calls", number, "function", "arguments")
+                raise broken(where, "must be text without lone surrogates")
         if self.tool_calls and self.role != "assistant":
             raise broken((*at, "tool_calls"), "may be sent only by the assistant")
         if self.role == "tool":

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from runtime.grammar.constraint import Constraint, Path
 from runtime.limits import LIMITS
-from runtime.wire.answer_format import Compiled, StructuredOutputs
+from runtime.wire.answer_format import Compiled, StructuredOutputs, is_held
 from runtime.wire.field_types import Finite, Strict, TokenId, broken
 
 StopText = Annotated[str, Field(min_length=1, max_length=LIMITS.stop_chars_max)]
@@ -173,6 +173,8 @@ class Sampling(Strict):
             for step in at[:-1]:
                 place = place[step]
             place[at[-1]] = schema
+        if "ignore_eos" in self.ignored:
+            del fields["ignore_eos"]
 
     def ignore(self, names: Iterable[str]) -> None:
         """Adds to what is named in the answer's headers."""
@@ -184,7 +186,7 @@ class Sampling(Strict):
             return self.ignored
         hints = tuple(name for name in HINTS if getattr(self, name) is not None)
         often = ("stream_options.continuous_usage_stats",) if self.wants_usage_often else ()
-        return (*self.ignored, *hints, *often)
+        return tuple(dict.fromkeys((*self.ignored, *hints, *often)))
 
     def ignored_header(self, *, bought: bool) -> tuple[tuple[bytes, bytes], ...]:
         """For an answer; of many names the first."""
@@ -203,6 +205,9 @@ class Sampling(Strict):
             raise broken(("min_tokens",), "must not exceed the most tokens allowed")
         if self.structured_outputs is not None:
             compiled.add_outputs(self.structured_outputs)
+        form = getattr(self, "response_format", None)
+        if self.ignore_eos and is_held(form, self.structured_outputs):
+            compiled.left_out["ignore_eos"] = None  # nothing holds what comes after its end
         options = self.stream_options
         if options is not None and options.continuous_usage_stats and not self.wants_usage_often:
             compiled.left_out["stream_options.continuous_usage_stats"] = None

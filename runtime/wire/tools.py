@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from runtime.wire.field_types import Description, FunctionName, Strict, broken
 
+_BREAKS = re.compile(r'["\\]')  # in a grammar that holds a call, where names stand as they are
 _EVERYWHERE = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what every vendor takes as a tool's name
 
 
@@ -56,6 +57,22 @@ def compiled_tools(tools: Sequence[Tool], choice: ToolChoice | None) -> Iterator
         )
         if forced or (tool.function.strict and choice != "none"):
             yield index, tool
+
+
+def is_forced(choice: ToolChoice | None) -> bool:
+    """Whether the answer has to be a call."""
+    return choice == "required" or isinstance(choice, NamedTool)
+
+
+def check_names(tools: Sequence[Tool], choice: ToolChoice | None) -> None:
+    """Of tools whose calls an engine's grammar would spell."""
+    spelt = [index for index, _ in compiled_tools(tools, choice)]
+    if spelt and not isinstance(choice, NamedTool):
+        spelt = list(range(len(tools)))
+    for index in spelt:
+        if _BREAKS.search(tools[index].function.name):
+            says = "must be without quotes and backslashes where a call is forced or strict"
+            raise broken(("tools", index, "function", "name"), says)
 
 
 def taken_everywhere(tools: Sequence[Tool]) -> bool:

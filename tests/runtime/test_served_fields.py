@@ -104,12 +104,29 @@ async def test_an_engine_gets_what_it_can_hold_and_a_vendor_what_was_sent(tmp_pa
         assert got(s)["response_format"]["json_schema"]["schema"] == held
         assert got(s)["tools"][0]["function"]["parameters"] == held
         names = ("tools.function.parameters", "response_format.json_schema.schema")
-        assert answer.headers[IGNORED] == ", ".join(f"{name}.uniqueItems" for name in names)
+        assert answer.headers[IGNORED] == ", ".join(
+            [*(f"{name}.uniqueItems" for name in names), "response_format"]
+        )
         s.replicas[0].engine.script = BUSY
         await s.post(chat(**fields))
         told = s.vendor.engine.asked[-1].body
         assert told["response_format"] == form
         assert told["tools"] == [tool]
+
+
+async def test_a_form_that_leaves_no_token_costs_no_second_target(tmp_path: Path) -> None:
+    for after in (0, 2):
+        script = Script(fault=Fault.NO_TOKEN, after_tokens=after)
+        async with stack(tmp_path / str(after), scripts=[script], sells=True) as s:
+            answer = await s.post(chat(stream=True, max_tokens=6))
+            body = await answer.read()
+            assert answer.status == (200 if after else 400)
+            assert b"no token" in body
+            assert b'"code":"upstream_rejected"' in body.replace(b": ", b":")
+            assert len(s.replicas[0].engine.asked) == 1
+            assert not s.vendor.engine.asked
+            await s.idle()
+            assert s.row().outcome == "client_error: upstream_rejected"
 
 
 async def test_usage_in_every_frame_is_passed_on_and_billed_once(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ import json, sys, warnings
 warnings.simplefilter("ignore")
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 from vllm.entrypoints.openai.completion.protocol import CompletionRequest
+from vllm.entrypoints.generate.base.serving import GenerateBaseServing
 from vllm.v1.structured_output.backend_xgrammar import validate_xgrammar_grammar
 
 def read(body):
@@ -34,10 +35,19 @@ def read(body):
         return f"not read: {unread}"
     validate_xgrammar_grammar(request.to_sampling_params(9, {}))
 
+def held(body):
+    from vllm.tool_parsers.structural_tag_registry import get_model_structural_tag
+    request = ChatCompletionRequest.model_validate_json(json.dumps(body))
+    tag = get_model_structural_tag("hermes", request.tools, request.tool_choice, False)
+    return [each["content"]["json_schema"] for each in tag.model_dump()["format"]["tags"][::2]]
+
+names = GenerateBaseServing._raise_if_error.__code__.co_varnames[:3]
+assert names == ("self", "finish_reason", "request_id"), names  # what vllm_refusals replaces
 told = []
 for line in sys.stdin:
     try:
-        told.append(read(json.loads(line)))
+        body = json.loads(line)
+        told.append(held(body["held"]) if "held" in body else read(body))
     except Exception as error:
         told.append(f"{type(error).__name__}: {error}")
 print("\\n" + json.dumps(told))
@@ -75,8 +85,25 @@ def bodies() -> list[dict[str, Any]]:
     return [sent(request) for request in asked]
 
 
-def test_every_field_that_is_sent_is_read() -> None:
-    lines = bodies()
+FORCED = {"type": "function", "function": {"name": "f"}}
+
+
+def forced() -> list[tuple[dict[str, Any], list[Any]]]:
+    """Bodies with tools, each with the schemas that the arguments are held to."""
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    tools = [
+        {"type": "function", "function": {"name": "f", "parameters": schema}},
+        {"type": "function", "function": {"name": "g", "strict": False, "parameters": schema}},
+        {"type": "function", "function": {"name": "h"}},
+    ]
+    return [
+        (sent(chat(tools=tools[:2], tool_choice="required")), [schema, schema]),
+        (sent(chat(tools=tools, tool_choice=FORCED)), [schema]),
+        (sent(chat(tools=tools[2:], tool_choice="required")), [True]),
+    ]
+
+
+def told_by_vllm(lines: list[dict[str, Any]]) -> list[Any]:
     told = subprocess.run(
         [sys.executable, "-c", READ],
         input="\n".join(map(json.dumps, lines)),
@@ -87,5 +114,12 @@ def test_every_field_that_is_sent_is_read() -> None:
     )
     answers = json.loads(told.stdout.strip().rpartition("\n")[2])
     assert len(answers) == len(lines)
-    faults = [(body, says) for body, says in zip(lines, answers, strict=True) if says]
+    return list(answers)
+
+
+def test_every_field_that_is_sent_is_read() -> None:
+    lines, asked = bodies(), forced()
+    answers = told_by_vllm([*lines, *({"held": body} for body, _ in asked)])
+    assert answers[len(lines) :] == [schemas for _, schemas in asked]
+    faults = [(body, says) for body, says in zip(lines, answers, strict=False) if says]
     assert faults == []

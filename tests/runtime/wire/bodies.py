@@ -64,7 +64,7 @@ EVERY_FIELD: dict[str, Any] = {
     "min_p": 0.1,
     "repetition_penalty": 1.1,
     "min_tokens": 1,
-    "ignore_eos": True,
+    "ignore_eos": False,
     "cache_salt": "salt",
 }
 CLIENT_ONLY: dict[str, Any] = {

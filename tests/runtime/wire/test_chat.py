@@ -115,3 +115,16 @@ def test_what_a_chat_knows_of_itself() -> None:
     assert (plain.streaming, plain.wants_usage, plain.choices) == (False, False, 1)
     assert plain.output_tokens_max(100) == 100
     assert list(chat(tools=[TOOL]).texts()) == ["hi", chat(tools=[TOOL]).tools_text]
+
+
+def test_half_a_character_in_a_calls_arguments_is_refused_with_its_place() -> None:
+    def asked(arguments: str) -> Any:
+        call = {"id": "1", "function": {"name": "f", "arguments": arguments}}
+        return chat(messages=[{"role": "assistant", "tool_calls": [call]}])
+
+    for half in (r'{"a": "\ud800"}', r'{"\uDFFF": 1}', r'["\ud800\ud800"]'):
+        error = refused(lambda half=half: asked(half))  # type: ignore[misc]
+        assert error.param == "messages[0].tool_calls[0].function.arguments"
+        assert "lone surrogates" in error.message
+    for whole in (r'{"a": "\ud83d\ude00"}', r'{"a": "\\ud800"}', r"no JSON \ud800"):
+        asked(whole)

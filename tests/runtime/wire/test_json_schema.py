@@ -61,7 +61,7 @@ def test_a_regex_of_a_tool_is_checked_only_where_it_is_compiled(
     if strict is not None:
         tool["function"]["strict"] = strict  # type: ignore[index]
     request = chat(tools=[TOOL, tool], tool_choice=choice)
-    assert sent(request)["tools"] == [TOOL, tool]
+    assert sent(request, openai_only=True)["tools"] == [TOOL, tool]
     assert [each.at for each in request.constraints] == ([AT] if compiled else [])
     unfit: dict[str, Any] = {"allOf": [{}, {}]}
     tool["function"] = {**tool["function"], "parameters": unfit}  # type: ignore[dict-item]
@@ -69,7 +69,7 @@ def test_a_regex_of_a_tool_is_checked_only_where_it_is_compiled(
         error = refused(lambda: chat(tools=[TOOL, tool], tool_choice=choice))
         assert error.param == "tools[1].function.parameters.allOf"
     else:
-        assert sent(chat(tools=[TOOL, tool], tool_choice=choice))["tools"] == [TOOL, tool]
+        assert sent(chat(tools=[TOOL, tool], tool_choice=choice))["tools"][1] == tool
 
 
 def test_a_regex_of_an_answers_form_is_checked() -> None:
@@ -122,3 +122,58 @@ def test_many_plain_schemas_are_not_plain_together() -> None:
     (constraint,) = chat(tools=tools, tool_choice="required").constraints
     assert constraint.at == ("tools", 2, "function", "parameters")
     assert chat(tools=tools).constraints == ()
+
+
+@pytest.mark.parametrize(
+    ("choice", "strict"),
+    [
+        ("required", [True, True]),
+        ({"type": "function", "function": {"name": "grep"}}, [None, True]),
+        ("auto", [None, False]),
+        ("none", [None, False]),
+    ],
+)
+def test_forced_tools_are_strict_for_an_engine(choice: Any, strict: list[bool | None]) -> None:
+    tool = {"type": "function", "function": {"name": "grep", "strict": False}}
+    request = chat(tools=[TOOL, tool], tool_choice=choice)
+    assert [each["function"].get("strict") for each in sent(request)["tools"]] == strict
+    assert sent(request, openai_only=True)["tools"] == [TOOL, tool]
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b"])
+def test_a_name_that_breaks_a_grammar_is_refused_where_one_spells_it(name: str) -> None:
+    odd: dict[str, Any] = {"type": "function", "function": {"name": name}}
+    strict = {"type": "function", "function": {**TOOL["function"], "strict": True}}
+    named = {"type": "function", "function": {"name": "look_up"}}
+    for fields in (
+        {"tools": [TOOL, odd], "tool_choice": "required"},
+        {"tools": [TOOL, odd], "tool_choice": odd},
+        {"tools": [strict, odd]},
+    ):
+        error = refused(lambda fields=fields: chat(**fields))  # type: ignore[misc]
+        assert error.param == "tools[1].function.name"
+        assert "quotes and backslashes" in error.message
+    assert sent(chat(tools=[TOOL, odd]))["tools"] == [TOOL, odd]
+    assert sent(chat(tools=[TOOL, odd], tool_choice=named))["tools"][1] == odd
+
+
+def test_what_a_forced_call_leaves_without_effect_is_named() -> None:
+    fields: dict[str, Any] = {"tools": [TOOL], "response_format": {"type": "json_object"}}
+    outputs = {"structured_outputs": {"choice": ["a"]}, "ignore_eos": True}
+    assert chat(**fields, tool_choice="required").ignored == ("response_format",)
+    assert chat(**fields, tool_choice="auto").ignored == ()
+    request = chat(tools=[TOOL], tool_choice="required", **outputs)
+    assert set(request.ignored) == {"structured_outputs", "ignore_eos"}
+
+
+def test_an_answer_with_a_form_ends_where_the_form_does() -> None:
+    for form in (
+        {"structured_outputs": {"choice": ["a"]}},
+        {"response_format": {"type": "json_object"}},
+    ):
+        for request in (chat(ignore_eos=True, **form), completion(ignore_eos=True, **form)):
+            assert request.ignored == ("ignore_eos",)
+            assert "ignore_eos" not in sent(request)
+    request = chat(ignore_eos=True, response_format={"type": "text"})
+    assert request.ignored == ()
+    assert sent(request)["ignore_eos"] is True

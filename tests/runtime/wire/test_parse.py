@@ -15,6 +15,7 @@ from tests.runtime.wire.bodies import (
     HINTED,
     LOCAL,
     LOCAL_CHAT,
+    TOOL,
     USER,
     chat,
     sent,
@@ -25,6 +26,7 @@ def test_every_field_arrives_and_nothing_else() -> None:
     request = chat(**EVERY_FIELD, **CLIENT_ONLY)
     assert sent(request) == {
         **EVERY_FIELD,
+        "tools": [{**TOOL, "function": {**TOOL["function"], "strict": True}}],
         "model": "served",
         "messages": USER,
         "stream_options": {"include_usage": True},
