@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cluster.run.scratch import folder
 from tests.stack.running import Stack
 
 CHAT = "/v1/chat/completions"
@@ -117,3 +118,50 @@ def test_a_client_that_closes_its_half_is_not_served_in_silence(stack: Stack) ->
     rows = stack.command("ledger", "requests")
     assert len(rows) - before <= 1
     assert all(row["outcome"] in ("client_left", "ok") for row in rows)
+
+
+WEBSOCKET = (
+    b"connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+)
+
+
+def _raw(stack: Stack, sent: bytes) -> tuple[int, bytes, dict[str, Any]]:
+    """Status, head and error of what bytes are answered with, whether or not it is a request."""
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=20) as client:
+        client.sendall(sent)
+        told = b""
+        while not told.endswith(b"}}") and (part := client.recv(65_536)):
+            told += part
+    head, _, body = told.partition(b"\r\n\r\n")
+    return int(head.split()[1]), head.lower(), json.loads(body)["error"]
+
+
+@pytest.mark.parametrize(
+    ("line", "more", "status", "code"),
+    [
+        (b"GET /live", WEBSOCKET, 400, "invalid_value"),
+        (b"GET " + CHAT.encode(), WEBSOCKET, 400, "invalid_value"),
+        (b"GET /live", b"x: a\x01b\r\n", 400, "invalid_value"),
+        (b"FOO /live", b"", 400, "invalid_value"),
+        (b"CONNECT h:80", b"", 405, "method_not_allowed"),
+        (b"OPTIONS *", b"", 404, "not_found"),
+        (b"GET /-/routes", b"", 404, "not_found"),
+        (b"GET /%2D/routes", b"", 404, "not_found"),
+    ],
+)
+def test_what_nobody_serves_is_refused_in_the_envelope(
+    stack: Stack, line: bytes, more: bytes, status: int, code: str
+) -> None:
+    told, head, error = _raw(stack, line + b" HTTP/1.1\r\nhost: h:80\r\n" + more + b"\r\n")
+    assert (told, error["code"]) == (status, code)
+    if more is WEBSOCKET:
+        assert b"connection: close" in head
+        assert b"x-request-id: req-" in head
+
+
+def test_no_other_user_reaches_what_commands_the_proxy(stack: Stack) -> None:
+    path = folder(stack.run_id)
+    assert path.stat().st_mode & 0o077 == 0
+    sockets = [each for each in path.rglob("*") if each.is_socket()]
+    assert sockets
+    assert all(each.stat().st_mode & 0o077 == 0 for each in sockets)

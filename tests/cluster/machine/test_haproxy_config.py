@@ -137,7 +137,8 @@ async def test_a_stream_outlives_every_bound_while_its_client_reads(tmp_path: Pa
     async with _server(silence_s=2.0) as port, proxied(tmp_path, port, quick) as front:
         head, body = await answer(front, ASK)
     assert head.startswith(b"http/1.1 200")
-    assert body == b"1\r\nx\r\n" * 3 + b"0\r\n\r\n"
+    assert body.count(b"x") == 3
+    assert body.endswith(b"0\r\n\r\n")
 
 
 @pytest.mark.parametrize(
@@ -159,13 +160,17 @@ async def test_what_names_no_path_is_refused_in_the_envelope(
 async def test_serves_list_of_routes_is_not_told(tmp_path: Path) -> None:
     async with _server() as port, proxied(tmp_path, port) as front:
         _, body = await answer(front, ASK.replace(b"/ ", b"/-/routes "))
-    assert body.startswith(b"1\r\nx\r\n")  # the edge's own answer
+    assert body.count(b"x") == 3  # what the server behind it says
 
 
 async def test_a_refused_websocket_leaves_no_connection_behind(tmp_path: Path) -> None:
-    upgrade = b"GET / HTTP/1.1\r\nhost: h\r\nconnection: Upgrade\r\nupgrade: WebSocket\r\n\r\n"
+    upgrade = (
+        b"GET / HTTP/1.1\r\nhost: h\r\nconnection: Upgrade\r\nupgrade: WebSocket\r\n"
+        b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"  # else HAProxy refuses it itself
+    )
     async with _server() as port, proxied(tmp_path, port) as front:
         head, _ = await answer(front, upgrade)
+    assert head.startswith(b"http/1.1 200")
     assert b"connection: close" in head
 
 
