@@ -161,7 +161,7 @@ class _Play(Response):
             case Fault.ERROR_FRAME:
                 error = {"message": "EngineCore died", "type": "InternalServerError", "code": 500}
                 await send(_part(event({"error": error}) + DONE, more=False))
-            case Fault.NO_TOKEN:
+            case Fault.DEAD_END:
                 error = {"message": "no token", "type": "BadRequestError", "code": 400}
                 await send(_part(event({"error": error}) + DONE, more=False))
             case Fault.NOT_JSON:

@@ -116,7 +116,7 @@ async def test_an_engine_gets_what_it_can_hold_and_a_vendor_what_was_sent(tmp_pa
 
 async def test_a_form_that_leaves_no_token_costs_no_second_target(tmp_path: Path) -> None:
     for after in (0, 2):
-        script = Script(fault=Fault.NO_TOKEN, after_tokens=after)
+        script = Script(fault=Fault.DEAD_END, after_tokens=after)
         async with stack(tmp_path / str(after), scripts=[script], sells=True) as s:
             answer = await s.post(chat(stream=True, max_tokens=6))
             body = await answer.read()
