@@ -23,11 +23,7 @@ class Fault(StrEnum):
     NO_FINISH = "no_finish"  # the end without a finish reason
     NO_DONE = "no_done"  # a body that ends as HTTP wants it, with no word that it is the end
     ERROR_FRAME = "error_frame"  # an error, then the end, as vLLM does
-<<<<<<< HEAD
-    NO_TOKEN = "no_token"  # noqa: S105 -- the same, where the request itself leaves nothing to go on with
-=======
     DEAD_END = "dead_end"  # the same, where the request itself leaves nothing to go on with
->>>>>>> grammar
     NOT_JSON = "not_json"
     HUGE_FRAME = "huge_frame"
     SERVER_ERROR = "server_error"  # this and the next two: an error status instead of an answer
