@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-FLAG = "block-size"
+OUT = ("block-size", "leave it out, and vLLM chooses one")  # the flag, and what to do
 
 
 def refusal(config: Any) -> str | None:

@@ -1,8 +1,7 @@
 """vLLM in this process: ``AsyncLLM`` and vLLM's own OpenAI serving classes.
 
-Only this file and `vllm_block_size` import vllm. vLLM renders chat templates, parses tools and
-reasoning and writes the frames; this file starts it, feeds the load meters and answers on the
-private app.
+It and `vllm_block_size` alone import vllm, which renders chat templates, parses tools and reasoning
+and writes the frames; this file starts it, feeds the load meters and answers on the private app.
 """
 
 from __future__ import annotations
@@ -131,8 +130,9 @@ def verify(settings: EngineSettings, *, on_cpu: bool, configure: bool) -> Verdic
         flag = str(field[0]).replace("_", "-") if field else None
         return Verdict(f"vLLM refuses this engine: {_one_line(error)}", flag)
     if (why := vllm_block_size.refusal(config)) is not None:
-        wrong = f"vLLM refuses this KV block size: {why[:SAID_CHARS_MAX]}"
-        return Verdict(wrong, vllm_block_size.FLAG, "leave it out, and vLLM chooses one")
+        return Verdict(
+            f"vLLM refuses this KV block size: {why[:SAID_CHARS_MAX]}", *vllm_block_size.OUT
+        )
     return Verdict()
 
 
@@ -163,8 +163,7 @@ def _parsed(settings: EngineSettings, device: str) -> Any:
         ("tool_parser", ToolParserManager.list_registered()),
         ("reasoning_parser", ReasoningParserManager.list_registered()),
     ):
-        wanted = getattr(settings, name)
-        if wanted and wanted not in known:
+        if (wanted := getattr(settings, name)) and wanted not in known:
             instead = did_you_mean(wanted, known) or f"known are {', '.join(known)}"
             raise FlagRefused(f"vLLM knows no {name} {wanted!r}", name, instead)
     return args
@@ -284,19 +283,17 @@ async def _private_app(
         return JSONResponse(answer.model_dump(), status_code=answer.error.code)
 
     known = (VLLMError, ValueError, TypeError, OverflowError, NotImplementedError)
-    errors = dict.fromkeys(known, on_error)
     tokens = {TOKENIZE_PATH: to_tokens, DETOKENIZE_PATH: to_text}
+    errors = dict.fromkeys(known, on_error)
     app = PrivateApp(facts, meters, token, chat, complete, errors, tokens)
-    tasks = await llm.get_supported_tasks()
-    await init_app_state(llm, app.state, args, tasks)
-    for serving in (app.state.openai_serving_chat, app.state.openai_serving_completion):
-        blame_the_form(serving, VLLMValidationError)
+    await init_app_state(llm, app.state, args, await llm.get_supported_tasks())
+    blame_the_form(app.state.openai_serving_chat, VLLMValidationError)
+    blame_the_form(app.state.openai_serving_completion, VLLMValidationError)
     return app
 
 
 def _answer(response: Response | None) -> Response:
-    # None: the client left before the first token; vLLM has aborted the request.
-    return response if response is not None else Response(status_code=499)
+    return response if response is not None else Response(status_code=499)  # the client has left
 
 
 async def died(engine: VllmEngine, poll_s: float = 0.2) -> None:
