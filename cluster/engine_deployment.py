@@ -25,11 +25,12 @@ from runtime.engine.own_log import OwnLog
 from runtime.engine.private_app import rank_path
 from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.engine.startup import Served, start_engine
-from runtime.engine.vllm_engine import VllmEngine, died
+from runtime.engine.vllm_engine import VllmEngine
 from runtime.errors import BaseloadError
 from runtime.start_failed import StartFailed
 
 DRAIN_POLL_S = 0.05
+DEAD_POLL_S = 0.2
 LEAVE_S_MAX = 2.0  # the directory may be restarting; its lease on us ends in any case
 NODES_ENV = "VLLM_RAY_DP_PLACEMENT_NODE_IPS"
 EXIT_ENGINE_DEAD = 70  # EX_SOFTWARE
@@ -79,7 +80,8 @@ class _Engine:
 
     async def _die_loudly(self, engine: VllmEngine) -> None:
         served = Served(engine.facts.model)
-        await died(engine)
+        while not engine.dead:
+            await asyncio.sleep(DEAD_POLL_S)
         end = served.end()
         log.critical("ending this replica, Serve starts another: %s", end)
         self._reporter.failed(end)

@@ -6,7 +6,6 @@ and writes the frames; this file starts it, feeds the load meters and answers on
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -294,9 +293,3 @@ async def _private_app(
 
 def _answer(response: Response | None) -> Response:
     return response if response is not None else Response(status_code=499)  # the client has left
-
-
-async def died(engine: VllmEngine, poll_s: float = 0.2) -> None:
-    """Returns when the engine is dead."""
-    while not engine.dead:
-        await asyncio.sleep(poll_s)
