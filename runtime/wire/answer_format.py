@@ -84,8 +84,8 @@ class Compiled:
         if fitted.left_out:
             name = ".".join(step for step in at if isinstance(step, str))
             self.left_out |= {f"{name}.{keyword}": None for keyword in fitted.left_out}
-        nodes = plain_nodes(fitted.schema)
-        if nodes is not None and self._plain_nodes + nodes <= LIMITS.plain_schema_nodes_max:
+        left = LIMITS.plain_schema_nodes_max - self._plain_nodes
+        if (nodes := plain_nodes(fitted.schema, left)) is not None:
             self._plain_nodes += nodes
         else:
             text = json.dumps(fitted.schema)

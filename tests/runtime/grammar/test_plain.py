@@ -19,6 +19,12 @@ def of(count: int, schema: dict[str, Any], name: str = "p") -> dict[str, Any]:
     return {f"{name}{index}": schema for index in range(count)}
 
 
+def nested(ref: dict[str, Any], inner: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A record in a record, as pydantic writes it."""
+    record = inner or {"type": "object", "properties": {"a": STRING}}
+    return {"$defs": {"A": record}, "type": "object", "properties": {"r": ref}}
+
+
 @pytest.mark.parametrize(
     ("schema", "nodes"),
     [
@@ -42,6 +48,15 @@ def of(count: int, schema: dict[str, Any], name: str = "p") -> dict[str, Any]:
         ({"format": []}, None),
         ({"$ref": "#"}, None),
         ({"$defs": {}}, None),
+        (nested({"$ref": "#/$defs/A"}), 6),
+        (nested({"$ref": "#/$defs/A", "description": "d"}), 6),
+        (nested({"$ref": "#/$defs/A", "type": "object"}), None),
+        (nested({"$ref": "#/$defs/B"}), None),
+        (nested({"$ref": "#/definitions/A"}), None),
+        (nested({"$ref": "#"}), None),
+        (nested({"$ref": "#/$defs/A"}, {"items": {"$ref": "#/$defs/A"}}), None),
+        (nested({"$ref": "#/$defs/A"}, {"items": {"$ref": "#"}}), None),
+        (nested({"$ref": "https://h/x"}), None),
         ({"anyOf": []}, None),
         ({"enum": []}, None),
         ({"properties": {"a": False}}, None),
@@ -50,7 +65,8 @@ def of(count: int, schema: dict[str, Any], name: str = "p") -> dict[str, Any]:
     ],
 )
 def test_what_is_plain(schema: dict[str, Any], nodes: int | None) -> None:
-    assert plain_nodes(schema) == nodes
+    assert plain_nodes(schema, MOST) == nodes
+    assert nodes is None or plain_nodes(schema, nodes - 1) is None
 
 
 @pytest.mark.parametrize(
@@ -63,13 +79,14 @@ def test_what_is_plain(schema: dict[str, Any], nodes: int | None) -> None:
         {"type": "array", "items": {"anyOf": [{"type": "array", "items": {}}] * (MOST // 2 - 1)}},
         {"anyOf": [{"type": "object", "properties": of(6, STRING)}] * (MOST // 7)},
         {"enum": ["x" * 900 + str(index) for index in range(MOST - 1)]},
+        {"$defs": {"A": {"properties": of(3, {})}}, "properties": of(11, {"$ref": "#/$defs/A"})},
     ],
 )
 def test_what_is_plain_compiles_in_time(schema: dict[str, Any]) -> None:
     pytest.importorskip("xgrammar")
     from runtime.grammar.compiler import Compiler
 
-    nodes = plain_nodes(schema)
+    nodes = plain_nodes(schema, MOST)
     assert nodes is not None
     assert MOST - 8 < nodes <= MOST
     told = Compiler().timed("json", json.dumps(schema), [])
