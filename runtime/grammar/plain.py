@@ -35,7 +35,7 @@ def plain_nodes(schema: Any, most: int) -> int | None:
             return None
         if "$ref" in node:
             name = _name(node)
-            if name not in defs or name in inside:
+            if name is None or name not in defs or name in inside:
                 return None
             waiting.append((defs[name], inside | {name}))
             continue
