@@ -29,7 +29,7 @@ class HealthCheck:
         self._advanced_at_s = 0.0
 
     async def check(self, now_s: float) -> None:
-        tokens = self._meter.prompt_tokens + self._meter.output_tokens
+        tokens = self._tokens()
         if tokens != self._tokens_seen or not self._meter.running:
             self._tokens_seen, self._advanced_at_s = tokens, now_s
         if self._meter.running:
@@ -41,4 +41,9 @@ class HealthCheck:
         try:
             await asyncio.wait_for(self._probe(), PROBE_S_MAX)
         except TimeoutError as error:
-            raise EngineUnhealthy(f"idle, and one token took over {PROBE_S_MAX:.0f} s") from error
+            if self._tokens() == tokens:  # requests that came meanwhile got none, either
+                says = f"it was idle, and one token took over {PROBE_S_MAX:.0f} s"
+                raise EngineUnhealthy(says) from error
+
+    def _tokens(self) -> int:
+        return self._meter.prompt_tokens + self._meter.output_tokens

@@ -40,6 +40,20 @@ async def test_an_idle_engine_is_asked_for_a_token(monkeypatch: pytest.MonkeyPat
         await health.check(1.0)
 
 
+async def test_a_probe_that_waits_behind_work_is_no_sign_of_death(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Requests may come as it begins, and be served before it."""
+    monkeypatch.setattr("runtime.engine.health.PROBE_S_MAX", 0.05)
+    meter = LoadMeter()
+
+    async def overtaken() -> None:
+        _token(meter)
+        await asyncio.Event().wait()
+
+    await HealthCheck(meter, overtaken).check(0.0)
+
+
 async def test_what_the_probe_raises_is_not_hidden() -> None:
     async def broken() -> None:
         raise RuntimeError("engine dead")
