@@ -26,11 +26,11 @@ from cluster.scheduler_deployment import Scheduler, build_edge
 from cluster.state import drain_s_max, state_folder
 from models.money import NANO_PER_USD
 from models.tiny.checkpoint import ensure_tiny_moe
+from runtime.config_problems import describe
 from runtime.edge.auth import ensure_local_key, hash_key
 from runtime.engine.settings import EngineSettings
 from runtime.errors import ConfigError
 from runtime.key_hash import LOCAL_TENANT
-from runtime.problems import describe
 from runtime.targets.pools import Pool
 
 # Of each replica, after which Serve gives the deployment up: what a predecessor still held as it

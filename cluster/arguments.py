@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from runtime.config_problems import given, wrong_at
 from runtime.config_types import Host, Port, UsdPerHour, written
-from runtime.problems import given, wrong_at
 
 REPLICAS_MAX = 1_000
 STAND_IN_KEY_ENV = "BASELOAD_STAND_IN_KEY"  # set by the start, for Scheduler and stand-in

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from runtime.config_problems import Path, Problem, one_line
 from runtime.errors import ConfigError
-from runtime.problems import Path, Problem, one_line
 
 EXAMPLE = "cluster/local.yaml is an example"
 

@@ -27,9 +27,9 @@ from cluster.finding import (
 from cluster.repair import Repaired, repaired
 from models.yaml_file import BadYaml, Keys, read_yaml
 from runtime.config import GatewayConfig, read_config
+from runtime.config_problems import given, one_line, problems
 from runtime.config_types import LOOPBACK, Host, Port
 from runtime.errors import ConfigError
-from runtime.problems import given, one_line, problems
 
 LOCAL_PROFILE = Path(__file__).parent / "local.yaml"
 DEFAULT_HOST = "127.0.0.1"

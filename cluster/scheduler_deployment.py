@@ -21,7 +21,7 @@ from models.prices import load_price_book
 from runtime.config import METRICS_PORTS_TRIED, GatewayConfig, load_config
 from runtime.edge.app import create_app
 from runtime.edge.auth import KeyRing
-from runtime.edge.shared import Edge
+from runtime.edge.edge_context import Edge
 from runtime.errors import BaseloadError
 from runtime.gateway import Gateway
 from runtime.ledger.ledger import Ledger

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from runtime.config_problems import Problem, one_line, problems, wrong_at
 from runtime.config_types import (
     AnyHost,
     BaseUrl,
@@ -36,7 +37,6 @@ from runtime.config_types import (
 )
 from runtime.errors import ConfigError
 from runtime.origins import EVERY
-from runtime.problems import Problem, one_line, problems, wrong_at
 from runtime.wire.tags import Sensitivity
 from scheduler.settings import Settings
 

@@ -27,11 +27,11 @@ from runtime.request.estimate import Estimator
 from runtime.request.job import Job
 from runtime.targets.connector import Connector
 from runtime.targets.membership import Endpoint, LocalTarget, Membership
-from runtime.targets.others_spending import OthersSpending
 from runtime.targets.pools import Pool
 from runtime.targets.providers import Account, open_accounts, utc_today
-from runtime.targets.shared_clocks import SharedClocks
+from runtime.targets.replica_clocks import SharedClocks
 from runtime.targets.shut_targets import ShutLog, described, shut_targets
+from runtime.targets.spending_elsewhere import OthersSpending
 from runtime.telemetry import Telemetry
 from runtime.watchdog import Stream, Watchdog
 from runtime.wire.tags import Sensitivity

@@ -14,11 +14,11 @@ from pathlib import Path as FilePath
 
 from cluster.checks.pools import TINY_MODEL
 from cluster.finding import Finding, Unchecked, error
+from runtime.config_problems import Path
+from runtime.engine.allowed_vllm_flags import FIELD_OF_FLAG
 from runtime.engine.settings import EngineSettings
 from runtime.engine.verify import QUESTIONS, VERDICTS, Question
 from runtime.engine.vllm_engine import Verdict
-from runtime.engine.vllm_flags import FIELD_OF_FLAG
-from runtime.problems import Path
 
 VERIFY_S_MAX = 120.0  # vLLM alone takes up to half a minute to import
 COMMAND = (sys.executable, "-m", "runtime.engine.verify")

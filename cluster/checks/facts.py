@@ -14,7 +14,7 @@ from cluster.manifests.serve_config import nodes_taken
 from cluster.placement_group import CPU_CARD
 from models.money import PicoUsd, format_usd, usd_per_mtok
 from models.prices import Price
-from runtime.problems import is_secret, where
+from runtime.config_problems import is_secret, where
 
 REDACTED = "(not shown)"
 FREE_NAMES = ("vllm_flags",)  # mappings whose keys a file chooses

@@ -11,7 +11,7 @@ from cluster.finding import Finding, error, warning
 from cluster.machine.host import Host
 from cluster.placement_group import CPU_CARD
 from models.sizing.weights import weights_per_card
-from runtime.problems import given
+from runtime.config_problems import given
 
 GIB = 1 << 30
 ENGINE_BYTES_MIN = 400 << 20  # Python, torch and vLLM alone, in each engine's own memory

@@ -20,10 +20,10 @@ from cluster.placement_group import CPU_CARD
 from cluster.profile import Profile
 from models.tiny.files import NotACheckpoint, refuse_foreign
 from runtime.config import METRICS_PORTS_TRIED
+from runtime.config_problems import Path, given
 from runtime.edge.auth import KeyRing, ensure_local_key, hash_key
 from runtime.errors import ConfigError
 from runtime.key_hash import LOCAL_TENANT
-from runtime.problems import Path, given
 
 RUN_PORTS = range(ports.FIRST, ports.FIRST + ports.PER_RUN * ports.RUNS)
 

@@ -24,9 +24,9 @@ from models.money import NanoUsd, format_usd
 from models.prices import PriceBook, load_price_book
 from models.shape import Gqa, Mla
 from models.sizing.vllm_layout_rules import refusal
+from runtime.config_problems import UNKNOWN, Path, given, problems
 from runtime.engine.settings import EngineSettings
 from runtime.errors import ConfigError
-from runtime.problems import UNKNOWN, Path, given, problems
 
 TINY_MODEL = "tiny-moe"
 PRICE_FACTOR_MAX = 10  # between a price that is given and the usual one

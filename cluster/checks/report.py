@@ -37,8 +37,8 @@ from cluster.machine.inventory import Inventory
 from cluster.placement_group import CPU_CARD
 from cluster.profile import Profile, read_parts
 from models.yaml_file import BadYaml, YamlFile, read_yaml
+from runtime.config_problems import Path
 from runtime.errors import ConfigError
-from runtime.problems import Path
 
 ASKED_FIELDS = frozenset({"vllm_flags", "tool_parser", "reasoning_parser"})
 

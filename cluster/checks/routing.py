@@ -17,8 +17,8 @@ from models.lookup import did_you_mean
 from models.money import format_usd
 from models.prices import Price, PriceBook
 from runtime.config import GatewayConfig, ProviderConfig
+from runtime.config_problems import Path, given
 from runtime.config_types import LOOPBACK
-from runtime.problems import Path, given
 from runtime.targets.providers import why_off
 
 PROVIDERS: Path = (*ROUTING, "providers")

@@ -24,7 +24,7 @@ from cluster.finding import (
     warning,
 )
 from models.lookup import did_you_mean
-from runtime.problems import UNKNOWN, Path, given, is_secret, known_names, problems
+from runtime.config_problems import UNKNOWN, Path, given, is_secret, known_names, problems
 
 IMPORT_PATHS = ("cluster.application:build", "cluster.application.build")
 OPEN_PATHS = frozenset({"args", "user_config", "runtime_env", "ray_actor_options"})

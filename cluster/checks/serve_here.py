@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from cluster.finding import APPLICATION, SCHEDULER, Finding, at_path, error, warning
-from runtime.problems import Path, given
+from runtime.config_problems import Path, given
 
 PATHS_OF_LOGS: tuple[Path, ...] = tuple(
     (*at, "logging_config", "logs_dir") for at in ((), APPLICATION, SCHEDULER)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cluster.finding import APPLICATION, HTTP, Finding, at_path, error, warning
-from runtime.problems import Path, given
+from runtime.config_problems import Path, given
 
 TLS_OPTIONS = ("ssl_keyfile", "ssl_certfile", "ssl_keyfile_password", "ssl_ca_certs")
 SECONDS_MAX = 2_000_000  # HAProxy counts its timers in milliseconds, in 31 bits

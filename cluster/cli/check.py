@@ -19,10 +19,10 @@ from cluster.machine.host import this_host
 from cluster.machine.inventory import inventory
 from cluster.profile import LOCAL_PROFILE, Profile
 from cluster.state import state_folder
+from runtime.config_problems import UNKNOWN, Problem, where
 from runtime.engine.verify import Question
 from runtime.engine.vllm_engine import Verdict
 from runtime.errors import ConfigError
-from runtime.problems import UNKNOWN, Problem, where
 from runtime.targets.providers import utc_today
 
 EXIT_ERRORS = 2

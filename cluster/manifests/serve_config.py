@@ -17,8 +17,8 @@ from models.cards import Card
 from models.catalogue import Model
 from models.layout import CARDS_PER_NODE, Layout
 from models.recipes import Flag, recipe_env
+from runtime.engine.allowed_vllm_flags import DERIVED_FLAGS, FIELD_OF_FLAG, PARSER_FIELDS
 from runtime.engine.settings import EngineSettings
-from runtime.engine.vllm_flags import DERIVED_FLAGS, FIELD_OF_FLAG, PARSER_FIELDS
 from runtime.errors import ConfigError
 
 APPLICATION = "baseload"
@@ -65,8 +65,8 @@ def serve_config(
     card_usd_per_hour: str | None = None,
     autoscaling: AutoscalingArgs | None = None,
 ) -> dict[str, Any]:
-    """``args`` are the engine's flags as `models.vllm_arguments` gives them. The checkpoint is the
-    repository's name under MODELS_FOLDER."""
+    """``args`` are the engine's flags as `models.planned_vllm_flags` gives them. The checkpoint is
+    the repository's name under MODELS_FOLDER."""
     most = replicas if autoscaling is None else autoscaling.replicas_max
     pool: dict[str, Any] = {
         "model": model.model_id,

@@ -139,7 +139,7 @@ def start(profile: Profile, state: Path, *, watch_parent: bool) -> Run:
 def _start_child(files: RunFiles, own: dict[str, str]) -> subprocess.Popen[bytes]:
     with files.log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 -- our own module, no shell
-            [sys.executable, "-m", "cluster.run.up", str(files.config), str(os.getpid())],
+            [sys.executable, "-m", "cluster.run.ray_child", str(files.config), str(os.getpid())],
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -19,7 +19,7 @@ from pydantic_core import to_json
 from models.money import format_usd
 from runtime.errors import InternalError
 from runtime.limits import LIMITS, refusals
-from runtime.quoting import shown
+from runtime.message_text import shown
 from runtime.request.record import RequestRecord
 from scheduler.decision import Outcome
 

@@ -11,11 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from runtime.edge.boundary import Boundary
+from runtime.edge.edge_context import RECORD, Edge
 from runtime.edge.generation import Generation
-from runtime.edge.information import add_information, add_pages
 from runtime.edge.openapi import DocumentedApp, documented
 from runtime.edge.refusal import anthropic_refusal, refusal
-from runtime.edge.shared import RECORD, Edge
+from runtime.edge.status_routes import add_information, add_pages
 from runtime.edge.tokenize import add_tokens
 from runtime.edge.welcome import WHAT
 from runtime.edge.wrong_route import is_anthropics, route_not_found

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.edge.cors import allowing, is_allowed, preflight
+from runtime.edge.edge_context import RECORD, SEND, Edge
 from runtime.edge.refusal import refusal
 from runtime.edge.request_head import (
     CLIENT_REQUEST_ID,
@@ -23,7 +24,6 @@ from runtime.edge.request_head import (
     trace_context,
 )
 from runtime.edge.request_ids import RequestIds
-from runtime.edge.shared import RECORD, SEND, Edge
 from runtime.errors import BadRequest, BaseloadError, InternalError
 from runtime.limits import refusals
 from runtime.request.record import RequestRecord

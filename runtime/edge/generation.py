@@ -12,9 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from runtime.edge.body_writer import SERVER_SEND, body_writer
 from runtime.edge.disconnect import ClientLeft, while_present
+from runtime.edge.edge_context import RECORD, SEND, Edge
 from runtime.edge.model_list import context_tokens_max, model_not_found
 from runtime.edge.request_body import read_body
-from runtime.edge.shared import RECORD, SEND, Edge
 from runtime.errors import BadRequest
 from runtime.gateway import Gateway
 from runtime.lifecycle import answer

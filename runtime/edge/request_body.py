@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from runtime.errors import BadRequest, BodyTooLarge, RequestTimeout, UnsupportedMediaType
 from runtime.limits import LIMITS, refusals
-from runtime.quoting import shown
+from runtime.message_text import shown
 
 
 async def read_body(request: Request) -> bytes:

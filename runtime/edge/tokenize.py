@@ -13,10 +13,10 @@ from collections.abc import Callable
 from fastapi import FastAPI, Request, Response
 
 from runtime.config import StreamConfig
+from runtime.edge.edge_context import RECORD, Edge
 from runtime.edge.model_list import model_not_found
 from runtime.edge.openapi import KEYED
 from runtime.edge.request_body import read_body
-from runtime.edge.shared import RECORD, Edge
 from runtime.errors import ModelNotFound, NoTarget, QueueFull, UpstreamFailed
 from runtime.gateway import Gateway
 from runtime.limits import LIMITS, refusals

@@ -7,7 +7,7 @@ that exists, and an API of another server.
 from __future__ import annotations
 
 from runtime.errors import RouteNotFound
-from runtime.quoting import shown
+from runtime.message_text import shown
 
 CHAT = "/v1/chat/completions"
 COMPLETIONS = "/v1/completions"

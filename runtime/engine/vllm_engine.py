@@ -21,7 +21,7 @@ from runtime.engine import vllm_block_size
 from runtime.engine.load_meter import LoadMeter
 from runtime.engine.private_app import DETOKENIZE_PATH, TOKENIZE_PATH, PrivateApp
 from runtime.engine.settings import EngineFacts, EngineSettings
-from runtime.engine.vllm_options import command_line, set_environment
+from runtime.engine.vllm_command_line import command_line, set_environment
 from runtime.engine.vllm_refusals import blame_the_form, note_form
 from runtime.engine.vllm_steps import follow, longest_scheduled_s, note
 from runtime.errors import ConfigError

@@ -13,7 +13,7 @@ from models.money import NanoUsd, format_usd
 from runtime.ledger import sqlite
 from runtime.ledger.rows import UNTOLD, Ending
 from runtime.ledger.schema import attempts
-from runtime.metering import replica_hour_nano
+from runtime.replica_time import replica_hour_nano
 
 HOUR_MS = 3_600_000
 LOCAL = "local:"  # a target that is a replica

@@ -13,9 +13,9 @@ from typing import Protocol
 
 from runtime.clock import SYSTEM, Clock
 from runtime.targets.connector import Connector
-from runtime.targets.follower import Follower
+from runtime.targets.load_stream import Follower
 from runtime.targets.pools import Pool
-from runtime.targets.shared_clocks import SharedClock, SharedClocks
+from runtime.targets.replica_clocks import SharedClock, SharedClocks
 from runtime.targets.upstream import Upstream
 from scheduler.decision import Action
 from scheduler.replica import LoadReport, Replica

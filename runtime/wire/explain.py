@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from runtime.errors import BadRequest, BaseloadError, UnknownField
 from runtime.limits import refusals
-from runtime.quoting import Path, written
+from runtime.message_text import Path, written
 from runtime.wire.fields import MEDIA_PARTS, REFUSED, REFUSED_INSIDE
 
 _SAYS = {

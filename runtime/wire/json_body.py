@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from runtime.errors import BadRequest, BodyTooLarge
 from runtime.limits import LIMITS, refusals
-from runtime.quoting import shown
+from runtime.message_text import shown
 
 # Matches from any quote on, closed or not: a search that failed would begin again at the next.
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.?[^"\\]*)*(?:"|\Z)', re.DOTALL)

@@ -15,7 +15,7 @@ from runtime.wire.chat import ChatRequest
 from runtime.wire.completion import CompletionRequest
 from runtime.wire.explain import to_error
 from runtime.wire.json_body import decode
-from runtime.wire.tidy import tidy
+from runtime.wire.undeclared import tidy
 
 __all__ = ["ChatRequest", "CompletionRequest", "parse_chat", "parse_completion", "to_upstream"]
 

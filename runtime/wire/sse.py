@@ -21,6 +21,7 @@ from runtime.wire.choices import (
     has_words,
 )
 from runtime.wire.delivered import Delivered
+from runtime.wire.frame_likeness import Likeness
 from runtime.wire.frames import (
     DONE,
     NEXT,
@@ -31,7 +32,6 @@ from runtime.wire.frames import (
     surely_has_words,
     tells_error,
 )
-from runtime.wire.likeness import Likeness
 from runtime.wire.usage import Tally, Usage
 
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from runtime.errors import BadRequest, UnknownField
 from runtime.limits import LIMITS, refusals
-from runtime.quoting import shown
+from runtime.message_text import shown
 
 PREFIX = "x-baseload-"
 

@@ -18,8 +18,8 @@ from cluster.applied_config import REFUSAL_CHARS_MAX, ConfigNote, Configuration,
 from cluster.directory import Directory
 from cluster.engine_deployment import registrations
 from cluster.state import DRAIN_ENV
+from runtime.edge.edge_context import Edge
 from runtime.edge.server import PrivateServer
-from runtime.edge.shared import Edge
 from runtime.errors import ConfigError
 from tests.cluster.test_scheduler_deployment import Scheduler, handle_of, scheduler
 from tests.runtime.parts import HOST, KEY, TOKEN, chat, serving

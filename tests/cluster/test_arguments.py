@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from cluster.arguments import AppArgs, PoolArgs
-from runtime.problems import describe
+from runtime.config_problems import describe
 
 POOL: dict[str, Any] = {"model": "m", "card": "h20"}
 BOUNDS = {"replicas_min": 2, "replicas_max": 4, "prometheus": "http://prometheus:9090"}

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from cluster.ingress import IMPORT_PATH, SERVE_SWITCHES, OneRequestId, middlewares
 from runtime.edge.app import create_app
 from runtime.edge.body_writer import SERVER_SEND
-from runtime.edge.shared import RECORD, Edge
+from runtime.edge.edge_context import RECORD, Edge
 from runtime.edge.uvicorn_protocol import EdgeProtocol
 from runtime.request.record import RequestRecord
 

@@ -19,8 +19,8 @@ from cluster.engine_deployment import registrations
 from cluster.leases import Registration
 from cluster.state import DRAIN_ENV
 from runtime.edge.auth import hash_key
+from runtime.edge.edge_context import Edge
 from runtime.edge.server import PrivateServer
-from runtime.edge.shared import Edge
 from runtime.targets.upstream import Upstream
 from tests.runtime.parts import HOST, KEY, PATIENCE_S, POOL, TOKEN, Served, chat, serving
 

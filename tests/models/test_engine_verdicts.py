@@ -16,6 +16,7 @@ import pytest
 from models.cards import load_cards
 from models.catalogue import load_catalogue
 from models.layout import Layout
+from models.planned_vllm_flags import engine_args, ranks_per_node
 from models.recipes import Flags, load_recipes
 from models.shape import DeltaNet, Format, Gqa, Mla, Shape
 from models.sizing.quantized_blocks import (
@@ -32,9 +33,8 @@ from models.sizing.vllm_layout_rules import (
     whole_heads,
     whole_vocabulary,
 )
-from models.vllm_arguments import engine_args, ranks_per_node
 from runtime.engine.settings import EngineSettings
-from runtime.engine.vllm_options import command_line
+from runtime.engine.vllm_command_line import command_line
 from tests.models.shapes import ALL, DEEPSEEK_V3, DEEPSEEK_V32, GLM_5, QWEN3_235B, QWEN3_NEXT
 
 pytestmark = pytest.mark.skipif(

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from runtime.ledger.owners import Owners
-from runtime.targets.shared_clocks import SharedClocks
+from runtime.targets.replica_clocks import SharedClocks
 
 REQUESTS = 3_000
 AT_ONCE = 4

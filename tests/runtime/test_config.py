@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from runtime.config import load_config
+from runtime.config_problems import PROBLEMS_SHOWN_MAX
 from runtime.errors import ConfigError
-from runtime.problems import PROBLEMS_SHOWN_MAX
 from scheduler.settings import Settings
 
 PROVIDER = {"base_url": "https://api.example.com/v1", "key_env": "KEY", "offers": {"m": "m-there"}}

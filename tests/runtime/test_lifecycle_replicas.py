@@ -20,8 +20,8 @@ ANSWER = STREAM + event(content("raw")) + event(FINISH) + event(LAST) + END
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.targets.follower.REPORT_SILENCE_S_MAX", SILENCE_S)
-    monkeypatch.setattr("runtime.targets.follower.RESUBSCRIBE_S", 0.05)
+    monkeypatch.setattr("runtime.targets.load_stream.REPORT_SILENCE_S_MAX", SILENCE_S)
+    monkeypatch.setattr("runtime.targets.load_stream.RESUBSCRIBE_S", 0.05)
 
 
 @asynccontextmanager
@@ -50,7 +50,7 @@ async def test_who_waits_at_a_replica_that_falls_silent_is_sent_elsewhere_at_onc
     tmp_path: Path, stream: bool, answer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "runtime.targets.follower.RESUBSCRIBE_S", 60.0
+        "runtime.targets.load_stream.RESUBSCRIBE_S", 60.0
     )  # it is not asked again first
     async with raw_replica(answer) as raw, _asked(tmp_path, raw, stream=stream) as (s, asking):
         raw.frozen = True

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.limits import LIMITS
-from runtime.quoting import shown
+from runtime.message_text import shown
 
 
 def test_every_limit_is_a_positive_maximum() -> None:

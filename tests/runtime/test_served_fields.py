@@ -25,7 +25,7 @@ def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Takes every schema, except by the words that it is told to."""
     file = tmp_path / "compiler.py"
     file.write_text(COMPILER.replace('["text"]', '["patterns"][0]'))
-    monkeypatch.setattr("runtime.edge.shared.GrammarCheck", lambda: GrammarCheck(file))
+    monkeypatch.setattr("runtime.edge.edge_context.GrammarCheck", lambda: GrammarCheck(file))
 
 
 def shaped(pattern: str) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import pytest
 
 from cluster.checks import engines
 from cluster.checks.engines import Engine, ask_vllm, engine_findings
+from runtime.config_problems import where
 from runtime.engine.settings import EngineSettings
 from runtime.engine.verify import Question
 from runtime.engine.vllm_engine import Verdict
-from runtime.problems import where
 
 
 def engine(**fields: Any) -> Engine:

@@ -13,7 +13,7 @@ from cluster.checks.memory import memory_findings
 from cluster.checks.pools import Known, ResolvedPool, resolve_parts
 from cluster.finding import Finding, Severity, warning
 from cluster.machine.host import Host
-from runtime.problems import where
+from runtime.config_problems import where
 
 KNOWN = Known.load()
 GIB = 1 << 30

@@ -26,8 +26,8 @@ from cluster.machine.capacity import WAIT_ENV
 from cluster.machine.host import Host
 from cluster.machine.inventory import Inventory, SeenCard
 from cluster.profile import LOCAL_PROFILE, Profile, parse
+from runtime.config_problems import where
 from runtime.edge.auth import ensure_local_key, hash_key
-from runtime.problems import where
 
 LOCAL = yaml.safe_load(LOCAL_PROFILE.read_text())
 KNOWN = Known.load()

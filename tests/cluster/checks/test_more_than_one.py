@@ -11,7 +11,7 @@ import pytest
 from cluster.checks.report import Place, Surroundings, check_file
 from cluster.machine.host import Host
 from cluster.machine.inventory import Inventory
-from runtime.problems import where
+from runtime.config_problems import where
 from tests.cluster.checks.wrong import GONE, HASH, Base, Wrong
 
 POOL = "applications[0].args.pools[0]"

@@ -22,9 +22,9 @@ from cluster.run import supervisor
 from cluster.state import STATE_ENV
 from models.tiny.checkpoint import ensure_tiny_moe
 from models.yaml_file import read_yaml
+from runtime.config_problems import where
 from runtime.engine.verify import Question
 from runtime.engine.vllm_engine import Verdict
-from runtime.problems import where
 from tests.cluster.checks.starting import started_from
 from tests.cluster.checks.wrong import Base, Wrong
 from tests.cluster.checks.wrong_args import ARGS, FRAME

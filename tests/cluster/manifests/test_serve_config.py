@@ -15,10 +15,10 @@ from cluster.profile import parse
 from models.cards import find_card, load_cards
 from models.catalogue import load_catalogue
 from models.layout import Layout
+from models.planned_vllm_flags import engine_args
 from models.recipes import Flags
-from models.vllm_arguments import engine_args
 from runtime.engine.settings import EngineSettings
-from runtime.engine.vllm_options import command_line
+from runtime.engine.vllm_command_line import command_line
 from runtime.errors import ConfigError
 
 CATALOGUE, CARDS = load_catalogue(), load_cards()

@@ -13,8 +13,8 @@ from cluster.reference.config_page import page, slug
 from cluster.reference.config_sections import SECTIONS, Section
 from cluster.reference.keys import meaning, unit
 from runtime.config import GatewayConfig
+from runtime.config_problems import known_names
 from runtime.engine.settings import EngineSettings
-from runtime.problems import known_names
 from runtime.wire.tags import NO_TAGS
 
 MEANING_CHARS_MAX = 110

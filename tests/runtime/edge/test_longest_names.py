@@ -11,8 +11,8 @@ from runtime.config import load_config
 from runtime.config_types import TENANT_BYTES_MAX
 from runtime.edge.app import create_app
 from runtime.edge.auth import KeyRing, hash_key
+from runtime.edge.edge_context import Edge
 from runtime.edge.server import PrivateServer
-from runtime.edge.shared import Edge
 from runtime.errors import ConfigError
 from runtime.ledger.rows import TEXT_BYTES_MAX
 from runtime.limits import LIMITS

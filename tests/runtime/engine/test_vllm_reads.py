@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runtime.engine.vllm_options import ENVIRONMENT
+from runtime.engine.vllm_command_line import ENVIRONMENT
 from tests.runtime.grammar.patterns import ZOD
 from tests.runtime.wire.bodies import EVERY_FIELD, LOCAL, LOCAL_CHAT, TOOL, chat, completion, sent
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runtime.targets.connector import Connector
 from runtime.targets.membership import Endpoint, Membership
-from runtime.targets.shared_clocks import SharedClocks
+from runtime.targets.replica_clocks import SharedClocks
 from scheduler.replica import Replica
 from scheduler.settings import Settings
 from scheduler.state_machine import Scheduler

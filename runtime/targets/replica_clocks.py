@@ -26,7 +26,7 @@ from runtime.errors import LedgerUnavailable
 from runtime.ledger import sqlite
 from runtime.ledger.owners import Owners
 from runtime.limits import refusals
-from runtime.metering import ShareClock
+from runtime.replica_time import ShareClock
 
 GATEWAYS_MAX = 8  # of one ledger, alive at once
 SHARE_CLOCKS_MAX = 4096  # boots of replicas that are kept apart; then the idle ones give way

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runtime.engine.settings import EngineSettings
-from runtime.engine.vllm_options import command_line, set_environment
+from runtime.engine.vllm_command_line import command_line, set_environment
 
 
 def _settings(**fields: Any) -> EngineSettings:

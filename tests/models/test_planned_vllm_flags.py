@@ -7,8 +7,8 @@ import pytest
 from models.cards import find_card, load_cards
 from models.catalogue import load_catalogue
 from models.layout import Layout
+from models.planned_vllm_flags import engine_args, ranks_per_node
 from models.recipes import PLANNED_FLAGS, Flags
-from models.vllm_arguments import engine_args, ranks_per_node
 
 CATALOGUE, CARDS = load_catalogue(), load_cards()
 

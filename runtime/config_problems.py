@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from models.lookup import did_you_mean
-from runtime.quoting import shown
+from runtime.message_text import shown
 
 PROBLEMS_SHOWN_MAX = 12
 NAMES_SHOWN_MAX = 24  # known names that an unknown one is answered with

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from runtime.engine.fault_script import ABSURD_REPORTS, ENDLESS_REPORT
 from runtime.engine.load_meter import LoadMeter
 from runtime.limits import refusals
-from runtime.targets.report_line import read_report
+from runtime.targets.load_report import read_report
 from scheduler.pool.replica_state import is_plausible
 from scheduler.replica import LoadReport, Replica
 

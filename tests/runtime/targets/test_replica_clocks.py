@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from runtime.errors import LedgerUnavailable
 from runtime.ledger.owners import Owners
 from runtime.limits import refusals
-from runtime.targets import shared_clocks
-from runtime.targets.shared_clocks import GATEWAYS_MAX, SharedClock, SharedClocks
+from runtime.targets import replica_clocks
+from runtime.targets.replica_clocks import GATEWAYS_MAX, SharedClock, SharedClocks
 
 
 @contextmanager
@@ -164,7 +164,7 @@ def test_clocks_of_an_earlier_boot_of_the_machine_mean_nothing(
 ) -> None:
     ledger, boot = tmp_path / "ledger.db", tmp_path / "boot_id"
     boot.write_text("one")
-    monkeypatch.setattr(shared_clocks, "BOOT_ID", boot)
+    monkeypatch.setattr(replica_clocks, "BOOT_ID", boot)
     before = _Gateway(ledger, "before")
     before.start("r1", 10**15)
     boot.write_text("two")
@@ -186,7 +186,7 @@ def test_a_boot_of_a_replica_is_a_clock_of_its_own(tmp_path: Path) -> None:
 def test_when_all_are_in_use_idle_clocks_give_way_and_busy_ones_do_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_clocks, "SHARE_CLOCKS_MAX", 2)
+    monkeypatch.setattr(replica_clocks, "SHARE_CLOCKS_MAX", 2)
     gateway = _Gateway(tmp_path / "ledger.db", "only")
     clocks = [gateway.clocks.clock("r", number) for number in range(4)]
     marks = [clocks[0].start(0), clocks[1].start(0)]
@@ -214,7 +214,7 @@ def test_one_gateway_too_many_is_told_so(tmp_path: Path) -> None:
 def test_a_lock_that_is_never_let_go_of_holds_nobody_up_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_clocks, "LOCK_TRIES_MAX", 3)
+    monkeypatch.setattr(replica_clocks, "LOCK_TRIES_MAX", 3)
     gateway, frozen = (_Gateway(tmp_path / "ledger.db", name) for name in ("a", "b"))
     gateway.start("r1", 0)
     _, clock, mark = gateway.requests.pop()

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from runtime.engine.settings import EngineSettings
-from runtime.engine.vllm_flags import (
+from runtime.engine.allowed_vllm_flags import (
     DERIVED_FLAGS,
     FIELD_OF_FLAG,
     OWNED_FLAGS,
@@ -16,6 +15,7 @@ from runtime.engine.vllm_flags import (
     REFUSED_FLAGS,
     why_refused,
 )
+from runtime.engine.settings import EngineSettings
 
 
 @pytest.mark.parametrize(

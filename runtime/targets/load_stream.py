@@ -13,7 +13,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from runtime.targets.report_line import read_report
+from runtime.targets.load_report import read_report
 from runtime.targets.upstream import Upstream
 from scheduler.replica import LoadReport, Replica
 

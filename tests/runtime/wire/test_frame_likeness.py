@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.wire.likeness import FRAME_BYTES_MAX, TRIES_MAX, Likeness
+from runtime.wire.frame_likeness import FRAME_BYTES_MAX, TRIES_MAX, Likeness
 from tests.runtime.wire.events import chunk, frame
 
 TEXTS = st.text(st.sampled_from('ab"\\\n{}:, 中') | st.characters(codec="utf-8"), max_size=12)

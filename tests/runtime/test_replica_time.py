@@ -7,7 +7,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.metering import (
+from runtime.replica_time import (
     HOUR_NS,
     ShareClock,
     replica_hour_nano,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from runtime.problems import (
+from runtime.config_problems import (
     NAMES_SHOWN_MAX,
     PROBLEMS_SHOWN_MAX,
     Problem,

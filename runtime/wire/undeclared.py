@@ -13,7 +13,7 @@ from typing import Any
 
 from runtime.errors import BadRequest, UnknownField
 from runtime.limits import LIMITS, refusals
-from runtime.quoting import shown
+from runtime.message_text import shown
 from runtime.wire.fields import (
     DROPPED,
     DROPPED_IF,
