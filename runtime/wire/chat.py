@@ -128,16 +128,7 @@ class ChatRequest(Sampling):
         if self.continue_final_message:
             fields["add_generation_prompt"] = False  # an engine takes one or the other
         self.fit_in(fields)
-        for index in self._forced:
-            fields["tools"][index]["function"]["strict"] = True  # else vLLM holds only the name
         return fields
-
-    @property
-    def _forced(self) -> list[int]:
-        """The tools of which one has to be called."""
-        if not is_forced(self.tool_choice):
-            return []
-        return [index for index, _ in compiled_tools(self.tools or (), self.tool_choice)]
 
     @model_validator(mode="after")
     def _check(self) -> Self:

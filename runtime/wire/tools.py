@@ -49,13 +49,10 @@ def check_choice(tools: Sequence[Tool], choice: ToolChoice | None) -> None:
 
 
 def compiled_tools(tools: Sequence[Tool], choice: ToolChoice | None) -> Iterator[tuple[int, Tool]]:
-    """The tools whose arguments an engine holds to their schema: those that are forced, and those
-    that ask for it. Of the others the schema is text of the prompt."""
+    """The tools whose arguments an engine holds to their schema: those that ask for it. Of the
+    others the schema is text of the prompt; a call that is forced has their name, and JSON."""
     for index, tool in enumerate(tools):
-        forced = choice == "required" or (
-            isinstance(choice, NamedTool) and choice.function.name == tool.function.name
-        )
-        if forced or (tool.function.strict and choice != "none"):
+        if tool.function.strict and choice != "none":
             yield index, tool
 
 
@@ -66,11 +63,11 @@ def is_forced(choice: ToolChoice | None) -> bool:
 
 def check_names(tools: Sequence[Tool], choice: ToolChoice | None) -> None:
     """Of tools whose calls an engine's grammar would spell."""
-    spelt = [index for index, _ in compiled_tools(tools, choice)]
-    if spelt and not isinstance(choice, NamedTool):
-        spelt = list(range(len(tools)))
-    for index in spelt:
-        if _BREAKS.search(tools[index].function.name):
+    if not is_forced(choice) and not any(compiled_tools(tools, choice)):
+        return
+    for index, tool in enumerate(tools):
+        is_spelt = not isinstance(choice, NamedTool) or choice.function.name == tool.function.name
+        if is_spelt and _BREAKS.search(tool.function.name):
             says = "must be without quotes and backslashes where a call is forced or strict"
             raise broken(("tools", index, "function", "name"), says)
 

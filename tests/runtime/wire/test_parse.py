@@ -26,7 +26,6 @@ def test_every_field_arrives_and_nothing_else() -> None:
     request = chat(**EVERY_FIELD, **CLIENT_ONLY)
     assert sent(request) == {
         **EVERY_FIELD,
-        "tools": [{**TOOL, "function": {**TOOL["function"], "strict": True}}],
         "model": "served",
         "messages": USER,
         "stream_options": {"include_usage": True},
