@@ -92,14 +92,14 @@ def forced() -> list[tuple[dict[str, Any], list[Any]]]:
     """Bodies with tools, each with the schemas that the arguments are held to."""
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
     tools = [
-        {"type": "function", "function": {"name": "f", "parameters": schema}},
+        {"type": "function", "function": {"name": "f", "strict": True, "parameters": schema}},
         {"type": "function", "function": {"name": "g", "strict": False, "parameters": schema}},
         {"type": "function", "function": {"name": "h"}},
     ]
     return [
-        (sent(chat(tools=tools[:2], tool_choice="required")), [schema, schema]),
+        (sent(chat(tools=tools, tool_choice="required")), [schema, True, True]),
         (sent(chat(tools=tools, tool_choice=FORCED)), [schema]),
-        (sent(chat(tools=tools[2:], tool_choice="required")), [True]),
+        (sent(chat(tools=tools[1:], tool_choice="required")), [True, True]),
     ]
 
 

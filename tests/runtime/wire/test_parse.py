@@ -15,7 +15,6 @@ from tests.runtime.wire.bodies import (
     HINTED,
     LOCAL,
     LOCAL_CHAT,
-    TOOL,
     USER,
     chat,
     sent,
