@@ -96,7 +96,8 @@ async def test_a_pattern_reaches_an_engine_only_when_it_compiles(tmp_path: Path)
 async def test_an_engine_gets_what_it_can_hold_and_a_vendor_what_was_sent(tmp_path: Path) -> None:
     schema = {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}
     form = {**FORM, "json_schema": {"name": "a", "schema": schema}}
-    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    function = {"name": "f", "strict": True, "parameters": schema}
+    tool = {"type": "function", "function": function}
     fields: dict[str, Any] = {"response_format": form, "tools": [tool], "tool_choice": "required"}
     async with stack(tmp_path, scripts=[Script()], sells=True) as s:
         answer = await s.post(chat(**fields))
