@@ -17,6 +17,6 @@ def state_folder() -> Path:
     return Path(given) if given else Path(__file__).resolve().parent.parent / ".baseload"
 
 
-def drain_s_max() -> float:
+def drain_s_max(default_s: float = DRAIN_S_DEFAULT) -> float:
     """How long running requests may go on when a replica is told to stop."""
-    return float(os.environ.get(DRAIN_ENV, DRAIN_S_DEFAULT))
+    return float(os.environ.get(DRAIN_ENV, default_s))

@@ -133,6 +133,7 @@ class Gateway:
         await self._idle(SETTLE_S_MAX)
 
     async def close(self, drain_s_max: float) -> None:
+        """Drains, then lets go of the targets, the clocks and the ledger."""
         await self.drain(drain_s_max)
         await self._background.cancel()
         await self._membership.close()
@@ -177,8 +178,7 @@ class Gateway:
 
     def models(self) -> list[str]:
         """Every model that this endpoint may serve, locally or through an offer."""
-        offered = {account.offer.model for account in self.accounts.values()}
-        return sorted(self.pools.keys() | offered)
+        return sorted({*self.pools, *(each.offer.model for each in self.accounts.values())})
 
     @property
     def locals(self) -> dict[str, LocalTarget]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.documents import catalogue, economics, numbers
 from benchmarks.documents.blocks import filled
+from benchmarks.documents.command import changed
 from benchmarks.documents.markdown import paragraphs
 from benchmarks.documents.results import FOLDER
 from benchmarks.documents.section import PLOTS, Section
@@ -34,8 +35,7 @@ def generated(root: Path) -> dict[str, str]:
 
 def stale(root: Path, files: dict[str, str]) -> list[str]:
     """Paths that are not as they would be written, and those that nothing writes any more."""
-    changed = [path for path, text in files.items() if _content(root / path) != text]
-    return sorted(changed + [path for path in _written(root) if path not in files])
+    return sorted(changed(root, files) + [path for path in _written(root) if path not in files])
 
 
 def write(root: Path) -> list[str]:
@@ -64,7 +64,3 @@ def _written(root: Path) -> list[str]:
     pages = (root / DOCS).glob("*.md")
     ours = [path for path in pages if path.read_text(encoding="utf-8").startswith(MARK)]
     return [path.relative_to(root).as_posix() for path in [*ours, *(root / PLOTS).glob("*.svg")]]
-
-
-def _content(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None

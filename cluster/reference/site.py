@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.documents.blocks import filled
+from benchmarks.documents.command import changed
 from benchmarks.documents.markdown import paragraphs
 from cluster.reference import config_page, headers, metrics_page
 
@@ -20,19 +21,10 @@ def generated(root: Path) -> dict[str, str]:
     return files | {API: filled(by_hand, headers.blocks())}
 
 
-def stale(root: Path, files: dict[str, str]) -> list[str]:
-    """Paths that are not as they would be written."""
-    return sorted(path for path, text in files.items() if _content(root / path) != text)
-
-
 def write(root: Path) -> list[str]:
     """Writes what is stale; these are the paths."""
     files = generated(root)
-    found = stale(root, files)
+    found = changed(root, files)
     for path in found:
         (root / path).write_text(files[path], encoding="utf-8")
     return found
-
-
-def _content(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None

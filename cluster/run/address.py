@@ -13,6 +13,7 @@ from runtime.errors import ConfigError
 
 RAY_ADDRESS_ENV = "RAY_ADDRESS"  # Ray's own, where an operator names a cluster
 RAY_CURRENT = Path("/tmp/ray/ray_current_cluster")  # noqa: S108 -- where `ray start` writes it
+TOKEN_FILE = "ray-token"  # noqa: S105 -- where it lies
 ANSWER_S_MAX = 0.5
 
 
@@ -34,7 +35,7 @@ def cluster_address(state: Path) -> str:
 
 def existing_token(state: Path) -> dict[str, str]:
     """What opens the Ray of this state folder; nothing where none was ever started."""
-    path = state / "ray-token"
+    path = state / TOKEN_FILE
     if not path.is_file():
         return {}
     return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}

@@ -16,7 +16,7 @@ AVAILABLE_BYTES_ADVISED = 4 * GIB  # for Ray, the Scheduler and three small engi
 MEMORY_SLACK = 0.95  # the kernel keeps some of what is built in
 CORES_ADVISED = 2
 LOAD_PER_CORE_MAX = 4.0  # beyond it, the parts of a start wait for a core more than they run
-DISK_BYTES_ADVISED = 2 << 30  # logs and Ray's spill, beyond what the ledger needs
+DISK_BYTES_ADVISED = 2 * GIB  # logs and Ray's spill, beyond what the ledger needs
 
 
 def memory_check(host: Host) -> Check:
@@ -43,7 +43,7 @@ def cores_check(host: Host) -> Check:
 
 
 def disk_check(state: Path, free_bytes: int) -> Check:
-    found = f"{free_bytes / 2**30:.1f} GiB free at {state}"
+    found = f"{free_bytes / GIB:.1f} GiB free at {state}"
     if free_bytes < supervisor.FREE_DISK_BYTES_MIN:
         return Check("disk", Verdict.PROBLEM, found, "the ledger cannot start: free some space")
     if free_bytes < DISK_BYTES_ADVISED:

@@ -9,11 +9,12 @@ from pathlib import Path
 from cluster.machine.haproxy import BINARY_ENV
 from cluster.machine.ports import PortRange
 from cluster.run import scratch
+from cluster.run.address import TOKEN_FILE, existing_token
 from cluster.state import DRAIN_ENV, STATE_ENV
 from runtime.edge.auth import ensure_local_key
 from runtime.run_mark import RUN_ENV
 
-DRAIN_S = 5
+DRAIN_S = 5  # of a run, where the operator sets nothing
 CLIENT_S = 120  # without a byte from a client that sends, or to one that should read
 PROXY_CHECK_S = 1  # a HAProxy that is gone is started again after three checks
 
@@ -62,16 +63,10 @@ def ports_environment(ports: PortRange) -> dict[str, str]:
     return _unless_set(wanted)
 
 
-def drain_s() -> float:
-    """How long running requests of a run may go on once it is told to stop."""
-    return float(os.environ.get(DRAIN_ENV, DRAIN_S))
-
-
 def ray_authentication(state: Path) -> dict[str, str]:
     """Ray runs whatever its API is told to, so the API takes this state folder's token only."""
-    path = state / "ray-token"
-    ensure_local_key(path)
-    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(path)}
+    ensure_local_key(state / TOKEN_FILE)
+    return existing_token(state)
 
 
 def _unless_set(wanted: dict[str, str]) -> dict[str, str]:

@@ -30,12 +30,12 @@ from cluster.machine import processes
 from cluster.machine.ports import PortRange, claim_range, port_is_free
 from cluster.profile import Profile
 from cluster.run import scratch, start_report
-from cluster.run.environment import drain_s, environment, ports_environment
+from cluster.run.environment import DRAIN_S, environment, ports_environment
 from cluster.run.files import RunFiles, run_files
 from cluster.run.scratch import Scratch
 from cluster.run.start_watch import StartWatch
 from cluster.run.unwritable import what_to_do
-from cluster.state import STATE_ENV
+from cluster.state import STATE_ENV, drain_s_max
 from runtime.engine.own_log import last_lines
 from runtime.errors import ConfigError
 from runtime.start_failed import StartFailed
@@ -193,7 +193,7 @@ def stop(run: Run, *, drain: bool) -> int:
     if run.child.poll() is None:
         run.child.send_signal(signal.SIGINT if drain else signal.SIGKILL)
         try:
-            run.child.wait(STOP_S_MAX + drain_s())
+            run.child.wait(STOP_S_MAX + drain_s_max(DRAIN_S))
         except subprocess.TimeoutExpired:
             run.child.kill()
             run.child.wait()

@@ -27,7 +27,7 @@ _FORMATS = frozenset(
         "relative-json-pointer",
     }
 )
-_TYPES = frozenset({"string", "integer", "number", "boolean", "null", "array", "object"})
+TYPES = frozenset({"string", "integer", "number", "boolean", "null", "array", "object"})
 _LENGTHS = frozenset({"minLength", "maxLength"})
 _UNCOUNTED = frozenset({"uniqueItems", "contains", "minContains", "maxContains"})
 _MAKE_OBJECTS = frozenset({"properties", "additionalProperties", "unevaluatedProperties"})
@@ -145,7 +145,7 @@ def types_of(node: dict[str, Any]) -> frozenset[str]:
         return frozenset(each for each in told if isinstance(each, str))
     if not _MAKE_OBJECTS.isdisjoint(node):
         return frozenset({"object"})
-    return frozenset({"array"}) if not _MAKE_ARRAYS.isdisjoint(node) else _TYPES
+    return frozenset({"array"}) if not _MAKE_ARRAYS.isdisjoint(node) else TYPES
 
 
 def misfits(node: dict[str, Any]) -> Iterator[str]:
@@ -153,7 +153,7 @@ def misfits(node: dict[str, Any]) -> Iterator[str]:
     yield from sorted(_NEVER & node.keys())
     if overruling := next((key for key in _OVERRULING if key in node), None):
         yield from _overruled(node, overruling)
-    elif "type" not in node and types_of(node) == _TYPES:
+    elif "type" not in node and types_of(node) == TYPES:
         yield from sorted(_OF_ONE_TYPE & node.keys())
     types = types_of(node)
     if "multipleOf" in node and not types.isdisjoint({"integer", "number"}):

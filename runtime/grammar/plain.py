@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from runtime.grammar.keywords import TYPES
+
 _SAYS_NOTHING = frozenset(
     {"title", "description", "default", "examples", "$schema", "$comment", "deprecated"}
 )
-_TYPES = frozenset({"string", "integer", "number", "boolean", "null", "array", "object"})
 _CHEAP_FORMATS = frozenset({"date", "date-time", "time", "uuid"})
 _DEFS = "$defs"
 _LOCAL = f"#/{_DEFS}/"
@@ -75,7 +76,7 @@ def _inner(key: str, value: Any) -> list[Any] | None:
             and bool(value or key == "required")
         )
         or key == "const"
-        or (key == "type" and isinstance(value, str) and value in _TYPES)
+        or (key == "type" and isinstance(value, str) and value in TYPES)
         or (key == "format" and isinstance(value, str) and value in _CHEAP_FORMATS)
         or (key == "minLength" and value in (0, 1))
     )

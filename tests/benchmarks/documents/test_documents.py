@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.documents.__main__ import ROOT, main
+from benchmarks.documents.__main__ import main
+from benchmarks.documents.command import ROOT
 from benchmarks.documents.results import FOLDER
 from benchmarks.documents.section import PLOTS
 from benchmarks.documents.site import MARK, README, generated, stale, write

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.documents import bench, numbers
-from benchmarks.documents.__main__ import ROOT
+from benchmarks.documents.command import ROOT
 from benchmarks.documents.other_figures import ROWS_MAX
 from benchmarks.documents.results import FOLDER, read_result
 from benchmarks.load.result import Bench

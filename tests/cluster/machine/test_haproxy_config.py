@@ -66,17 +66,23 @@ async def _server(silence_s: float = 0.0) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-async def _held(port: int, sent: bytes) -> float:
-    """Seconds until the server closes a connection that goes no further."""
-    begun_s = time.monotonic()
+async def _told(port: int, sent: bytes) -> bytes:
+    """All that comes back until the server closes; nothing from one that resets."""
     with contextlib.suppress(ConnectionError):
         reader, writer = await asyncio.open_connection(HOST, port)
         try:
             writer.write(sent)
             async with asyncio.timeout(PATIENCE_S):
-                await reader.read()
+                return await reader.read()
         finally:
             writer.close()
+    return b""
+
+
+async def _held(port: int, sent: bytes) -> float:
+    """Seconds until the server closes a connection that goes no further."""
+    begun_s = time.monotonic()
+    await _told(port, sent)
     return time.monotonic() - begun_s
 
 
@@ -124,7 +130,7 @@ async def test_one_address_cannot_have_all_connections(tmp_path: Path) -> None:
                 while sum(each.done() for each in holding) < CONNECTIONS - SHARE:
                     await asyncio.sleep(0.05)
             assert sum(each.done() for each in holding) == CONNECTIONS - SHARE
-            await _held(front, ASK)  # refused, like them
+            assert await _told(front, ASK) == b""  # refused, like them
             reader, writer = await asyncio.open_connection(HOST, front, local_addr=("127.0.0.2", 0))
             writer.write(ASK)
             assert (await reader.read()).startswith(b"HTTP/1.1 200")

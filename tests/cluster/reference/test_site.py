@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster.reference.__main__ import ROOT, main
+from benchmarks.documents.command import ROOT, changed
+from cluster.reference.__main__ import main
 from cluster.reference.config_page import slug
-from cluster.reference.site import API, MARK, generated, stale, write
+from cluster.reference.site import API, MARK, generated, write
 from runtime.wire.tags import TAG_MEANINGS
 
 LINK = re.compile(r"\]\(([\w.]*)#([\w-]+)\)")
@@ -23,7 +24,7 @@ def files() -> dict[str, str]:
 
 
 def test_nothing_was_edited_by_hand(files: dict[str, str]) -> None:
-    assert stale(ROOT, files) == [], "run make docs"
+    assert changed(ROOT, files) == [], "run make docs"
     assert sorted(files) == ["docs/api.md", "docs/config.md", "docs/metrics.md"]
 
 
@@ -47,11 +48,11 @@ def test_hands_are_seen_and_undone(
         page.write_text(page.read_text().replace("| `", "| by hand `", 1))
     by_hand = (tmp_path / API).read_text()
     (tmp_path / API).write_text(f"{by_hand}\nA sentence of a person's.\n")
-    changed = ["docs/config.md", "docs/metrics.md"]
+    by_us = ["docs/config.md", "docs/metrics.md"]
     assert main(["--check", "--root", str(tmp_path)]) == 1
-    assert capsys.readouterr().out.split() == changed
-    assert write(tmp_path) == changed
-    assert stale(tmp_path, generated(tmp_path)) == []
+    assert capsys.readouterr().out.split() == by_us
+    assert write(tmp_path) == by_us
+    assert changed(tmp_path, generated(tmp_path)) == []
     assert (tmp_path / "docs/config.md").read_text().startswith(MARK)
     assert "A sentence of a person's." in (tmp_path / API).read_text()
 
