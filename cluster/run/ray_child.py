@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -22,6 +23,7 @@ from ray import serve
 from ray.serve._private.api import serve_start
 from ray.serve._private.client import ServeControllerClient
 from ray.serve.exceptions import RayServeException
+from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ServeDeploySchema
 
 from cluster.arguments import AppArgs
@@ -39,6 +41,8 @@ from runtime.start_failed import StartFailed
 
 WATCH_S = 0.25
 RUNNING = "RUNNING"
+FIND_S_MAX = 2.0  # Serve tells a new handle of its replicas within milliseconds
+POLL_S = 0.05
 SETTLE_S = 3.0  # for the last frames and bills of what was cut
 
 log = logging.getLogger("ray.serve")
@@ -86,22 +90,39 @@ def _run(path: Path, stop: threading.Event, reporter: Reporter) -> None:
         threading.Thread(target=_watch, args=(client, reporter), daemon=True).start()
         reporter.ready()
         stop.wait()
-        _drain(client)
+        drain(client)
     finally:
         address_file.unlink(missing_ok=True)
         serve.shutdown()
         ray.shutdown()
 
 
-def _drain(client: ServeControllerClient) -> None:
-    """Serve would end its proxy at once, and with it every answer under way."""
+def drain(client: ServeControllerClient) -> None:
+    """Serve would end its proxy at once, and with it every answer under way.
+
+    Whatever Serve says of the application: it is "deploying" for a moment after its engines serve,
+    and "unhealthy" while one of several is started again.
+    """
     try:
         for each in client.list_serve_statuses():
-            if each.app_status.status == RUNNING:
-                handle = serve.get_app_handle(each.name)
-                handle.drain.remote().result(timeout_s=drain_s_max() + SETTLE_S)
+            ask = serve.get_app_handle(each.name).drain
+            drained = ask.remote()
+            if _is_there(ask):
+                drained.result(timeout_s=drain_s_max() + SETTLE_S)
+            else:
+                drained.cancel()
     except (ray.exceptions.RayError, RayServeException, TimeoutError) as error:
         log.warning("not drained: %s", error)
+
+
+def _is_there(handle: DeploymentHandle[Any]) -> bool:
+    """Has it a replica that could answer? A stop while it starts finds none."""
+    deadline_s = time.monotonic() + FIND_S_MAX
+    while not handle.running_replicas_populated():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(POLL_S)
+    return True
 
 
 def _check_capacity(document: dict[str, Any], held: Mapping[str, float]) -> None:
