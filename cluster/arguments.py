@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from models.config_values import ConfigSection, UsdPerHour, written
 from runtime.config_problems import given, wrong_at
-from runtime.config_types import Host, Port, UsdPerHour, written
+from runtime.config_types import Host, Port
 
 REPLICAS_MAX = 1_000
 STAND_IN_KEY_ENV = "BASELOAD_STAND_IN_KEY"  # set by the start, for Scheduler and stand-in
@@ -38,13 +39,7 @@ def _one(number: int) -> int:
     return number
 
 
-class _Args(BaseModel):
-    """What stands below a field is its meaning in docs/config.md."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class AutoscalingArgs(_Args):
+class AutoscalingArgs(ConfigSection):
     """Bounds and pace of a pool that grows with what it has to buy: cluster/autoscaling.py."""
 
     replicas_min: int = Field(default=1, ge=1)
@@ -61,7 +56,7 @@ class AutoscalingArgs(_Args):
     """How long a replica must have been to spare before it is taken away, in seconds."""
 
 
-class PoolArgs(_Args):
+class PoolArgs(ConfigSection):
     """The replicas of one model. ``engine`` holds fields of EngineSettings."""
 
     SAID_ELSEWHERE: ClassVar[Mapping[str, str]] = dict.fromkeys(
@@ -126,7 +121,7 @@ class PoolArgs(_Args):
         return self.replicas * ranks
 
 
-class StandInArgs(_Args):
+class StandInArgs(ConfigSection):
     """An engine of tiny-moe that plays an external vendor, for trials without one."""
 
     host: Host = "127.0.0.1"
@@ -137,7 +132,7 @@ class StandInArgs(_Args):
     """How its engine is started, by the keys of args.pools.engine."""
 
 
-class AppArgs(_Args):
+class AppArgs(ConfigSection):
     pools: list[PoolArgs] = Field(min_length=1)
     """The models that are served here, one pool each."""
     stand_in: StandInArgs | None = None

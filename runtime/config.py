@@ -6,67 +6,49 @@ environment variables. What runs (pools, cards, checkpoints) is in ``runtime.tar
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
     model_validator,
 )
 
+from models.config_values import ConfigSection, Ms, UsdPerHour
 from runtime.config_problems import Problem, one_line, problems, wrong_at
 from runtime.config_types import (
     AnyHost,
     BaseUrl,
     KeyHashes,
     ModelName,
-    Ms,
     OfferName,
     Origin,
     Port,
     ProviderName,
     TenantName,
-    UsdPerHour,
     VariableName,
 )
 from runtime.errors import ConfigError
 from runtime.origins import EVERY
 from runtime.wire.tags import Sensitivity
-from scheduler.settings import Settings
+from scheduler.settings import (
+    AdmissionSettings,
+    CircuitBreakerSettings,
+    QueueSettings,
+    Settings,
+    SpillSettings,
+)
 
 PROVIDERS_MAX = 64
 TENANTS_MAX = 10_000
 METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from metrics_port
 ORIGINS_MAX = 64
 
-# The field of the scheduler's settings that a key of a section stands for.
-SETTING_OF_KEY = {
-    ("queue", "requests_max"): "queue_requests_max",
-    ("queue", "tokens_max"): "queue_tokens_max",
-    ("queue", "bytes_max"): "queue_bytes_max",
-    ("queue", "wait_ms_max"): "queue_wait_ms_max",
-    ("spill", "usd_per_hour_max"): "spill_nano_per_hour_max",
-    ("spill", "demand_window_ms"): "demand_window_ms",
-    ("spill", "hysteresis_ms"): "hysteresis_ms",
-    ("spill", "target_load"): "target_load",
-    ("spill", "ageing_ms"): "ageing_ms",
-    ("spill", "valley_occupancy_max"): "valley_occupancy_max",
-}
 
-
-class _Part(BaseModel):
-    """What stands below a field is its meaning in docs/config.md."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class OfferConfig(_Part):
+class OfferConfig(ConfigSection):
     """A catalogue model at a provider: its name there, and what the provider lets us send."""
 
     SAID_ELSEWHERE: ClassVar[Mapping[str, str]] = dict.fromkeys(
@@ -92,7 +74,7 @@ def _named(given: Any) -> Any:
     return {"name": given} if isinstance(given, str) else given
 
 
-class ProviderConfig(_Part):
+class ProviderConfig(ConfigSection):
     """An external account. The key is read from the environment, never from the file."""
 
     base_url: BaseUrl
@@ -134,7 +116,7 @@ class ProviderConfig(_Part):
         )
 
 
-class TenantConfig(_Part):
+class TenantConfig(ConfigSection):
     """Who may call."""
 
     key_sha256: KeyHashes
@@ -143,7 +125,7 @@ class TenantConfig(_Part):
     """USD per hour that its purchases may cost; none has the common cap alone, "0" forbids them."""
 
 
-class StreamConfig(_Part):
+class StreamConfig(ConfigSection):
     """Time limits of a request that was dispatched."""
 
     connect_ms_max: Ms = 2_000
@@ -156,7 +138,7 @@ class StreamConfig(_Part):
     """Longest time that one answer may take from being sent to its end, in ms."""
 
 
-class HttpConfig(_Part):
+class HttpConfig(ConfigSection):
     """Browsers' pages of other origins, which may call only where they are named."""
 
     allowed_origins: list[Origin] = Field(default=[], max_length=ORIGINS_MAX)
@@ -170,7 +152,7 @@ class HttpConfig(_Part):
         return origins
 
 
-class TelemetryConfig(_Part):
+class TelemetryConfig(ConfigSection):
     metrics_host: AnyHost = "127.0.0.1"
     """Address that the Prometheus metrics listen on."""
     metrics_port: Port | None = None
@@ -179,37 +161,7 @@ class TelemetryConfig(_Part):
     """Whether each request gets a line of JSON at its end."""
 
 
-class QueueConfig(_Part):
-    """The late-binding queue. None keeps the scheduler's own default."""
-
-    requests_max: int | None = Field(default=None, ge=1)
-    """Requests of one model that may wait; the next is bought or refused."""
-    tokens_max: int | None = Field(default=None, ge=1)
-    """Tokens, prompt and expected answer, that waiting requests of one model may come to."""
-    bytes_max: int | None = Field(default=None, ge=1)
-    """Bytes of text that the waiting requests of one model may come to."""
-    wait_ms_max: Ms | None = None
-    """Longest wait of a request without a deadline, in ms; then it is bought or refused."""
-
-
-class SpillConfig(_Part):
-    """When requests are bought, and for how much at most. None keeps the scheduler's default."""
-
-    usd_per_hour_max: UsdPerHour | None = None
-    """USD per hour that purchases of all tenants may cost; none is no cap, "0" buys nothing."""
-    demand_window_ms: Ms | None = None
-    """Time over which recent demand fades from the bid price, in ms."""
-    hysteresis_ms: Ms | None = None
-    """How long a price must have held before it sends anyone away at once, in ms."""
-    target_load: float | None = Field(default=None, gt=0, le=1)
-    """Share of the engines' time that demand may fill before a price arises."""
-    ageing_ms: Ms | None = None
-    """Time in ms after which a waiting request moves up one priority class."""
-    valley_occupancy_max: float | None = Field(default=None, gt=0, le=1)
-    """Share of a pool up to which requests with a deadline may fill it."""
-
-
-class GatewayConfig(_Part):
+class GatewayConfig(ConfigSection):
     """Serve's ``user_config`` of the Scheduler deployment."""
 
     region: str = "local"
@@ -222,10 +174,14 @@ class GatewayConfig(_Part):
         default_factory=dict, max_length=PROVIDERS_MAX
     )
     """Where requests may be bought, by the provider's name in models/data/prices.yaml."""
-    queue: QueueConfig = QueueConfig()
+    queue: QueueSettings = QueueSettings()
     """How much may wait for a replica, and for how long."""
-    spill: SpillConfig = SpillConfig()
+    admission: AdmissionSettings = AdmissionSettings()
+    """How full replicas are filled, and what counts until they were measured."""
+    spill: SpillSettings = SpillSettings()
     """When requests are bought, and for how much at most."""
+    circuit_breaker: CircuitBreakerSettings = CircuitBreakerSettings()
+    """When replicas and providers that fail, or are busy, are left alone, and for how long."""
     stream: StreamConfig = StreamConfig()
     """Time limits of requests that were sent to a target."""
     http: HttpConfig = HttpConfig()
@@ -244,17 +200,17 @@ class GatewayConfig(_Part):
         return self
 
     def settings(self) -> Settings:
-        given: dict[str, Any] = {
-            name: getattr(getattr(self, section), key)
-            for (section, key), name in SETTING_OF_KEY.items()
-        }
-        given["tenant_nano_per_hour"] = {
-            name: tenant.spill_usd_per_hour_max
-            for name, tenant in self.tenants.items()
-            if tenant.spill_usd_per_hour_max is not None
-        }
-        known = {name: value for name, value in given.items() if value is not None}
-        return dataclasses.replace(Settings(), **known)
+        return Settings(
+            queue=self.queue,
+            admission=self.admission,
+            spill=self.spill,
+            circuit_breaker=self.circuit_breaker,
+            tenant_nano_per_hour={
+                name: tenant.spill_usd_per_hour_max
+                for name, tenant in self.tenants.items()
+                if tenant.spill_usd_per_hour_max is not None
+            },
+        )
 
     def may_buy(self, tenant: str) -> bool:
         """A cap of nothing means never: its requests are served here, or not at all."""

@@ -10,16 +10,14 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from models.money import NanoUsd, format_usd, nano_usd_per_hour
+from models.config_values import written
 from runtime.key_hash import KEY_HASH, LOCAL_TENANT
 from runtime.limits import LIMITS
 from runtime.origins import origin
 
-WEEK_MS = 7 * 86_400_000
 TENANT_BYTES_MAX = 128
-WRITTEN = "written"  # a keyword of ours in JSON Schemas
 
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -134,12 +132,6 @@ def _model(name: str) -> str:
     return name
 
 
-def written(how: str) -> Any:
-    """How to write a value whose type alone does not tell, for docs/config.md."""
-    return Field(json_schema_extra={WRITTEN: how})
-
-
-Ms = Annotated[int, Field(ge=1, le=WEEK_MS)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Host = Annotated[str, AfterValidator(_host), written("IPv4 address or host name")]
 AnyHost = Annotated[str, AfterValidator(_any_host), written("IP address or host name")]
@@ -166,11 +158,4 @@ ModelName = Annotated[
 ]
 OfferName = Annotated[
     str, Field(max_length=256), AfterValidator(_forwarded), written("printable ASCII, no space")
-]
-# Written as a decimal string, and shown as one.
-UsdPerHour = Annotated[
-    NanoUsd,
-    BeforeValidator(nano_usd_per_hour),
-    written('quoted decimal, such as "5.00"'),
-    PlainSerializer(format_usd, return_type=str, when_used="json"),
 ]

@@ -1,63 +1,116 @@
-"""Bounds, assumptions, caps and timing of the policy, each with its unit."""
+"""What a user may set of the scheduler: the sections of the configuration file that it reads.
+
+Each key stands here once, with its name, its default, its bounds and its meaning: the file is
+validated into these models, docs/config.md is written from them, and simulations take the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from typing import Annotated, Any
 
-MAY_BE_ZERO = ("kv_headroom", "spill_nano_per_hour_max", "margin_ms")
+from pydantic import ConfigDict, Field, model_validator
+
+from models.config_values import WEEK_MS, ConfigSection, Ms, Share, UsdPerHour
+from models.money import NanoUsd
+
+Positive = Annotated[float, Field(gt=0)]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The assumed rates are pessimistic: what was never measured must not attract work."""
+class _Section(ConfigSection):
+    model_config = ConfigDict(allow_inf_nan=False)
 
-    # The queue, per model. A request longer than the bound may still wait alone.
-    queue_requests_max: int = 10_000
-    queue_tokens_max: int = 20_000_000
-    queue_bytes_max: int = 1 << 30
-    queue_wait_ms_max: int = 30_000
-    # What a replica may take.
-    report_age_ms_max: int = 2_000
-    ramp_requests: int = 4  # in flight on a replica without a trusted, fresh report
-    kv_headroom: float = 0.02  # share of the KV cache kept for answers longer than expected
-    # Rates of a replica that has not measured any.
-    prefill_tok_s_assumed: float = 1_000.0
-    decode_step_s_assumed: float = 0.1
-    # The bid price.
-    demand_window_ms: int = 30_000  # over which recent demand fades
-    target_load: float = 1.0  # share of the engines' time that demand may fill
-    hysteresis_ms: int = 5_000  # so long must a price have held before it sends anyone away at once
-    # Purchases. A cap of None is none.
-    offer_ttft_ms_assumed: int = 1_000
-    offer_tok_s_assumed: float = 30.0
-    spill_nano_per_hour_max: int | None = None
-    tenant_nano_per_hour: Mapping[str, int] = field(default_factory=dict)
-    # QueuedRequest.
-    margin_ms: int = 300  # kept before a deadline, for the next tick and the way to the target
-    ageing_ms: int = 5_000  # held so long, a request moves up one priority class
-    valley_occupancy_max: float = 0.7  # of the pool, up to which the batch lane may fill it
-    # Breakers, per offer, per account and per replica.
-    breaker_failures: int = 5  # consecutive failures that open it
-    breaker_open_ms: int = 1_000  # doubles with each failed probe
-    breaker_open_ms_max: int = 60_000  # of pauses that no target asked for, too
-    breaker_probe_ms_max: int = 30_000  # for a probe's first content; then another may start
-    pause_ms: int = 1_000  # of a busy target that does not say how long; doubles in a row
-    pause_ms_max: int = 300_000  # of what a target asks for (Retry-After)
-    # What a refused caller is told.
-    retry_after_s_unknown: int = 5
-    retry_after_s_max: int = 60
+    @model_validator(mode="before")
+    @classmethod
+    def _none_is_left_out(cls, section: Any) -> Any:
+        """A known key that stands there without a value has its default."""
+        if not isinstance(section, Mapping):
+            return section
+        return {
+            key: value
+            for key, value in section.items()
+            if value is not None or key not in cls.model_fields
+        }
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.kv_headroom < 1:
-            raise ValueError("kv_headroom must be at least 0 and below 1")
-        if not all(nano >= 0 for nano in self.tenant_nano_per_hour.values()):
-            raise ValueError("tenant_nano_per_hour must hold budgets of at least 0")
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if value is None or isinstance(value, Mapping):
-                continue
-            if value == 0 and each.name in MAY_BE_ZERO:
-                continue
-            if not value > 0:
-                raise ValueError(f"{each.name} must be above 0")
+
+class QueueSettings(_Section):
+    """The late-binding queue of each model. A request longer than it may still wait alone."""
+
+    requests_max: int = Field(default=10_000, ge=1)
+    """Requests of one model that may wait; the next is bought or refused."""
+    tokens_max: int = Field(default=20_000_000, ge=1)
+    """Tokens, prompt and expected answer, that waiting requests of one model may come to."""
+    bytes_max: int = Field(default=1 << 30, ge=1)
+    """Bytes of text that the waiting requests of one model may come to."""
+    wait_ms_max: Ms = 30_000
+    """Longest wait of a request without a deadline, in ms; then it is bought or refused."""
+    deadline_margin_ms: int = Field(default=300, ge=0, le=WEEK_MS)
+    """Time kept before each deadline, in ms, for the next look and the way to the target."""
+    retry_after_s_default: int = Field(default=5, ge=1, le=3_600)
+    """Retry-After of a refusal while no replica tells how long the queue takes, in seconds."""
+    retry_after_s_max: int = Field(default=60, ge=1, le=3_600)
+    """Longest Retry-After that a long queue makes, in seconds."""
+
+
+class AdmissionSettings(_Section):
+    """What a replica may take. Assumed rates are pessimistic: what was never measured must not
+    attract work."""
+
+    report_age_ms_max: Ms = 2_000
+    """Age in ms up to which a replica's load report is believed."""
+    ramp_requests: int = Field(default=4, ge=1)
+    """Requests in flight that a replica without a fresh, plausible report may have."""
+    kv_headroom: float = Field(default=0.02, ge=0, lt=1)
+    """Share of the KV cache that is kept for answers longer than expected."""
+    prefill_tok_s_assumed: Positive = 1_000.0
+    """Prompt tokens per second of a replica that has not measured any."""
+    decode_step_s_assumed: Positive = 0.1
+    """Seconds per step of an engine, until a pool has measured its own."""
+
+
+class SpillSettings(_Section):
+    """When requests are bought, and for how much at most."""
+
+    usd_per_hour_max: UsdPerHour | None = None  # as nano-USD
+    """USD per hour that purchases of all tenants may cost; none is no cap, "0" buys nothing."""
+    demand_window_ms: Ms = 30_000
+    """Time over which recent demand fades from the bid price, in ms."""
+    hysteresis_ms: Ms = 5_000
+    """How long a price must have held before it sends anyone away at once, in ms."""
+    target_load: Share = 1.0
+    """Share of the engines' time that demand may fill before a price arises."""
+    ageing_ms: Ms = 5_000
+    """Time in ms after which a waiting request moves up one priority class."""
+    valley_occupancy_max: Share = 0.7
+    """Share of a pool up to which requests with a deadline may fill it."""
+    offer_ttft_ms_assumed: Ms = 1_000
+    """Time to the first token of an offer that was not measured yet, in ms."""
+    offer_tok_s_assumed: Positive = 30.0
+    """Answer tokens per second that an offer is taken to give a request with a deadline."""
+
+
+class CircuitBreakerSettings(_Section):
+    """The breakers: one per offer, per account and per replica."""
+
+    failures: int = Field(default=5, ge=1)
+    """Failures in a row that shut a target off."""
+    open_ms: Ms = 1_000
+    """How long a target is shut off at first, in ms; doubles with each failed probe."""
+    open_ms_max: Ms = 60_000
+    """Longest time in ms that failures, or pauses that no target asked for, shut one off."""
+    probe_ms_max: Ms = 30_000
+    """Time in ms in which a probe's first content must come; then another may start."""
+    pause_ms: Ms = 1_000
+    """Pause of a busy target that does not say how long, in ms; doubles in a row."""
+    pause_ms_max: Ms = 300_000
+    """Longest pause that a target's own Retry-After makes, in ms."""
+
+
+class Settings(ConfigSection):
+    """All of them, and what each tenant with a budget may spend."""
+
+    queue: QueueSettings = QueueSettings()
+    admission: AdmissionSettings = AdmissionSettings()
+    spill: SpillSettings = SpillSettings()
+    circuit_breaker: CircuitBreakerSettings = CircuitBreakerSettings()
+    tenant_nano_per_hour: Mapping[str, Annotated[NanoUsd, Field(ge=0)]] = {}

@@ -64,7 +64,7 @@ class Scheduler:
         tick reviews them."""
         self._settings = settings
         for pool in self._pools.values():
-            pool.bid.configure(settings)
+            pool.configure(settings)
         self._set_offers(offers, now)
         for pool in self._pools.values():
             self._admission.revalue(pool, settings)
@@ -170,7 +170,8 @@ class Scheduler:
         if state is None:
             return []
         state.remove(request_id)
-        entered = state.breaker.on_end(request_id, outcome, self._settings, now, pause_s)
+        bounds = self._settings.circuit_breaker
+        entered = state.breaker.on_end(request_id, outcome, bounds, now, pause_s)
         if entered is not None:
             self._counters.limits[ENTERED[entered]] += 1
         if isinstance(state, OfferState):

@@ -12,7 +12,7 @@ asking for more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from math import ceil
 from pathlib import Path
 from typing import cast, get_args
@@ -26,6 +26,7 @@ from benchmarks.simulation.scaling import Scaling
 from benchmarks.simulation.traces import FORMAT_OF_EXTENSION, TraceFormat, TraceRow, read_trace
 from benchmarks.simulation.workload import Alternatives, Prefixes, Workload, make_workload
 from models.money import PICO_PER_TOKEN_PER_USD_PER_MTOK
+from scheduler.settings import Settings
 
 HORIZON_S_MIN = 500.0
 HORIZON_BUDGETS_MIN = 200  # TTFT budgets: who may wait longer takes longer to show what it does
@@ -64,6 +65,7 @@ class Experiment:
     prefixes: Prefixes = "synthetic"
     scaling: Scaling | None = None  # None: fold for a trace, compress for synthetic arrivals
     laps: int | None = None  # None: as the module says
+    settings: Settings = field(default_factory=Settings)  # of the scheduler
 
     def __post_init__(self) -> None:
         if self.trace is not None and self.arrivals is not None:
@@ -85,7 +87,11 @@ class Experiment:
             raise BadExperiment(f"laps must be 1 to {LAPS_MAX}, not {self.laps}")
 
     def as_json(self) -> dict[str, object]:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        if self.settings == Settings():
+            del values["settings"]
+        else:
+            values["settings"] = self.settings.model_dump(mode="json", exclude_defaults=True)
         if self.trace is not None:
             values |= {"trace": str(self.trace), "requests": None}
         values["offers"] = [_offer_as_json(offer) for offer in self.offers]

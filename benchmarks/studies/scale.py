@@ -28,7 +28,7 @@ from scheduler.arrival import Arrival
 from scheduler.decision import Action, Dispatch, Outcome
 from scheduler.offer import Offer
 from scheduler.replica import LoadReport, Replica
-from scheduler.settings import Settings
+from scheduler.settings import QueueSettings, Settings
 from scheduler.state_machine import Scheduler
 
 MODEL = "m"
@@ -50,7 +50,7 @@ class Pool:
             for o in DEFAULT_OFFERS
         ]
         bounds = Settings(
-            queue_requests_max=100_000, queue_tokens_max=1 << 40, queue_wait_ms_max=10**8
+            queue=QueueSettings(requests_max=100_000, tokens_max=1 << 40, wait_ms_max=10**8)
         )
         self.scheduler = Scheduler(bounds, offers)
         self.random, self.now, self.count = Random(seed), 0.0, 0

@@ -192,20 +192,23 @@ def _tenant_caps(config: GatewayConfig) -> Iterator[tuple[int | None, Path]]:
 
 
 def _times(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Finding]:
-    budget, stream, settings = config.ttft_budget_ms, config.stream, config.settings()
+    budget, stream, breaker = config.ttft_budget_ms, config.stream, config.circuit_breaker
+    margin, ttft = config.queue.deadline_margin_ms, config.spill.offer_ttft_ms_assumed
     path, shown = (*ROUTING, "ttft_budget_ms"), given(budget)
-    if budget <= settings.margin_ms:
-        wrong = f"is no more than the {settings.margin_ms} ms kept before every deadline"
+    if budget <= margin:
+        wrong = f"is no more than the {margin} ms kept before every deadline"
         yield warning(path, f"{wrong}: nothing is ever in time", "", shown)
-    elif facts and budget < settings.offer_ttft_ms_assumed:
-        wrong = f"is less than an offer takes to its first token ({settings.offer_ttft_ms_assumed}"
-        yield warning(path, f"{wrong} ms until measured): what is bought comes late", "", shown)
-    for name, least, what in (
-        ("first_token_ms_max", budget, "ttft_budget_ms"),
-        ("answer_ms_max", stream.first_token_ms_max, "first_token_ms_max"),
-        ("answer_ms_max", stream.inter_token_ms_max, "inter_token_ms_max"),
+    elif facts and budget < ttft:
+        wrong = f"is less than an offer takes to its first token ({ttft} ms until measured)"
+        yield warning(path, f"{wrong}: what is bought comes late", "", shown)
+    for section, name, least, what in (
+        ("stream", "first_token_ms_max", budget, "ttft_budget_ms"),
+        ("stream", "answer_ms_max", stream.first_token_ms_max, "first_token_ms_max"),
+        ("stream", "answer_ms_max", stream.inter_token_ms_max, "inter_token_ms_max"),
+        ("circuit_breaker", "open_ms_max", breaker.open_ms, "open_ms"),
+        ("circuit_breaker", "open_ms_max", breaker.pause_ms, "pause_ms"),
     ):
-        value = getattr(stream, name)
+        value = getattr(getattr(config, section), name)
         if value < least:
-            where = (*ROUTING, "stream", name)
+            where = (*ROUTING, section, name)
             yield warning(where, f"is less than {what}, {least}", "", given(value))

@@ -77,7 +77,6 @@ def _section(section: Section) -> str:
             for each in SECTIONS
             if each is not section
         },
-        defaults=section.defaults,
     )
     return paragraphs(
         f"## {section.path}", section.lead, table(HEADS, listed, "l" * 5), _yaml(section.example)

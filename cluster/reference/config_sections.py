@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -14,19 +13,21 @@ from cluster.arguments import AppArgs, AutoscalingArgs, PoolArgs, StandInArgs
 from cluster.finding import ARGS, HTTP, ROUTING, at_path
 from cluster.profile import HttpOptions
 from runtime.config import (
-    SETTING_OF_KEY,
     GatewayConfig,
     HttpConfig,
     OfferConfig,
     ProviderConfig,
-    QueueConfig,
-    SpillConfig,
     StreamConfig,
     TelemetryConfig,
     TenantConfig,
 )
 from runtime.engine.settings import EngineSettings
-from scheduler.settings import Settings
+from scheduler.settings import (
+    AdmissionSettings,
+    CircuitBreakerSettings,
+    QueueSettings,
+    SpillSettings,
+)
 
 SMALLEST = """\
 http_options: { host: 127.0.0.1, port: 8000 }
@@ -53,7 +54,6 @@ class Section:
     lead: str
     example: str
     without: frozenset[str] = frozenset()
-    defaults: Mapping[str, object] = field(default_factory=dict)
 
 
 def whole(example: str) -> dict[str, Any]:
@@ -62,14 +62,6 @@ def whole(example: str) -> dict[str, Any]:
     for part, given in yaml.safe_load(example).items():
         at_path(document, _PLACES[part]).update(deepcopy(given))
     return document
-
-
-def _of_settings(section: str) -> dict[str, object]:
-    """What the scheduler takes where the section's key is left out."""
-    usual = Settings()
-    return {
-        key: getattr(usual, name) for (part, key), name in SETTING_OF_KEY.items() if part == section
-    }
 
 
 WHAT_RUNS = (
@@ -233,18 +225,29 @@ user_config:
     ),
     Section(
         "user_config.queue",
-        QueueConfig,
+        QueueSettings,
         "Bounds hold for each model's queue by itself.",
         "user_config:\n  queue: { requests_max: 2000, wait_ms_max: 10000 }\n",
-        defaults=_of_settings("queue"),
+    ),
+    Section(
+        "user_config.admission",
+        AdmissionSettings,
+        "A replica is filled as far as its engine starts each request at once. The assumed rates "
+        "count until a pool has measured its own.",
+        "user_config:\n  admission: { kv_headroom: 0.05, report_age_ms_max: 3000 }\n",
     ),
     Section(
         "user_config.spill",
-        SpillConfig,
+        SpillSettings,
         "The caps of what is bought, and the bid price. What counts against a cap: "
         "[scheduling.md](scheduling.md).",
         'user_config:\n  spill: { usd_per_hour_max: "20.00", valley_occupancy_max: 0.6 }\n',
-        defaults=_of_settings("spill"),
+    ),
+    Section(
+        "user_config.circuit_breaker",
+        CircuitBreakerSettings,
+        "One for each replica, each offer and each account.",
+        "user_config:\n  circuit_breaker: { failures: 3, open_ms_max: 30000 }\n",
     ),
     Section(
         "user_config.stream",

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from cluster.reference.meaning import NoMeaning
-from runtime.config_types import WRITTEN
+from models.config_values import WRITTEN
 from runtime.edge.schema_html import kind
 
 HEADS = ("key", "meaning", "values", "default", "unit")
@@ -23,14 +23,16 @@ _UNITS = (
     (r"requests_per_min", "requests per minute"),
     (r"tokens_per_min", "tokens per minute"),
     (r"_ms(_|$)", "ms"),
-    (r"_s$", "s"),
+    (r"tok_s(_|$)", "tokens per second"),
+    (r"_s(_|$)", "s"),
     (r"tokens", "tokens"),
     (r"bytes", "bytes"),
     (r"blocks", "KV blocks"),
     (r"requests|in_flight|running", "requests"),
     (r"replicas", "replicas"),
     (r"schedulers", "Schedulers"),
-    (r"load|occupancy", "share of 1"),
+    (r"load|occupancy|headroom", "share of 1"),
+    (r"failures", "failures"),
     (r"data_parallel", "ranks"),
     (r"pipeline_parallel", "stages"),
     (r"parallel|cards", "cards"),
@@ -44,10 +46,8 @@ def rows(
     *,
     without: frozenset[str] = frozenset(),
     places: Mapping[type[Any], str] | None = None,
-    defaults: Mapping[str, object] | None = None,
 ) -> list[tuple[str, ...]]:
-    """``places`` links models that have a table of their own; ``defaults`` are what stands in for
-    a default of none."""
+    """``places`` links models that have a table of their own."""
     schema = model.model_json_schema()
     models = {each.__name__: link for each, link in (places or {}).items()}
     found: list[tuple[str, ...]] = []
@@ -55,13 +55,12 @@ def rows(
         if name in without:
             continue
         shape = _resolved(schema["properties"][name], schema.get("$defs", {}), models)
-        default = (defaults or {}).get(name) if _default(field) is None else None
         found.append(
             (
                 f"`{name}`",
                 meaning(model, name),
                 _values(shape),
-                _shown(field) if default is None else _value(default),
+                _shown(field),
                 unit(name, shape),
             )
         )

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from models.config_values import written
 from models.layout import CARDS_PER_NODE, Layout
 from models.planned_vllm_flags import ranks_per_node
 from runtime.config_problems import given, wrong_at
-from runtime.config_types import written
 from runtime.engine.allowed_vllm_flags import why_refused
 
 VLLM_FLAGS_MAX = 64  # entries of `vllm_flags`

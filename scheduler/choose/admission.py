@@ -169,8 +169,8 @@ class AdmissionController:
         if waiting.cost_nano is not None or waiting.is_batch:
             queue.at(Moment.LATEST, latest_at(waiting, pool, settings), waiting)
         if not waiting.is_batch and waiting.priority_class > 0:
-            queue.at(Moment.AGEING, now + settings.ageing_ms / 1000, waiting)
-        expires_at = waiting.since + settings.queue_wait_ms_max / 1000
+            queue.at(Moment.AGEING, now + settings.spill.ageing_ms / 1000, waiting)
+        expires_at = waiting.since + settings.queue.wait_ms_max / 1000
         queue.at(Moment.EXPIRY, waiting.deadline if waiting.is_batch else expires_at, waiting)
 
     def _limit(self, waiting: QueuedRequest, pool: Pool, settings: Settings) -> Limit | None:
@@ -185,7 +185,7 @@ class AdmissionController:
     def _admits(self, waiting: QueuedRequest, pool: Pool, settings: Settings) -> bool:
         """The batch lane takes only what nobody else is expected to want, under any policy."""
         if waiting.priority_class == BATCH_CLASS:
-            return pool.bid.price == 0 and pool.occupancy < settings.valley_occupancy_max
+            return pool.bid.price == 0 and pool.occupancy < settings.spill.valley_occupancy_max
         return self._policy.admits(waiting, pool)
 
     # What is due
@@ -231,7 +231,7 @@ class AdmissionController:
         if 0 < waiting.priority_class < PARKED_CLASS:
             pool.queue.promote(waiting, waiting.priority_class - 1)
         if waiting.priority_class > 0:
-            pool.queue.at(Moment.AGEING, now + settings.ageing_ms / 1000, waiting)
+            pool.queue.at(Moment.AGEING, now + settings.spill.ageing_ms / 1000, waiting)
 
     def _expire(self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float) -> Final:
         buys = self._policy.buys_late(waiting, pool)

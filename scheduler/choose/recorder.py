@@ -60,7 +60,7 @@ class DecisionRecorder:
         pool.bid.occupy(pool.occupancy)
         action = Dispatch(arrival.request_id, replica_id, reason, tuple(verdicts))
         self._placed[arrival.request_id] = state
-        state.breaker.on_start(arrival.request_id, settings, now)
+        state.breaker.on_start(arrival.request_id, settings.circuit_breaker, now)
         self._end(action, pool)
         return action
 
@@ -89,7 +89,7 @@ class DecisionRecorder:
         self._spending.on_buy(arrival.request_id, arrival.tenant, most_nano, now)
         state.add(arrival, now)
         self._placed[arrival.request_id] = state
-        state.breaker.on_start(arrival.request_id, settings, now)
+        state.breaker.on_start(arrival.request_id, settings.circuit_breaker, now)
         self._end(action, pool)
         return action
 
@@ -101,11 +101,11 @@ class DecisionRecorder:
         pool: Pool,
         settings: Settings,
     ) -> Reject:
-        retry_after_s: int | None = settings.retry_after_s_unknown
+        retry_after_s: int | None = settings.queue.retry_after_s_default
         if reason is Reason.CONTEXT_TOO_LONG:
             retry_after_s = None
         elif pool.replicas:
-            wait_s = min(pool.queue.work_s / len(pool.replicas), settings.retry_after_s_max)
+            wait_s = min(pool.queue.work_s / len(pool.replicas), settings.queue.retry_after_s_max)
             retry_after_s = max(1, ceil(wait_s))
         action = Reject(waiting.arrival.request_id, reason, retry_after_s, tuple(verdicts))
         self._end(action, pool)

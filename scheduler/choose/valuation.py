@@ -53,5 +53,5 @@ def latest_at(waiting: QueuedRequest, pool: Pool, settings: Settings) -> float:
         start_s = max(start_s, pool.cost.prefill_s(prefill_tokens))
     answer_s = 0.0
     if waiting.is_batch:
-        answer_s = arrival.output_tokens_expected / settings.offer_tok_s_assumed
-    return waiting.deadline - start_s - answer_s - settings.margin_ms / 1000
+        answer_s = arrival.output_tokens_expected / settings.spill.offer_tok_s_assumed
+    return waiting.deadline - start_s - answer_s - settings.queue.deadline_margin_ms / 1000

@@ -76,15 +76,15 @@ class BidPrice:
 
     def __init__(self, settings: Settings) -> None:
         self.price = self.charge = self.floor = self.occupancy = 0.0
-        self._curve = DemandCurve(settings.demand_window_ms / 1000)
+        self._curve = DemandCurve(settings.spill.demand_window_ms / 1000)
         self._recent: deque[float] = deque()
         self.configure(settings)
         self._updated_at = -inf
 
     def configure(self, settings: Settings) -> None:
         """What was seen so far stays."""
-        self._curve.window_s = settings.demand_window_ms / 1000
-        length = max(1, int(settings.hysteresis_ms / 1000 / UPDATE_S))
+        self._curve.window_s = settings.spill.demand_window_ms / 1000
+        length = max(1, int(settings.spill.hysteresis_ms / 1000 / UPDATE_S))
         self._recent = deque(self._recent, maxlen=length)
 
     def add(self, density: float, work_s: float, now: float) -> None:

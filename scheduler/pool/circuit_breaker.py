@@ -19,7 +19,7 @@ from enum import StrEnum
 from math import inf
 
 from scheduler.decision import Outcome, Refusal
-from scheduler.settings import Settings
+from scheduler.settings import CircuitBreakerSettings
 
 DOUBLINGS_MAX = 32
 
@@ -94,12 +94,12 @@ class Breaker:
 
     # Events
 
-    def on_start(self, request_id: str, settings: Settings, now: float) -> None:
+    def on_start(self, request_id: str, settings: CircuitBreakerSettings, now: float) -> None:
         """A request that was not refused starts; unless the breaker is closed, it is a probe."""
         if self._shut_until is not None:
             self._probes.add(request_id)
             self._holder = request_id
-            self._lease_until = now + settings.breaker_probe_ms_max / 1000
+            self._lease_until = now + settings.probe_ms_max / 1000
 
     def on_first_token(self, request_id: str) -> None:
         """A probe's answer has begun: the target serves again."""
@@ -111,7 +111,7 @@ class Breaker:
         self,
         request_id: str,
         outcome: Outcome,
-        settings: Settings,
+        settings: CircuitBreakerSettings,
         now: float,
         pause_s: float | None = None,
     ) -> BreakerState | None:
@@ -137,7 +137,7 @@ class Breaker:
             return self._open(outcome, settings, now, pause_s)
         elif outcome in STRIKES:
             self._failures += 1
-            if is_probe or is_trial or self._failures >= settings.breaker_failures:
+            if is_probe or is_trial or self._failures >= settings.failures:
                 return self._open(outcome, settings, now)
         return None
 
@@ -169,15 +169,19 @@ class Breaker:
         self._lease_until = -inf
 
     def _open(
-        self, cause: Outcome, settings: Settings, now: float, open_s: float | None = None
+        self,
+        cause: Outcome,
+        settings: CircuitBreakerSettings,
+        now: float,
+        open_s: float | None = None,
     ) -> BreakerState:
-        grown_s = _grown_s(settings.breaker_open_ms, self._openings, settings)
+        grown_s = _grown_s(settings.open_ms, self._openings, settings)
         self._shut(cause, now + (grown_s if open_s is None else _told_s(open_s, settings)))
         self._openings += 1
         return BreakerState.OPEN
 
     def _pause(
-        self, cause: Outcome, settings: Settings, now: float, pause_s: float | None
+        self, cause: Outcome, settings: CircuitBreakerSettings, now: float, pause_s: float | None
     ) -> BreakerState:
         grown_s = _grown_s(settings.pause_ms, self._pauses, settings)
         self._shut(cause, now + (grown_s if pause_s is None else _told_s(pause_s, settings)))
@@ -190,13 +194,13 @@ class Breaker:
         self._forget_probes()
 
 
-def _grown_s(first_ms: int, times: int, settings: Settings) -> float:
+def _grown_s(first_ms: int, times: int, settings: CircuitBreakerSettings) -> float:
     """Doubles each time, up to the cap."""
     grown_ms = first_ms << min(times, DOUBLINGS_MAX)
-    return min(grown_ms, settings.breaker_open_ms_max) / 1000
+    return min(grown_ms, settings.open_ms_max) / 1000
 
 
-def _told_s(pause_s: float, settings: Settings) -> float:
+def _told_s(pause_s: float, settings: CircuitBreakerSettings) -> float:
     return max(0.0, min(pause_s, settings.pause_ms_max / 1000))
 
 
@@ -224,7 +228,7 @@ class OfferBreaker:
     def refuses(self, now: float) -> Refusal | None:
         return self.account.refuses(now) or self.own.refuses(now)
 
-    def on_start(self, request_id: str, settings: Settings, now: float) -> None:
+    def on_start(self, request_id: str, settings: CircuitBreakerSettings, now: float) -> None:
         self.account.on_start(request_id, settings, now)
         self.own.on_start(request_id, settings, now)
 
@@ -236,7 +240,7 @@ class OfferBreaker:
         self,
         request_id: str,
         outcome: Outcome,
-        settings: Settings,
+        settings: CircuitBreakerSettings,
         now: float,
         pause_s: float | None = None,
     ) -> BreakerState | None:

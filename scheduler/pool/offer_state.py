@@ -36,7 +36,7 @@ class OfferState:
 
     def ttft_s(self, settings: Settings) -> float:
         if self.ttft_mean_s is None:
-            return settings.offer_ttft_ms_assumed / 1000
+            return settings.spill.offer_ttft_ms_assumed / 1000
         return self.ttft_mean_s + DEVIATIONS * self.ttft_deviation_s
 
     def cost_nano(self, arrival: Arrival, output_tokens: int) -> int | None:

@@ -44,6 +44,12 @@ class Pool:
     def of(cls, model: str, settings: Settings) -> Pool:
         return cls(model, BidPrice(settings), StepCost.assumed(settings))
 
+    def configure(self, settings: Settings) -> None:
+        """What was seen and measured so far stays."""
+        self.bid.configure(settings)
+        if not self.cost.is_measured:
+            self.cost = StepCost.assumed(settings)
+
     def join(self, state: ReplicaState) -> None:
         self.had_replica = True
         self.replicas[state.replica.replica_id] = state
@@ -139,12 +145,12 @@ class Pool:
         states = self.replicas.values()
         if states:
             reserved = sum(state.kv_tokens_reserved for state in states)
-            room = sum(state.replica.kv_tokens_max for state in states) * (1 - settings.kv_headroom)
-            self.kv_share = reserved / room
+            kv_tokens = sum(state.replica.kv_tokens_max for state in states)
+            self.kv_share = reserved / (kv_tokens * (1 - settings.admission.kv_headroom))
         for state in states:
             # One that fell silent when it was full of others' work, nothing else would put back.
             if not state.is_fresh(settings, now):
                 self.reopen(state)
         # What an engine second is worth cannot be said before one was measured.
-        capacity = settings.target_load * len(states) if self.cost.is_measured else inf
+        capacity = settings.spill.target_load * len(states) if self.cost.is_measured else inf
         self.bid.update(capacity, self.occupancy, now)

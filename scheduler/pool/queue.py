@@ -113,14 +113,14 @@ class Queue:
         return list(self._waiting.values())
 
     def has_requests_room(self, settings: Settings) -> bool:
-        return len(self._waiting) < settings.queue_requests_max
+        return len(self._waiting) < settings.queue.requests_max
 
     def has_tokens_room(self, waiting: QueuedRequest, settings: Settings) -> bool:
         """An empty queue takes any request, or one above the bound could never wait."""
-        return not self._waiting or self.kv_tokens + waiting.kv_tokens <= settings.queue_tokens_max
+        return not self._waiting or self.kv_tokens + waiting.kv_tokens <= settings.queue.tokens_max
 
     def has_bytes_room(self, waiting: QueuedRequest, settings: Settings) -> bool:
-        return self.body_bytes + waiting.arrival.body_bytes <= settings.queue_bytes_max
+        return self.body_bytes + waiting.arrival.body_bytes <= settings.queue.bytes_max
 
     def add(self, waiting: QueuedRequest, urgency: float) -> None:
         """The smallest urgency is served first."""

@@ -153,7 +153,7 @@ class ReplicaState:
     def is_fresh(self, settings: Settings, now: float) -> bool:
         if not self.is_trusted or self.reported_at is None:
             return False
-        return now - self.reported_at <= settings.report_age_ms_max / 1000
+        return now - self.reported_at <= settings.admission.report_age_ms_max / 1000
 
     @property
     def engine_queues(self) -> bool:
@@ -184,7 +184,7 @@ class ReplicaState:
         """Requests that may be added. Without a fresh report, growth is frozen."""
         if is_fresh:
             return self.replica.running_max - len(self.entries) - self.untracked_requests
-        safe = max(settings.ramp_requests, self.safe_in_flight)
+        safe = max(settings.admission.ramp_requests, self.safe_in_flight)
         return min(safe, self.replica.running_max) - len(self.entries)
 
     def has_kv_room(
@@ -196,7 +196,7 @@ class ReplicaState:
         still there have grown by the same number of tokens. It is looked for only where the sum
         of all that will ever be held does not fit anyway.
         """
-        room = int(self.replica.kv_tokens_max * (1 - settings.kv_headroom))
+        room = int(self.replica.kv_tokens_max * (1 - settings.admission.kv_headroom))
         # Each request leaves its last block unfilled. What the engine reports beyond the state
         # has that in it already, besides what other schedulers hold.
         unfilled = (len(self.entries) + 1) * (self.replica.kv_block_tokens - 1)
@@ -225,4 +225,4 @@ class ReplicaState:
 
     def prefill_tok_s(self, settings: Settings) -> float:
         measured = self.report.prefill_tok_s if self.report else None
-        return measured or settings.prefill_tok_s_assumed
+        return measured or settings.admission.prefill_tok_s_assumed

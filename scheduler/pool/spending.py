@@ -48,9 +48,9 @@ class Spending:
     def refuses(
         self, tenant: str, most_nano: int, settings: Settings, now: float
     ) -> Refusal | None:
-        cap = settings.spill_nano_per_hour_max
+        cap_nano = settings.spill.usd_per_hour_max
         self._all.forget(now)
-        if cap is not None and self._all.total + most_nano > cap:
+        if cap_nano is not None and self._all.total + most_nano > cap_nano:
             return Refusal.SPEND_CAP
         budget = settings.tenant_nano_per_hour.get(tenant)
         if budget is None:

@@ -32,14 +32,13 @@ class StepCost:
 
     @classmethod
     def assumed(cls, settings: Settings) -> StepCost:
-        prefill_token_s = 1 / settings.prefill_tok_s_assumed
+        step_s = settings.admission.decode_step_s_assumed
+        prefill_token_s = 1 / settings.admission.prefill_tok_s_assumed
         # A request's share of a step when the batch is full is in ``step_s``.
-        first = [settings.decode_step_s_assumed, prefill_token_s, 0.0]
-        scale = [settings.decode_step_s_assumed, prefill_token_s, settings.decode_step_s_assumed]
-        weights = [1 / (PRIOR_SPREAD * each) ** 2 for each in scale]
-        return cls(
-            first[0], first[1], first[2], False, FadingLeastSquares(first, weights, SAMPLE_FADE)
-        )
+        first = [step_s, prefill_token_s, 0.0]
+        weights = [1 / (PRIOR_SPREAD * each) ** 2 for each in (step_s, prefill_token_s, step_s)]
+        model = FadingLeastSquares(first, weights, SAMPLE_FADE)
+        return cls(step_s, prefill_token_s, 0.0, False, model)
 
     def learn(self, before: LoadReport, after: LoadReport) -> None:
         """Two reports of one boot, at least ``SAMPLE_S`` busy seconds apart."""

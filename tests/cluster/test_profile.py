@@ -32,7 +32,7 @@ def test_the_local_profile() -> None:
     assert (profile.host, profile.port) == ("127.0.0.1", 8000)
     assert [(pool.model, pool.replicas) for pool in profile.args.pools] == [("tiny-moe", 2)]
     assert list(profile.routing.providers) == ["stand-in"]
-    assert profile.routing.settings().spill_nano_per_hour_max == 5_000_000_000
+    assert profile.routing.settings().spill.usd_per_hour_max == 5_000_000_000
 
 
 def test_moved_is_the_same_application_on_other_ports() -> None:

@@ -31,36 +31,6 @@ def test_an_empty_configuration_is_whole() -> None:
     assert config.providers == {}
 
 
-def test_the_queue_bounds_reach_the_scheduler() -> None:
-    settings = load_config({"queue": {"requests_max": 3, "wait_ms_max": 50}}).settings()
-    assert (settings.queue_requests_max, settings.queue_wait_ms_max) == (3, 50)
-    assert settings.queue_tokens_max == Settings().queue_tokens_max
-
-
-def test_when_and_for_how_much_to_buy_reaches_the_scheduler() -> None:
-    tenants = {
-        "capped": {"key_sha256": ["0" * 64], "spill_usd_per_hour_max": "0.25"},
-        "free": {"key_sha256": ["1" * 64]},
-    }
-    spill = {
-        "usd_per_hour_max": "5",
-        "demand_window_ms": 10_000,
-        "hysteresis_ms": 1_000,
-        "target_load": 0.9,
-        "ageing_ms": 2_000,
-        "valley_occupancy_max": 0.5,
-    }
-    assert load_config({"spill": spill, "tenants": tenants}).settings() == Settings(
-        spill_nano_per_hour_max=5_000_000_000,
-        tenant_nano_per_hour={"capped": 250_000_000},
-        demand_window_ms=10_000,
-        hysteresis_ms=1_000,
-        target_load=0.9,
-        ageing_ms=2_000,
-        valley_occupancy_max=0.5,
-    )
-
-
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -63,7 +63,7 @@ class Account:
     def _take(self, action: Action, request: Arrival, now: float) -> None:
         request_id = request.request_id
         if isinstance(action, Hold):
-            wait_ms = request.deadline_ms or self.settings.queue_wait_ms_max
+            wait_ms = request.deadline_ms or self.settings.queue.wait_ms_max
             self.held[request_id] = now + wait_ms / 1000
             return
         was_held = self.held.pop(request_id, None) is not None
@@ -107,7 +107,7 @@ class Account:
         self.purchases.append(purchase)
         self.running[request.request_id] = purchase
         recent = [each for each in self.purchases if each.at > now - HOUR_S]
-        cap = self.settings.spill_nano_per_hour_max
+        cap = self.settings.spill.usd_per_hour_max
         assert cap is None or sum(each.nano for each in recent) <= cap
         budget = self.settings.tenant_nano_per_hour.get(request.tenant, inf)
         assert sum(each.nano for each in recent if each.tenant == request.tenant) <= budget

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from random import Random
 from typing import Any
 
 from models.prices import Price
@@ -18,7 +19,13 @@ from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.replica import LoadReport, Replica
-from scheduler.settings import Settings
+from scheduler.settings import (
+    AdmissionSettings,
+    CircuitBreakerSettings,
+    QueueSettings,
+    Settings,
+    SpillSettings,
+)
 from scheduler.state_machine import Scheduler
 
 MODEL = "moe"
@@ -105,9 +112,47 @@ def offer(
 
 
 SETTINGS = Settings(
-    margin_ms=100, queue_wait_ms_max=10_000, report_age_ms_max=60_000, breaker_failures=2
+    queue=QueueSettings(deadline_margin_ms=100, wait_ms_max=10_000),
+    admission=AdmissionSettings(report_age_ms_max=60_000),
+    circuit_breaker=CircuitBreakerSettings(failures=2),
 )
 PATIENT_MS = 3_600_000
+
+
+def chance_settings(chance: Random) -> Settings:
+    return Settings(
+        queue=QueueSettings(
+            requests_max=chance.choice([3, 8]),
+            tokens_max=chance.choice([2_000, 20_000]),
+            wait_ms_max=chance.choice([500, 3_000]),
+        ),
+        admission=AdmissionSettings(report_age_ms_max=1_000, ramp_requests=chance.choice([1, 3])),
+        spill=SpillSettings(
+            demand_window_ms=chance.choice([500, 5_000]),
+            hysteresis_ms=chance.choice([250, 500]),
+            ageing_ms=chance.choice([200, 1_000]),
+            usd_per_hour_max=chance.choice([None, "0.000003", "0.00003"]),
+        ),
+        circuit_breaker=CircuitBreakerSettings(
+            failures=2,
+            open_ms=500,
+            open_ms_max=2_000,
+            probe_ms_max=3_000,
+            pause_ms=300,
+            pause_ms_max=4_000,
+        ),
+        tenant_nano_per_hour={"t1": chance.choice([0, 1_500]), "t2": 10_000},
+    )
+
+
+def changed(settings: Settings, **sections: Mapping[str, object]) -> Settings:
+    """The same with other values for some keys, given as in a file: by section and key."""
+    updates = {}
+    for name, keys in sections.items():
+        section = getattr(settings, name)
+        checked = type(section).model_validate(keys)
+        updates[name] = section.model_copy(update={key: getattr(checked, key) for key in keys})
+    return settings.model_copy(update=updates)
 
 
 def running(

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from models.money import format_usd
 from scheduler.arrival import Worst
 from scheduler.decision import Buy, Hold
-from scheduler.settings import Settings
+from scheduler.settings import Settings, SpillSettings
 from scheduler.state_machine import Scheduler
 from tests.scheduler.given import arrival, offer, only, price
 
@@ -41,7 +42,7 @@ def test_a_cached_prompt_that_is_dearer_counts_as_one() -> None:
 def test_caps_count_the_most_and_not_what_is_expected() -> None:
     most = 700 + 4 * 30
     for cap, fits in ((most, True), (most - 1, False)):
-        settings = Settings(spill_nano_per_hour_max=cap)
+        settings = Settings(spill=SpillSettings(usd_per_hour_max=format_usd(cap)))
         scheduler = Scheduler(settings, [offer(at=PER_TOKEN)])
         action = only(scheduler.on_arrival(arrival(worst=Worst(700, 1, 30)), 0.0))
         assert isinstance(action, Buy if fits else Hold)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome
-from scheduler.settings import Settings
+from scheduler.settings import AdmissionSettings, QueueSettings, Settings
 from scheduler.state_machine import Scheduler
-from tests.scheduler.given import arrival, offer, replica, report
+from tests.scheduler.given import arrival, changed, offer, replica, report
 
-PATIENCE = Settings(queue_wait_ms_max=3_600_000, kv_headroom=0.05)
+PATIENCE = Settings(
+    queue=QueueSettings(wait_ms_max=3_600_000), admission=AdmissionSettings(kv_headroom=0.05)
+)
 
 
 class Engines:
@@ -79,7 +80,7 @@ def test_nobody_starves_while_replicas_finish_work(
 @given(st.lists(st.integers(1, 1_200), min_size=1, max_size=20))
 def test_on_one_replica_equals_are_served_in_the_order_of_their_arrival(prompts: list[int]) -> None:
     """A small request never overtakes a large one there."""
-    scheduler = Scheduler(replace(PATIENCE, ageing_ms=3_600_000))
+    scheduler = Scheduler(changed(PATIENCE, spill={"ageing_ms": 3_600_000}))
     engines = Engines(scheduler, 1)
     for n, prompt in enumerate(prompts):
         engines.take(scheduler.on_arrival(arrival(f"{n:02}", prompt=prompt, output=3), 0.0))
@@ -91,7 +92,7 @@ def test_on_one_replica_equals_are_served_in_the_order_of_their_arrival(prompts:
 def test_a_large_request_gets_through_a_stream_of_small_ones() -> None:
     """On any number of replicas: what it waits for is kept for it."""
     for replicas in (1, 2, 5):
-        scheduler = Scheduler(replace(PATIENCE, ageing_ms=3_600_000))
+        scheduler = Scheduler(changed(PATIENCE, spill={"ageing_ms": 3_600_000}))
         engines = Engines(scheduler, replicas)
         for step in range(200):
             for n in range(2 * replicas):
@@ -105,7 +106,7 @@ def test_a_large_request_gets_through_a_stream_of_small_ones() -> None:
 
 
 def test_the_last_class_gets_through_a_flood_of_the_first() -> None:
-    scheduler = Scheduler(replace(PATIENCE, ageing_ms=1_000))
+    scheduler = Scheduler(changed(PATIENCE, spill={"ageing_ms": 1_000}))
     engines = Engines(scheduler, 1, running_max=1)
     engines.take(scheduler.on_arrival(arrival("first", prompt=10, priority=0), 0.0))
     engines.take(scheduler.on_arrival(arrival("low", prompt=10, priority=2), 0.0))
@@ -119,7 +120,9 @@ def test_the_last_class_gets_through_a_flood_of_the_first() -> None:
 def test_what_must_not_leave_starves_nobody_and_never_leaves() -> None:
     """Three tenths are pinned, at four times what the replicas can serve: all others are bought or
     served, and the pinned get as much of the room as they ask for."""
-    scheduler = Scheduler(replace(PATIENCE, queue_wait_ms_max=10_000), [offer(in_flight_max=1_000)])
+    scheduler = Scheduler(
+        changed(PATIENCE, queue={"wait_ms_max": 10_000}), [offer(in_flight_max=1_000)]
+    )
     engines = Engines(scheduler, 2)
     pinned = set()
     for step in range(300):

@@ -12,7 +12,7 @@ from scheduler.decision import (
     Reject,
     Verdict,
 )
-from scheduler.settings import Settings
+from scheduler.settings import AdmissionSettings, QueueSettings, Settings
 from scheduler.snapshot import Limit
 from scheduler.state_machine import Scheduler
 from tests.scheduler.given import (
@@ -44,7 +44,7 @@ def test_a_held_request_is_released_when_room_comes_free() -> None:
 
 
 def test_each_event_that_may_bring_room_releases() -> None:
-    scheduler = running(settings=Settings(ramp_requests=1))
+    scheduler = running(settings=Settings(admission=AdmissionSettings(ramp_requests=1)))
     scheduler.on_load_report(report(running=1, waiting=1), 0.0)
     assert scheduler.on_arrival(patient("q1"), 0.0) == [Hold("q1")]
     assert isinstance(only(scheduler.on_load_report(report(), 0.1)), Dispatch)
@@ -107,7 +107,7 @@ def test_a_busy_offer_alone_is_waited_for() -> None:
 
 
 def test_the_queue_is_bounded_in_requests() -> None:
-    scheduler = running(settings=Settings(queue_requests_max=2))
+    scheduler = running(settings=Settings(queue=QueueSettings(requests_max=2)))
     scheduler.on_arrival(patient("q0"), 0.0)
     for n in (1, 2):
         assert scheduler.on_arrival(patient(f"q{n}"), 0.0) == [Hold(f"q{n}")]
@@ -119,7 +119,7 @@ def test_the_queue_is_bounded_in_requests() -> None:
 
 
 def test_the_queue_is_bounded_in_tokens() -> None:
-    scheduler = running(settings=Settings(queue_tokens_max=200))
+    scheduler = running(settings=Settings(queue=QueueSettings(tokens_max=200)))
     scheduler.on_arrival(patient("q0"), 0.0)
     assert scheduler.on_arrival(patient("q1"), 0.0) == [Hold("q1")]
     rejected = only(scheduler.on_arrival(patient("q2"), 0.0))
@@ -129,7 +129,7 @@ def test_the_queue_is_bounded_in_tokens() -> None:
 
 
 def test_retry_after_is_capped() -> None:
-    scheduler = running(settings=Settings(queue_requests_max=1, retry_after_s_max=3))
+    scheduler = running(settings=Settings(queue=QueueSettings(requests_max=1, retry_after_s_max=3)))
     for n in range(2):
         scheduler.on_arrival(patient(f"q{n}"), 0.0)
     rejected = only(scheduler.on_arrival(patient("q2"), 0.0))
@@ -156,7 +156,7 @@ def test_nothing_waits_longer_than_the_bound() -> None:
 def test_nothing_serves_the_model() -> None:
     scheduler = running()
     rejected = only(scheduler.on_arrival(arrival(model="unknown"), 0.0))
-    assert rejected == Reject("q1", Reason.NO_TARGET, SETTINGS.retry_after_s_unknown)
+    assert rejected == Reject("q1", Reason.NO_TARGET, SETTINGS.queue.retry_after_s_default)
     assert len(scheduler.snapshot(0.0).queues) == 1  # names made up by callers leave no trace
 
 
@@ -176,7 +176,7 @@ def test_a_model_whose_replica_left_is_waited_for() -> None:
     assert scheduler.on_replica_left("r1", 1.0) == []
     assert scheduler.on_arrival(arrival("q2"), 1.0) == [Hold("q2")]
     timeout = only(scheduler.on_tick(11.0))
-    assert timeout == Reject("q2", Reason.QUEUE_TIMEOUT, SETTINGS.retry_after_s_unknown)
+    assert timeout == Reject("q2", Reason.QUEUE_TIMEOUT, SETTINGS.queue.retry_after_s_default)
 
 
 def test_a_held_request_is_bought_when_the_last_replica_leaves() -> None:

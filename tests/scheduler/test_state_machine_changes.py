@@ -15,7 +15,7 @@ from scheduler.decision import (
     Verdict,
 )
 from scheduler.pool.circuit_breaker import CLOSED
-from scheduler.settings import Settings
+from scheduler.settings import QueueSettings, Settings
 from scheduler.snapshot import Limit
 from scheduler.state_machine import Scheduler
 from tests.scheduler.given import (
@@ -130,7 +130,7 @@ def test_settings_change_without_losing_the_states() -> None:
         scheduler.on_arrival(patient(name), 0.0)
     assert scheduler.on_arrival(arrival("q3", ttft_budget_ms=0), 0.0) == [Hold("q3")]
     assert isinstance(only(scheduler.on_tick(0.0)), Buy)
-    wider = Settings(queue_requests_max=1)
+    wider = Settings(queue=QueueSettings(requests_max=1))
     scheduler.set_settings(wider, [offer(in_flight_max=2), offer("new/m", provider="new")], 0.1)
     view = scheduler.snapshot(0.1)
     assert [(o.offer_id, o.in_flight) for o in view.offers] == [("vendor/m", 1), ("new/m", 0)]

@@ -17,7 +17,7 @@ from scheduler.learned.lengths import LengthCurve
 from scheduler.settings import Settings
 from scheduler.state_machine import Scheduler
 from tests.scheduler.account import Account, boot_of
-from tests.scheduler.given import arrival, offer, price, replica, report
+from tests.scheduler.given import arrival, chance_settings, offer, price, replica, report
 from tests.scheduler.sums import assert_pool_sums
 
 EVENTS = {
@@ -74,27 +74,6 @@ ABSURD: list[dict[str, Any]] = [
 ]
 
 
-def chance_settings(chance: Random) -> Settings:
-    return Settings(
-        queue_requests_max=chance.choice([3, 8]),
-        queue_tokens_max=chance.choice([2_000, 20_000]),
-        queue_wait_ms_max=chance.choice([500, 3_000]),
-        report_age_ms_max=1_000,
-        ramp_requests=chance.choice([1, 3]),
-        demand_window_ms=chance.choice([500, 5_000]),
-        hysteresis_ms=chance.choice([250, 500]),
-        ageing_ms=chance.choice([200, 1_000]),
-        spill_nano_per_hour_max=chance.choice([None, 3_000, 30_000]),
-        tenant_nano_per_hour={"t1": chance.choice([0, 1_500]), "t2": 10_000},
-        breaker_failures=2,
-        breaker_open_ms=500,
-        breaker_open_ms_max=2_000,
-        breaker_probe_ms_max=3_000,
-        pause_ms=300,
-        pause_ms_max=4_000,
-    )
-
-
 class Walk:
     def __init__(self, chance: Random) -> None:
         self.chance = chance
@@ -137,7 +116,9 @@ class Walk:
         for name, state in self.scheduler._replicas.items():
             grew = state.in_flight > before.get(name, 0)
             if grew and not state.is_fresh(settings, self.now):
-                assert state.in_flight <= max(settings.ramp_requests, state.safe_in_flight)
+                assert state.in_flight <= max(
+                    settings.admission.ramp_requests, state.safe_in_flight
+                )
 
     def check(self) -> None:
         """Books equal the sum of their parts, and the account agrees."""

@@ -22,6 +22,7 @@ from benchmarks.simulation.experiment import (
 from benchmarks.simulation.figures import FIGURES, UNKNOWN, regret_in_words
 from benchmarks.simulation.simulator import OnProgress
 from benchmarks.simulation.sweep import TRIALS_MAX, sweep
+from scheduler.settings import Settings
 
 SMALL = Experiment(requests=300, replicas=1)
 GAP_S = 0.25
@@ -157,6 +158,17 @@ def test_regret_in_words_and_figures_without_a_bound() -> None:
     assert "could save 10.0000 USD" in regret_in_words(bounded)
     assert "10.0% of that was not saved" in regret_in_words(bounded)
     assert "no more than the bound" in regret_in_words(replace(bounded, regret=None))
+
+
+def test_settings_of_the_scheduler_are_a_choice() -> None:
+    """Where replicas are hardly filled, more is bought."""
+    settings = Settings.model_validate({"admission": {"kv_headroom": 0.97}})
+    usual, narrow = (
+        sweep(replace(SMALL, settings=each), with_bound=False)[0] for each in (Settings(), settings)
+    )
+    assert narrow.outcome.spend_usd > usual.outcome.spend_usd
+    assert narrow.experiment.as_json()["settings"] == {"admission": {"kv_headroom": 0.97}}
+    assert "settings" not in usual.experiment.as_json()
 
 
 def test_an_experiment_as_json_holds_every_choice() -> None:

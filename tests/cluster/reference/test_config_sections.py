@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from cluster.checks.report import Place, Report, Surroundings, check_file
 from cluster.finding import ROUTING, at_path
 from cluster.machine.inventory import Inventory
 from cluster.reference.config_sections import SECTIONS, SMALLEST, Section, whole
-from runtime.config import SETTING_OF_KEY, GatewayConfig
+from cluster.reference.keys import NONE, rows
+from runtime.config import GatewayConfig
 from scheduler.settings import Settings
 
 
@@ -72,13 +74,22 @@ def test_an_example_replaces_only_what_it_names() -> None:
     assert at_path(whole("args:\n  local_key: false\n"), ROUTING) == {}
 
 
-@pytest.mark.parametrize(("key", "name"), SETTING_OF_KEY.items())
-def test_the_default_of_a_key_is_what_the_scheduler_takes(key: tuple[str, str], name: str) -> None:
-    (section,) = (each for each in SECTIONS if each.path == f"user_config.{key[0]}")
-    default = section.defaults[key[1]]
-    written = default if default is None or "usd" not in key[1] else str(default)
-    same = GatewayConfig.model_validate({key[0]: {key[1]: written}}).settings()
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        (name, key)
+        for name, value in Settings()
+        if isinstance(value, BaseModel)
+        for key in type(value).model_fields
+    ],
+)
+def test_the_default_of_a_key_is_what_the_scheduler_takes(name: str, key: str) -> None:
+    (section,) = (each for each in SECTIONS if each.path == f"user_config.{name}")
+    told = {cells[0]: cells[3] for cells in rows(section.model)}[f"`{key}`"]
+    written = None if told == NONE else yaml.safe_load(told.strip("`"))
+    same = GatewayConfig.model_validate({name: {key: written}}).settings()
     assert same == Settings()
-    other: Any = "1.00" if "usd" in key[1] else 0.25 if isinstance(default, float) else 77
-    changed = GatewayConfig.model_validate({key[0]: {key[1]: other}}).settings()
-    assert getattr(changed, name) not in (None, default)
+    assert written == getattr(getattr(Settings(), name), key)
+    other: Any = "1.00" if "usd" in key else 0.25 if isinstance(written, float) else 77
+    changed = GatewayConfig.model_validate({name: {key: other}}).settings()
+    assert getattr(getattr(changed, name), key) not in (None, written)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -15,6 +14,7 @@ from tests.scheduler.given import (
     SETTINGS,
     Fixed,
     arrival,
+    changed,
     offer,
     only,
     patient,
@@ -89,7 +89,7 @@ def retry() -> Final:
 
 
 def queue_full() -> Final:
-    scheduler = busy(settings=replace(SETTINGS, queue_requests_max=1))
+    scheduler = busy(settings=changed(SETTINGS, queue={"requests_max": 1}))
     assert scheduler.on_arrival(patient("q1"), 0.0) == [Hold("q1")]
     return final(scheduler.on_arrival(patient("q2"), 0.0))
 
@@ -101,7 +101,7 @@ def queue_timeout() -> Final:
 
 
 def spill_capped() -> Final:
-    scheduler = busy(offer(), settings=replace(SETTINGS, spill_nano_per_hour_max=0))
+    scheduler = busy(offer(), settings=changed(SETTINGS, spill={"usd_per_hour_max": "0"}))
     assert scheduler.on_arrival(arrival("q1"), 0.0) == [Hold("q1")]
     assert scheduler.on_tick(1.0) == scheduler.on_tick(9.9) == []
     return final(scheduler.on_tick(10.0))
@@ -183,13 +183,13 @@ def test_an_offer_without_room_is_asked_again_soon() -> None:
 
 
 def test_a_wait_that_outlasts_the_queue_is_bought() -> None:
-    scheduler = busy(offer(), settings=replace(SETTINGS, queue_wait_ms_max=1_000))
+    scheduler = busy(offer(), settings=changed(SETTINGS, queue={"wait_ms_max": 1_000}))
     assert scheduler.on_arrival(patient("q1"), 0.0) == [Hold("q1")]
     assert isinstance(final(scheduler.on_tick(1.0)), Buy)
 
 
 def test_at_the_bound_buying_comes_before_refusing() -> None:
-    scheduler = busy(offer(), settings=replace(SETTINGS, queue_requests_max=1))
+    scheduler = busy(offer(), settings=changed(SETTINGS, queue={"requests_max": 1}))
     assert scheduler.on_arrival(patient("q1"), 0.0) == [Hold("q1")]
     bought = placed(scheduler.on_arrival(patient("q2"), 0.0))
     assert (bought.target, bought.reason) == (OFFER, Reason.SPILL_LATENCY)
@@ -212,7 +212,7 @@ def test_who_would_be_late_on_an_idle_replica_is_bought_at_once() -> None:
 
 @pytest.mark.parametrize("offers", [(), (offer(),)])
 def test_late_is_better_than_never_and_keeps_nobody_behind_it(offers: tuple[Offer, ...]) -> None:
-    scheduler = measured(*offers, settings=replace(SETTINGS, spill_nano_per_hour_max=0))
+    scheduler = measured(*offers, settings=changed(SETTINGS, spill={"usd_per_hour_max": "0"}))
     for name in ("q1", "q2"):
         sent = placed(scheduler.on_arrival(arrival(name, ttft_budget_ms=50), 0.0))
         assert (sent.target, sent.reason) == (R1, Reason.LOCAL_FIT)
@@ -223,7 +223,7 @@ def test_what_must_not_leave_is_never_bought() -> None:
     pinned = arrival("q1", offers=frozenset(), ttft_budget_ms=0)
     for scheduler in (
         busy(offer(), policy=Fixed(admitted=False, at_once=True)),
-        busy(offer(), settings=replace(SETTINGS, queue_requests_max=1)),
+        busy(offer(), settings=changed(SETTINGS, queue={"requests_max": 1})),
     ):
         assert scheduler.on_arrival(pinned, 0.0) == [Hold("q1")]
         assert scheduler.on_tick(5.0) == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from scheduler.choose.admission import PARKED_PER_TICK_MAX, SERVED_PER_EVENT_MAX
@@ -16,6 +14,7 @@ from tests.scheduler.given import (
     SETTINGS,
     Fixed,
     arrival,
+    changed,
     offer,
     only,
     patient,
@@ -24,7 +23,7 @@ from tests.scheduler.given import (
     running,
 )
 
-ROOMY = replace(SETTINGS, kv_headroom=0.0)
+ROOMY = changed(SETTINGS, admission={"kv_headroom": 0.0})
 
 
 def served(actions: list[Action]) -> list[tuple[str, str]]:
@@ -55,7 +54,7 @@ def test_the_first_class_is_served_first_and_the_batch_lane_last() -> None:
 
 @pytest.mark.parametrize(("ageing_ms", "next_"), [(1_000, "old"), (5_000, "young")])
 def test_who_waits_long_moves_up_a_class(ageing_ms: int, next_: str) -> None:
-    scheduler = running(settings=replace(SETTINGS, ageing_ms=ageing_ms))
+    scheduler = running(settings=changed(SETTINGS, spill={"ageing_ms": ageing_ms}))
     scheduler.on_arrival(patient("q0"), 0.0)
     hold(scheduler, "old", priority=2)
     assert scheduler.on_tick(1.0) == []
@@ -68,7 +67,7 @@ def test_who_waits_long_moves_up_a_class(ageing_ms: int, next_: str) -> None:
 
 
 def test_the_batch_lane_fills_a_pool_only_so_far() -> None:
-    scheduler = running(settings=replace(SETTINGS, valley_occupancy_max=0.5), replicas=2)
+    scheduler = running(settings=changed(SETTINGS, spill={"valley_occupancy_max": 0.5}), replicas=2)
     batch = arrival("b1", deadline_ms=60_000)
     assert only(scheduler.on_arrival(batch, 0.0)).reason is Reason.VALLEY  # type: ignore[union-attr]
     hold(scheduler, "b2", deadline_ms=60_000)
@@ -90,7 +89,7 @@ def test_the_batch_lane_stays_out_while_capacity_has_a_price() -> None:
 
 def crowded(*offers: Offer) -> Scheduler:
     """A batch request of 30 s waits for a pool that has no valley."""
-    settings = replace(SETTINGS, offer_tok_s_assumed=10.0)
+    settings = changed(SETTINGS, spill={"offer_tok_s_assumed": 10.0})
     scheduler = running(*offers, settings=settings)
     scheduler.on_arrival(patient("q0"), 0.0)
     hold(scheduler, "b1", deadline_ms=30_000, output=50)
@@ -187,7 +186,7 @@ def test_who_waits_for_a_replica_blocks_nobody_and_is_reviewed_in_bounded_number
 
 
 def test_who_was_parked_goes_on_ageing() -> None:
-    settings = replace(SETTINGS, ageing_ms=1_000, breaker_open_ms=1_500)
+    settings = changed(SETTINGS, spill={"ageing_ms": 1_000}, circuit_breaker={"open_ms": 1_500})
     scheduler = running(settings=settings, policy=Fixed())
     for n in range(2):
         scheduler.on_arrival(arrival(f"f{n}"), 0.0)
@@ -204,7 +203,7 @@ def test_who_was_parked_goes_on_ageing() -> None:
 
 
 def test_the_queue_is_bounded_in_bytes() -> None:
-    scheduler = running(settings=replace(SETTINGS, queue_bytes_max=1_000))
+    scheduler = running(settings=changed(SETTINGS, queue={"bytes_max": 1_000}))
     scheduler.on_arrival(patient("q0"), 0.0)
     hold(scheduler, "q1", body_bytes=600)
     refused = only(scheduler.on_arrival(arrival("q2", body_bytes=600), 0.0))

@@ -17,15 +17,13 @@ from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.spending import Spending
 from scheduler.pool.step_cost import StepCost
-from scheduler.settings import Settings
+from scheduler.settings import AdmissionSettings, CircuitBreakerSettings, Settings, SpillSettings
 from tests.scheduler.given import arrival, offer_state, pool_of, price, replica, report
 
 SETTINGS = Settings(
-    ramp_requests=2,
-    kv_headroom=0.0,
-    report_age_ms_max=1_000,
-    breaker_failures=1,
-    spill_nano_per_hour_max=1_000,
+    admission=AdmissionSettings(ramp_requests=2, kv_headroom=0.0, report_age_ms_max=1_000),
+    circuit_breaker=CircuitBreakerSettings(failures=1),
+    spill=SpillSettings(usd_per_hour_max="0.000001"),
     tenant_nano_per_hour={"poor": 100},
 )
 NOW = 100.0
@@ -61,7 +59,7 @@ def dead(state: ReplicaState) -> None:
 
 
 def broken(state: ReplicaState) -> None:
-    state.breaker.on_end("x", Outcome.TARGET_FAILED, SETTINGS, NOW)
+    state.breaker.on_end("x", Outcome.TARGET_FAILED, SETTINGS.circuit_breaker, NOW)
 
 
 def idle(state: ReplicaState) -> None:
@@ -289,7 +287,7 @@ def test_an_offer_that_eligibility_left_out_is_never_bought() -> None:
 def test_offer_excluded_or_broken() -> None:
     state = offer_state()
     assert offer_refusal(state, waiting(excluded="offer:vendor/m")) is Refusal.EXCLUDED
-    state.breaker.on_end("x", Outcome.TARGET_FAILED, SETTINGS, NOW)
+    state.breaker.on_end("x", Outcome.TARGET_FAILED, SETTINGS.circuit_breaker, NOW)
     assert offer_refusal(state, waiting()) is Refusal.BREAKER_OPEN
 
 

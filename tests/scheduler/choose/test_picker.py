@@ -16,10 +16,10 @@ from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.spending import Spending
-from scheduler.settings import Settings
+from scheduler.settings import Settings, SpillSettings
 from tests.scheduler.given import arrival, offer_state, pool_of, price, replica, report
 
-SETTINGS = Settings(spill_nano_per_hour_max=10**9)
+SETTINGS = Settings(spill=SpillSettings(usd_per_hour_max="1"))
 BLOCKS = tuple(range(10))  # of ten tokens each
 
 

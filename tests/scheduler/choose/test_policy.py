@@ -8,7 +8,7 @@ from scheduler.choose.policy import HOPELESS_SHARE, BidPricePolicy
 from scheduler.decision import Buy, Dispatch, Outcome, Reason
 from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest
-from scheduler.settings import Settings
+from scheduler.settings import QueueSettings, Settings, SpillSettings
 from scheduler.state_machine import Scheduler
 from tests.scheduler.given import arrival, offer, pool_of, price, replica, report
 
@@ -66,7 +66,10 @@ DEAR, CHEAP = price(0, 40_000_000), price(0, 1_000_000)
 def loaded(per_second: int, seconds: int = 60) -> list[Dispatch | Buy]:
     """What becomes of requests of which every second one would cost 40 times the other; the last
     half, when the prices have settled."""
-    settings = Settings(demand_window_ms=10_000, hysteresis_ms=2_000, margin_ms=50)
+    settings = Settings(
+        spill=SpillSettings(demand_window_ms=10_000, hysteresis_ms=2_000),
+        queue=QueueSettings(deadline_margin_ms=50),
+    )
     offers = [
         offer("v/dear", at=DEAR, in_flight_max=10_000),
         offer("v/cheap", at=CHEAP, in_flight_max=10_000),

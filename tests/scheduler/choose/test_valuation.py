@@ -8,15 +8,13 @@ from scheduler.choose.valuation import latest_at, value
 from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
-from scheduler.settings import Settings
+from scheduler.settings import AdmissionSettings, QueueSettings, Settings, SpillSettings
 from tests.scheduler.given import arrival, offer_state, pool_of, price, replica
 
 SETTINGS = Settings(
-    offer_ttft_ms_assumed=700,
-    offer_tok_s_assumed=25.0,
-    margin_ms=100,
-    prefill_tok_s_assumed=1_000.0,
-    decode_step_s_assumed=0.1,
+    spill=SpillSettings(offer_ttft_ms_assumed=700, offer_tok_s_assumed=25.0),
+    queue=QueueSettings(deadline_margin_ms=100),
+    admission=AdmissionSettings(prefill_tok_s_assumed=1_000.0, decode_step_s_assumed=0.1),
 )
 BLOCKS = tuple(range(10))
 

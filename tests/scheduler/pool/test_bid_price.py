@@ -15,9 +15,9 @@ from scheduler.pool.bid_price import (
     BidPrice,
     DemandCurve,
 )
-from scheduler.settings import Settings
+from scheduler.settings import Settings, SpillSettings
 
-SETTINGS = Settings(demand_window_ms=10_000, hysteresis_ms=2_000)
+SETTINGS = Settings(spill=SpillSettings(demand_window_ms=10_000, hysteresis_ms=2_000))
 STEP = 2 ** (1.01 / BUCKETS_PER_OCTAVE)  # a bucket is hardly so wide
 DEMAND = st.lists(st.tuples(st.floats(1, 1e9), st.floats(0.01, 2)), min_size=1, max_size=30)
 

@@ -4,13 +4,13 @@ import pytest
 
 from scheduler.decision import Outcome, Refusal
 from scheduler.pool.circuit_breaker import Breaker, BreakerState, OfferBreaker
-from scheduler.settings import Settings
+from scheduler.settings import CircuitBreakerSettings
 
-SETTINGS = Settings(
-    breaker_failures=3,
-    breaker_open_ms=1_000,
-    breaker_open_ms_max=3_000,
-    breaker_probe_ms_max=10_000,
+SETTINGS = CircuitBreakerSettings(
+    failures=3,
+    open_ms=1_000,
+    open_ms_max=3_000,
+    probe_ms_max=10_000,
     pause_ms=500,
     pause_ms_max=20_000,
 )

@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 
 from scheduler.decision import Outcome, Refusal
 from scheduler.pool.circuit_breaker import PAUSES, Breaker, BreakerState, OfferBreaker
-from scheduler.settings import Settings
+from scheduler.settings import CircuitBreakerSettings
 
-SETTINGS = Settings(
-    breaker_failures=2,
-    breaker_open_ms=1_000,
-    breaker_open_ms_max=4_000,
-    breaker_probe_ms_max=3_000,
+SETTINGS = CircuitBreakerSettings(
+    failures=2,
+    open_ms=1_000,
+    open_ms_max=4_000,
+    probe_ms_max=3_000,
     pause_ms=500,
     pause_ms_max=6_000,
 )
-LEASE_S = SETTINGS.breaker_probe_ms_max / 1000
+LEASE_S = SETTINGS.probe_ms_max / 1000
 ROUNDING_S = 1e-6  # of times that are added and taken away again
-SHUT_S_MAX = max(SETTINGS.breaker_open_ms_max, SETTINGS.pause_ms_max) / 1000 + ROUNDING_S
+SHUT_S_MAX = max(SETTINGS.open_ms_max, SETTINGS.pause_ms_max) / 1000 + ROUNDING_S
 OF_CLIENTS = (Outcome.CLIENT_LEFT, Outcome.CLIENT_ERROR)
 
 # What happens next: time passes, a request is sent if it may be, one speaks, one ends.

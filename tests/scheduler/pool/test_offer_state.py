@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from scheduler.decision import Refusal
 from scheduler.pool.offer_state import MINUTE_S
-from scheduler.settings import Settings
+from scheduler.settings import Settings, SpillSettings
 from tests.scheduler.given import arrival, offer_state, price
 
-SETTINGS = Settings(offer_ttft_ms_assumed=700)
+SETTINGS = Settings(spill=SpillSettings(offer_ttft_ms_assumed=700))
 
 
 def test_the_price_of_a_request() -> None:

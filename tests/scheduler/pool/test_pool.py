@@ -8,7 +8,7 @@ from scheduler.decision import Refusal, Verdict
 from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
-from scheduler.settings import Settings
+from scheduler.settings import AdmissionSettings, Settings, SpillSettings
 from tests.scheduler.given import arrival, pool_of, replica, report
 from tests.scheduler.sums import assert_pool_sums
 
@@ -57,7 +57,7 @@ def test_occupancy_is_of_slots_or_of_kv_whichever_is_more() -> None:
     pool.in_flight = 2
     assert pool.occupancy == 0.25
     states[1].add(arrival(prompt=19_950, output=50, output_max=50), 0)
-    pool.renew_price(Settings(kv_headroom=0.2), 0.0)
+    pool.renew_price(Settings(admission=AdmissionSettings(kv_headroom=0.2)), 0.0)
     assert pool.occupancy == pytest.approx(0.5 / 0.8)
 
 
@@ -66,16 +66,31 @@ def test_capacity_is_a_share_of_each_replica_once_costs_were_measured() -> None:
     for n in range(16):
         pool.bid.add(10.0, 0.25, n * 0.25)  # one engine second per second
     for n, load in enumerate([0.1, 1.0, 0.1]):
-        pool.renew_price(Settings(target_load=load), 4.0 + n)
+        pool.renew_price(Settings(spill=SpillSettings(target_load=load)), 4.0 + n)
         prices.append(pool.bid.price)
         pool.cost.is_measured = True
     assert prices[:2] == [0.0, 0.0]
     assert prices[2] > 0.0
 
 
+def test_other_settings_hold_for_costs_that_nobody_measured_and_for_no_others() -> None:
+    slow = Settings(admission=AdmissionSettings(decode_step_s_assumed=0.5))
+    pool = Pool.of("moe", Settings())
+    pool.configure(slow)
+    assert (pool.cost.step_s, pool.cost.is_measured) == (0.5, False)
+    pool.cost.learn(report(), report(busy_s=1.0, steps=20))
+    measured = pool.cost
+    pool.configure(Settings())
+    assert pool.cost is measured
+    assert pool.cost.step_s == pytest.approx(0.05, rel=0.01)
+
+
 def test_a_replica_that_fell_silent_when_full_is_looked_at_again_each_tick() -> None:
     """Nothing else would put it back, if what filled it was the work of others."""
-    state, settings = ReplicaState(replica(running_max=1)), Settings(report_age_ms_max=1_000)
+    state, settings = (
+        ReplicaState(replica(running_max=1)),
+        Settings(admission=AdmissionSettings(report_age_ms_max=1_000)),
+    )
     pool = pool_of(state)
     state.take_report(report(running=1), 0.0)
     pool.close(state)

@@ -17,7 +17,7 @@ from scheduler.pool.queue import (
     Queue,
     QueuedRequest,
 )
-from scheduler.settings import Settings
+from scheduler.settings import QueueSettings, Settings
 from tests.scheduler.given import arrival
 from tests.scheduler.sums import assert_queue_sums
 
@@ -77,7 +77,7 @@ def test_density_is_cost_per_engine_second() -> None:
 
 
 def test_bounds() -> None:
-    settings = Settings(queue_requests_max=2, queue_tokens_max=1_200)
+    settings = Settings(queue=QueueSettings(requests_max=2, tokens_max=1_200))
     queue = Queue()
     assert queue.has_tokens_room(waiting("big", 5_000), settings)
     queue.add(waiting("a"), 0.0)

@@ -11,11 +11,13 @@ from scheduler.arrival import Arrival
 from scheduler.learned.lengths import LengthCurve
 from scheduler.pool.replica_state import SAFETY_DEVIATIONS, ReplicaState, is_plausible
 from scheduler.replica import LoadReport
-from scheduler.settings import Settings
-from tests.scheduler.given import arrival, replica, report
+from scheduler.settings import AdmissionSettings, Settings
+from tests.scheduler.given import arrival, changed, replica, report
 from tests.scheduler.sums import assert_state_sums
 
-SETTINGS = Settings(kv_headroom=0.1, ramp_requests=2, report_age_ms_max=1_000)
+SETTINGS = Settings(
+    admission=AdmissionSettings(kv_headroom=0.1, ramp_requests=2, report_age_ms_max=1_000)
+)
 
 
 def booked(*requests: Arrival, kv: int = 10_000, running_max: int = 8) -> ReplicaState:
@@ -121,7 +123,7 @@ def test_the_peak_is_that_of_a_simulation(
     peak = peak_token_by_token(state, prompt, output)
     assert state._peak(prompt, output) == peak
     safety = SAFETY_DEVIATIONS * sqrt(state.output_squares + output**2)
-    settings = Settings(kv_headroom=1e-12)
+    settings = Settings(admission=AdmissionSettings(kv_headroom=1e-12))
     for room, fits in ((peak + ceil(safety) + 2, True), (peak + floor(safety) - 2, False)):
         state.replica = replica(kv=max(1, room))
         assert state.has_kv_room(prompt, output, settings, is_fresh=True) is fits
@@ -129,7 +131,7 @@ def test_the_peak_is_that_of_a_simulation(
 
 def test_requests_that_end_one_after_another_share_room() -> None:
     """Their sum would not fit, but their common peak does."""
-    settings = Settings(kv_headroom=0.0)
+    settings = Settings(admission=AdmissionSettings(kv_headroom=0.0))
     state = booked(*(arrival(f"q{n}", prompt=0, output=500, output_max=500) for n in range(4)))
     for n, streamed in enumerate((100, 200, 300, 400)):
         state.progress(f"q{n}", streamed)
@@ -228,9 +230,9 @@ def test_an_absurd_report_takes_the_trust_and_leaves_the_measurements() -> None:
 
 def test_unmeasured_rates_are_assumed() -> None:
     state = ReplicaState(replica())
-    assert state.prefill_tok_s(SETTINGS) == SETTINGS.prefill_tok_s_assumed
+    assert state.prefill_tok_s(SETTINGS) == SETTINGS.admission.prefill_tok_s_assumed
     state.take_report(report(decode_step_s=None, prefill_tok_s=None), 0.0)
-    assert state.prefill_tok_s(SETTINGS) == SETTINGS.prefill_tok_s_assumed
+    assert state.prefill_tok_s(SETTINGS) == SETTINGS.admission.prefill_tok_s_assumed
 
 
 def test_requests_of_other_schedulers_take_slots_while_the_report_is_fresh() -> None:
@@ -262,7 +264,7 @@ def test_the_unfilled_end_of_each_last_block_takes_room() -> None:
     """Four requests of 130 tokens take eight blocks of 128: there is no room for a fifth."""
     coarse = ReplicaState(replace(replica(kv=8 * 128, running_max=8), kv_block_tokens=128))
     fine = ReplicaState(replica(kv=8 * 128, running_max=8))
-    exact = replace(SETTINGS, kv_headroom=0.0)
+    exact = changed(SETTINGS, admission={"kv_headroom": 0.0})
     for state in (coarse, fine):
         for n in range(4):
             state.add(arrival(f"q{n}", prompt=120, output=1, output_max=10), 120)
@@ -271,7 +273,7 @@ def test_the_unfilled_end_of_each_last_block_takes_room() -> None:
 
 
 def test_a_new_request_leaves_a_block_unfilled_too() -> None:
-    settings = Settings(kv_headroom=0.0)
+    settings = Settings(admission=AdmissionSettings(kv_headroom=0.0))
     safety = int(SAFETY_DEVIATIONS * 50)
     state = ReplicaState(replace(replica(kv=1_000), kv_block_tokens=16))
     assert state.has_kv_room(1_000 - 15 - 50 - safety, 50, settings, is_fresh=True)

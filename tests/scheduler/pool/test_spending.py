@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from scheduler.decision import Refusal
 from scheduler.pool.spending import HOUR_S, Elsewhere, Spending
-from scheduler.settings import Settings
+from scheduler.settings import Settings, SpillSettings
 
-CAPPED = Settings(spill_nano_per_hour_max=1_000, tenant_nano_per_hour={"a": 300, "b": 900})
+CAPPED = Settings(
+    spill=SpillSettings(usd_per_hour_max="0.000001"), tenant_nano_per_hour={"a": 300, "b": 900}
+)
 UNCAPPED = Settings()
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from scheduler.pool.step_cost import SAMPLE_S, SAMPLE_S_MAX, TOKENS_PER_SAMPLE_MAX, StepCost
-from scheduler.settings import Settings
+from scheduler.settings import AdmissionSettings, Settings
 from tests.scheduler.given import arrival, replica, report
 
-SETTINGS = Settings(prefill_tok_s_assumed=1_000.0, decode_step_s_assumed=0.1)
+SETTINGS = Settings(
+    admission=AdmissionSettings(prefill_tok_s_assumed=1_000.0, decode_step_s_assumed=0.1)
+)
 TRUE = (0.012, 0.00005, 0.0002)  # per step, per prefilled and per decoded token
 
 
