@@ -18,7 +18,7 @@ from runtime.request.job import Job
 from runtime.targets.membership import LocalTarget
 from runtime.targets.providers import Account, price_of
 from runtime.targets.upstream import Upstream
-from runtime.wire.parse import to_upstream
+from runtime.wire.dialect import UpstreamModel
 from runtime.wire.tags import Tell
 from scheduler.decision import Buy, Dispatch, Outcome
 from scheduler.replica import Replica
@@ -65,13 +65,13 @@ class Attempt:
         trace = self.job.record.trace
         return b"" if trace is None or self.bought else b"traceparent: %b\r\n" % trace.header()
 
-    def body(self) -> bytes:
-        """What the target is asked."""
-        request, target = self.job.request, self.target
+    @property
+    def upstream_model(self) -> UpstreamModel:
+        target = self.target
         if isinstance(target, LocalTarget):
-            return to_upstream(request, model=self.job.model)
+            return UpstreamModel(self.job.model)
         most = target.offer.output_tokens_max
-        return to_upstream(request, model=target.name, openai_only=True, answer_tokens_max=most)
+        return UpstreamModel(target.name, is_vendor=True, answer_tokens_max=most)
 
     @property
     def replica(self) -> Replica | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from runtime.ledger.rows import UsageSource
 from runtime.request.estimate import Estimator
 from runtime.request.job import Job
+from runtime.wire.dialect import Said
 from runtime.wire.usage import Usage
 
 
@@ -50,24 +50,25 @@ class Bill:
 NOTHING = Bill(None, None, None, UsageSource.NONE)
 
 
-class Said(Protocol):
-    """What has come of an answer: a stream's frames, or all in one piece."""
+class _NothingSaid:
+    """What there is of an answer before any target was asked."""
 
-    @property
-    def usage(self) -> Usage | None: ...
+    usage: Usage | None = None
+    cut_off = False
 
-    @property
-    def cut_off(self) -> bool: ...
+    def tokens(self, count: Callable[[str], int]) -> int:
+        return 0
 
-    def tokens(self, count: Callable[[str], int]) -> int: ...
+
+_NOTHING_SAID = _NothingSaid()
 
 
 class Reckoning:
     """What one request's answer costs, and what it teaches: that once. ``said`` is of the attempt
     that is under way."""
 
-    def __init__(self, estimator: Estimator, job: Job, said: Said) -> None:
-        self.said = said
+    def __init__(self, estimator: Estimator, job: Job) -> None:
+        self.said: Said = _NOTHING_SAID
         self._estimator = estimator
         self._job = job
         self._is_learned = False

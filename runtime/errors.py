@@ -37,9 +37,6 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from scheduler.decision import Outcome
 
 RETRIED_BY_CLIENTS = frozenset({408, 409, 429})  # and every 5xx
@@ -254,20 +251,6 @@ class StreamStalled(TargetError):
     says = "The model server stopped sending tokens."
 
 
-def envelope(error: BaseloadError, request_id: str) -> dict[str, Any]:
-    """The body of an error response. A fault on our side names the request to quote."""
-    message = error.message
-    if error.status >= 500:
-        message = f"{message} (request {request_id})"
-    return {"error": _facts(error, message)}
-
-
-def anthropic_envelope(error: BaseloadError, request_id: str) -> dict[str, Any]:
-    """The body of the refusal of a route that only Anthropic's clients ask for."""
-    told = {"type": "not_found_error", "message": error.message}
-    return {"type": "error", "error": told, "request_id": request_id}
-
-
 def headers(error: BaseloadError) -> dict[str, str]:
     """The headers that tell a client what to do about the error, all names in lower case."""
     told: dict[str, str] = {}
@@ -283,13 +266,3 @@ def headers(error: BaseloadError) -> dict[str, str]:
     if error.status == 401:
         told["www-authenticate"] = "Bearer"
     return told
-
-
-def frame(error: BaseloadError, tokens_billed: int) -> bytes:
-    """The last frame of a stream that failed. No ``[DONE]`` may follow it."""
-    told = {"error": {**_facts(error, error.message), "tokens_billed": tokens_billed}}
-    return b"data: " + json.dumps(told, separators=(",", ":")).encode() + b"\n\n"
-
-
-def _facts(error: BaseloadError, message: str) -> dict[str, Any]:
-    return {"message": message, "type": error.type, "param": error.param, "code": error.code}

@@ -28,8 +28,7 @@ from runtime.request.job import Job
 from runtime.targets.error_in_answer import error_of
 from runtime.targets.response import Broken, Response
 from runtime.targets.upstream import read_answer, read_opening
-from runtime.wire.sse import FrameScanner
-from runtime.wire.whole_answer import WholeAnswer
+from runtime.wire.dialect import WholeAnswer
 from scheduler.decision import Buy, Dispatch, Outcome
 
 ATTEMPTS_MAX = 2
@@ -60,17 +59,16 @@ class _Passage:
         self._attempt: Attempt | None = None
         self._response: Response | None = None
         self._dispatched = False  # a target may have begun to work
-        self._scanner = self._new_scanner()
-        self._patience = Patience(gateway, job.request_id, self._scanner)
-        self._reckoning = Reckoning(gateway.estimator, job, self._scanner)
+        self._patience = Patience(gateway, job.request_id)
+        self._reckoning = Reckoning(gateway.estimator, job)
 
     async def run(self, send: Send) -> None:
         attempt, opened = await self._open()
         attempt.first_token()
-        if isinstance(opened, WholeAnswer):
-            await self._whole(attempt, opened, send)
-        else:
+        if isinstance(opened, Relay):
             await opened.run(send)
+        else:
+            await self._whole(attempt, opened, send)
 
     def abandon(self) -> None:
         """Sync on purpose: runs in a ``finally`` whose task may be cancelled again."""
@@ -123,20 +121,22 @@ class _Passage:
             raise UpstreamFailed("The model server failed before it answered.") from failed
 
     async def _dispatch(self, attempt: Attempt) -> Relay | WholeAnswer:
-        scanner = self._scanner if attempt.number == 1 else self._new_scanner()
-        self._patience.scanner = self._reckoning.said = scanner
+        dialect, request, model = self._job.dialect, self._job.request, attempt.upstream_model
+        scanner = self._reckoning.said = dialect.scanner(request, model)
+        self._patience.delivered = scanner.delivered
         self._patience.hides_its_start = not (attempt.bought or self._job.streaming)
         self._patience.replica = attempt.replica
         limits = self._gateway.config.stream
         try:
             async with self._patience.lasting():
                 header = attempt.trace_header
-                upstream, path = attempt.upstream, self._job.path
-                body = attempt.body()
-                response = await upstream.post(path, body, limits, header, self._sent)
+                call = dialect.upstream_call(request, model)
+                upstream, sent = attempt.upstream, self._sent
+                response = await upstream.post(call.path, call.body, limits, header, sent)
                 self._response = response
                 if not self._job.streaming:
-                    return self._looked_at(await read_answer(response))
+                    body = await read_answer(response)
+                    return self._looked_at(dialect.whole_answer(request, model, body))
                 opened = await read_opening(response, scanner)
         except (Broken, TimeoutError, StreamBroken) as error:
             if not self._dispatched:
@@ -153,9 +153,9 @@ class _Passage:
     def _sent(self) -> None:
         self._dispatched = True
 
-    def _looked_at(self, body: bytes) -> WholeAnswer:
+    def _looked_at(self, answer: WholeAnswer) -> WholeAnswer:
         """An answer that may be sent; else what is wrong with it is raised."""
-        answer = self._reckoning.said = WholeAnswer(body, self._job.request.choices)
+        self._reckoning.said = answer
         if answer.error is not None:
             raise error_of(answer.error)
         if answer.fault is not None:
@@ -173,7 +173,3 @@ class _Passage:
         ]
         await send(start)
         await send(part(answer.body, more=False))
-
-    def _new_scanner(self) -> FrameScanner:
-        request = self._job.request
-        return FrameScanner(wants_usage=request.wants_usage, choices=request.choices)

@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from runtime.gateway import Gateway
-from runtime.wire.sse import FrameScanner
+from runtime.wire.delivered import Delivered
 from scheduler.replica import Replica
 
 
 class Patience:
-    """What the watchdog sees of a request: ``scanner`` is of the present attempt."""
+    """What the watchdog sees of a request: ``delivered`` is of the present attempt."""
 
-    def __init__(self, gateway: Gateway, request_id: str, scanner: FrameScanner) -> None:
-        self.scanner = scanner
+    def __init__(self, gateway: Gateway, request_id: str) -> None:
+        self.delivered = Delivered()
         self.hides_its_start = False  # an answer in one piece, from a replica
         self.replica: Replica | None = None  # of the present attempt
         self.is_lost = False
@@ -25,7 +25,7 @@ class Patience:
 
     @property
     def tokens_out(self) -> int:
-        return self.scanner.delivered.frames
+        return self.delivered.frames
 
     @property
     def is_draining(self) -> bool:

@@ -16,12 +16,11 @@ from runtime.errors import (
     StreamBroken,
     StreamStalled,
     UpstreamRejected,
-    frame,
 )
 from runtime.patience import Patience
 from runtime.targets.error_in_answer import error_of
 from runtime.targets.response import Broken, Response
-from runtime.wire.sse import FrameScanner
+from runtime.wire.dialect import StreamScanner
 from scheduler.decision import Outcome
 
 LAST_FRAME_S_MAX = 1.0  # for a client that may have stopped reading
@@ -49,7 +48,7 @@ class Relay:
         attempt: Attempt,
         response: Response,
         opened: bytes,
-        scanner: FrameScanner,
+        scanner: StreamScanner,
         patience: Patience,
         reckoning: Reckoning,
         writer: BodyWriter | None,
@@ -78,7 +77,7 @@ class Relay:
         response.close()
         attempt.job.record.error = failure.code
         tokens = bill.completion_tokens if attempt.is_recorded else 0
-        last = frame(failure, tokens or 0)
+        last = attempt.job.dialect.error_frame(failure, tokens or 0)
         with suppress(TimeoutError):  # then the connection just ends
             await asyncio.wait_for(send(part(last, more=False)), LAST_FRAME_S_MAX)
 

@@ -14,16 +14,16 @@ from runtime.edge.boundary import Boundary
 from runtime.edge.edge_context import RECORD, Edge
 from runtime.edge.generation import Generation
 from runtime.edge.openapi import DocumentedApp, documented
-from runtime.edge.refusal import anthropic_refusal, refusal
+from runtime.edge.refusal import refusal
 from runtime.edge.status_routes import add_information, add_pages
 from runtime.edge.tokenize import add_tokens
 from runtime.edge.welcome import WHAT
 from runtime.edge.wrong_route import is_anthropics, route_not_found
 from runtime.errors import BadRequest, BaseloadError, MethodNotAllowed
+from runtime.request.record import RequestRecord
 from runtime.version import VERSION
-from runtime.wire.parse import parse_chat, parse_completion
-
-_TITLES = {"/v1/chat/completions": "Chat completions", "/v1/completions": "Completions"}
+from runtime.wire.dialects import DIALECTS
+from runtime.wire.error_form import ANTHROPIC_ERRORS
 
 
 def create_app(edge: Edge) -> ASGIApp:
@@ -36,18 +36,15 @@ def create_app(edge: Edge) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
     )
-    routes = {
-        "/v1/chat/completions": Generation(edge, "/chat/completions", parse_chat),
-        "/v1/completions": Generation(edge, "/completions", parse_completion),
-    }
+    routes = {dialect.route: Generation(edge, dialect) for dialect in DIALECTS}
     for path, generation in routes.items():
         app.add_api_route(
             path,
             generation.respond,
             methods=["POST"],
             response_class=Response,
-            summary=f"{_TITLES[path]} as OpenAI has them, streamed or whole",
-            openapi_extra=documented(generation.kind),
+            summary=generation.dialect.summary,
+            openapi_extra=documented(generation.dialect),
         )
     add_tokens(app, edge)
     add_information(app, edge)
@@ -63,15 +60,16 @@ async def _on_baseload_error(request: Request, error: BaseloadError) -> Response
 
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
     own: BaseloadError
+    record: RequestRecord = request.scope[RECORD]
     if error.status_code == 404:
         own = route_not_found(request.scope["path"])
         if is_anthropics(request.scope["path"], request.scope["headers"]):
-            return anthropic_refusal(own, request.scope[RECORD])
+            record.error_form = ANTHROPIC_ERRORS
     elif error.status_code == 405:
         own = MethodNotAllowed(allow=_allowed(error))
     else:
         own = BadRequest("The request could not be read.")
-    return refusal(own, request.scope[RECORD])
+    return refusal(own, record)
 
 
 def _allowed(error: HTTPException) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.edge.cors import allowing, is_allowed, preflight
 from runtime.edge.edge_context import RECORD, SEND, Edge
+from runtime.edge.generation import Generation
 from runtime.edge.refusal import refusal
 from runtime.edge.request_head import (
     CLIENT_REQUEST_ID,
@@ -68,9 +69,9 @@ class Boundary:
     much per request as everything that Baseload does for it.
     """
 
-    def __init__(self, app: FastAPI, shortcuts: Mapping[str, ASGIApp], edge: Edge) -> None:
+    def __init__(self, app: FastAPI, routes: Mapping[str, Generation], edge: Edge) -> None:
         self.documented = app
-        self._shortcuts = shortcuts
+        self._routes = routes
         self._edge = edge
         self._ids = RequestIds()
 
@@ -78,10 +79,15 @@ class Boundary:
         if scope["type"] != "http":
             return
         record = RequestRecord(self._ids.next(), scope["method"], scope["path"])
+        route = self._routes.get(_without_slash(record.path))
+        if route is not None:
+            record.error_form = route.dialect.error_form
         track = Track(send, record)
         scope[RECORD], scope[SEND] = record, track
         try:
-            app = self._read(scope, record, track) or self._app_for(record)
+            app = self._read(scope, record, track)
+            if app is None:
+                app = self._other if route is None or record.method != "POST" else route
             await app(scope, receive, track)
         except BaseloadError as error:
             await refusal(error, record)(scope, receive, track)
@@ -122,13 +128,13 @@ class Boundary:
             return None
         return preflight(asked.get(_WANTED_HEADERS, _NO_HEADER).decode("latin-1"))
 
-    def _app_for(self, record: RequestRecord) -> ASGIApp:
-        shortcut = self._shortcuts.get(record.path) if record.method == "POST" else None
-        return shortcut or self._other
-
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A trailing slash is no other route, and HEAD is GET of which the server sends no body."""
-        path = scope["path"].rstrip("/") or "/"
+        """HEAD is GET of which the server sends no body."""
+        path = _without_slash(scope["path"])
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        app = self._shortcuts.get(path, self.documented) if method == "POST" else self.documented
-        await app({**scope, "path": path, "method": method}, receive, send)
+        await self.documented({**scope, "path": path, "method": method}, receive, send)
+
+
+def _without_slash(path: str) -> str:
+    """A trailing slash is no other route."""
+    return path.rstrip("/") or "/"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
 
@@ -11,9 +12,12 @@ from runtime.edge.auth import KeyRing
 from runtime.errors import InternalError
 from runtime.gateway import Gateway
 from runtime.grammar.check import GrammarCheck
+from runtime.wire.api_key import bearer_key
 
 RECORD = "baseload.record"  # in a scope: what is known of the request
 SEND = "baseload.send"  # and the server's own way to answer it, with nothing in between
+
+KeyOf = Callable[[Mapping[str, str]], str | None]
 
 _NO_ORIGINS: list[str] = []
 
@@ -57,7 +61,8 @@ class Edge:
         served = self._gateway.models() if self._gateway is not None else []
         return served[0] if served else "THE-MODEL"
 
-    def tenant(self, request: Request) -> str:
+    def tenant(self, request: Request, key_of: KeyOf = bearer_key) -> str:
+        """The owner of the key that a request has; ``key_of`` knows where it stands."""
         if self._keys is None:
             raise InternalError("a request came before the keys were loaded")
-        return self._keys.tenant_of(request.headers.get("authorization"))
+        return self._keys.tenant_of(key_of(request.headers))

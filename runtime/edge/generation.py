@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,33 +19,30 @@ from runtime.gateway import Gateway
 from runtime.lifecycle import answer
 from runtime.request.job import Job, exactly_counted, needs_exact_count, new_job
 from runtime.request.record import RequestRecord
-from runtime.wire.parse import ChatRequest, CompletionRequest, parse_chat
+from runtime.wire.dialect import Dialect
+from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import parse_tags
 
 log = logging.getLogger("baseload.http")
 
-Parse = Callable[[bytes], ChatRequest | CompletionRequest]
-
 
 class Generation:
-    """One generation route: request in, a streamed answer out."""
+    """The route of one dialect: request in, a streamed answer out."""
 
-    def __init__(self, edge: Edge, path: str, parse: Parse) -> None:
+    def __init__(self, edge: Edge, dialect: Dialect) -> None:
+        self.dialect = dialect
         self._edge = edge
-        self._path = path
-        self._parse = parse
-        self.kind = ChatRequest if parse is parse_chat else CompletionRequest
 
     async def respond(self, request: Request) -> Response:
         record: RequestRecord = request.scope[RECORD]
-        tenant = record.tenant = self._edge.tenant(request)
+        tenant = record.tenant = self._edge.tenant(request, self.dialect.api_key)
         body = await read_body(request)
-        parsed = self._parse(body)
+        parsed = self.dialect.parse(body)
         record.model, record.streamed = parsed.model, parsed.streaming
         gateway = self._edge.gateway
         if parsed.constraints and parsed.model in gateway.pools:
             parsed.ignore(await self._edge.grammars.loosened(parsed.constraints, tenant))
-        return Answer(gateway, await _job(gateway, request, tenant, self._path, parsed, body))
+        return Answer(gateway, await _job(gateway, request, tenant, self.dialect, parsed, body))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The same, as an ASGI app of its own."""
@@ -76,8 +72,8 @@ async def _job(
     gateway: Gateway,
     request: Request,
     tenant: str,
-    path: str,
-    parsed: ChatRequest | CompletionRequest,
+    dialect: Dialect,
+    parsed: ModelRequest,
     body: bytes,
 ) -> Job:
     tags = parse_tags(request.headers.items())
@@ -91,7 +87,7 @@ async def _job(
         record=record,
         tenant=tenant,
         tags=tags,
-        path=path,
+        dialect=dialect,
         request=parsed,
         estimator=gateway.estimator,
         context_tokens_max=tokens_max,
@@ -106,9 +102,7 @@ async def _job(
     return job
 
 
-def _offers(
-    gateway: Gateway, request: ChatRequest | CompletionRequest, offers: frozenset[str]
-) -> frozenset[str]:
+def _offers(gateway: Gateway, request: ModelRequest, offers: frozenset[str]) -> frozenset[str]:
     """Those that may have the request: none that would answer it in another sense."""
     field = request.local_only
     if request.model not in gateway.pools:

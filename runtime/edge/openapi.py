@@ -11,13 +11,13 @@ from typing import Any
 from fastapi import FastAPI
 
 from runtime.edge.answer_headers import ANSWER_HEADERS
+from runtime.wire.dialect import Dialect
+from runtime.wire.dialects import DIALECTS
 from runtime.wire.fields import DROPPED
-from runtime.wire.parse import ChatRequest, CompletionRequest
 from runtime.wire.tags import TAG_HEADERS
 
 KEYED: dict[str, Any] = {"security": [{"api_key": []}]}
 
-_KINDS = (ChatRequest, CompletionRequest)
 _REFERENCE = "#/components/schemas/{model}"
 _TEXT = {"type": "string"}
 _ERROR = {
@@ -43,9 +43,9 @@ class DocumentedApp(FastAPI):
         return self.openapi_schema
 
 
-def documented(kind: type[ChatRequest] | type[CompletionRequest]) -> dict[str, Any]:
-    """What FastAPI adds to the description of a route that takes ``kind``."""
-    schema = kind.model_json_schema(ref_template=_REFERENCE)
+def documented(dialect: Dialect) -> dict[str, Any]:
+    """What FastAPI adds to the description of a dialect's route."""
+    schema = dialect.request_model.model_json_schema(ref_template=_REFERENCE)
     schema.pop("$defs", None)
     dropped = {"description": "Accepted and dropped: it cannot change the answer."}
     schema["properties"] |= dict.fromkeys(sorted(DROPPED), dropped)
@@ -75,8 +75,9 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     components = document.setdefault("components", {})
     components["securitySchemes"] = {"api_key": {"type": "http", "scheme": "bearer"}}
     schemas: dict[str, Any] = {}
-    for kind in _KINDS:
-        schemas |= kind.model_json_schema(ref_template=_REFERENCE).get("$defs", {})
+    for dialect in DIALECTS:
+        document_of = dialect.request_model.model_json_schema
+        schemas |= document_of(ref_template=_REFERENCE).get("$defs", {})
     components["schemas"] = schemas | {"Error": _ERROR}
     refused = {
         "description": "A refusal, in one envelope whatever it is",

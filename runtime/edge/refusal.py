@@ -1,27 +1,17 @@
-"""A refusal as HTTP: the one envelope, its headers, and the request's id."""
+"""A refusal as HTTP: an envelope that its caller can read, its headers, and the request's id."""
 
 from __future__ import annotations
 
 from starlette.responses import JSONResponse, Response
 
-from runtime.errors import BaseloadError, anthropic_envelope, envelope, headers
+from runtime.errors import BaseloadError
 from runtime.request.record import RequestRecord
 
 
 def refusal(error: BaseloadError, record: RequestRecord) -> Response:
-    _note(error, record)
-    body = envelope(error, record.request_id)
-    return JSONResponse(body, status_code=error.status, headers=headers(error))
-
-
-def anthropic_refusal(error: BaseloadError, record: RequestRecord) -> Response:
-    """As Anthropic's clients read it: their envelope, and their name for the id."""
-    _note(error, record)
-    body = anthropic_envelope(error, record.request_id)
-    told = {**headers(error), "request-id": record.request_id}
-    return JSONResponse(body, status_code=error.status, headers=told)
-
-
-def _note(error: BaseloadError, record: RequestRecord) -> None:
+    """As the caller's API tells it; the request's line in the log has it, too."""
     record.error = error.code
     record.reason = error.reason or record.reason
+    form, request_id = record.error_form, record.request_id
+    body, told = form.envelope(error, request_id), form.headers(error, request_id)
+    return JSONResponse(body, status_code=error.status, headers=told)

@@ -17,13 +17,12 @@ from runtime.request.estimate import Estimator, Kind
 from runtime.request.prefix_blocks import BLOCK_BYTES, prefix_blocks
 from runtime.request.record import RequestRecord
 from runtime.request.worst_case import worst_case
-from runtime.wire.parse import ChatRequest, CompletionRequest
+from runtime.wire.dialect import Dialect
+from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import CostTier, Tags, header_of
 from scheduler.arrival import PRIORITY_FIRST, PRIORITY_LAST, PRIORITY_USUAL, Arrival
 from scheduler.learned.lengths import LengthCurve
 from scheduler.learned.prompt_tokens import PromptShape
-
-Request = ChatRequest | CompletionRequest
 
 TOKENIZERS_KEPT_MAX = 8
 DEADLINE_HEADER = header_of("deadline")
@@ -41,8 +40,8 @@ class Job:
     request_id: str
     tenant: str
     tags: Tags
-    path: str  # "/chat/completions" or "/completions"
-    request: Request
+    dialect: Dialect  # of its caller
+    request: ModelRequest
     shape: PromptShape
     kind: Kind
     lengths: LengthCurve  # of one answer
@@ -81,8 +80,8 @@ def new_job(
     record: RequestRecord,
     tenant: str,
     tags: Tags,
-    path: str,
-    request: Request,
+    dialect: Dialect,
+    request: ModelRequest,
     estimator: Estimator,
     context_tokens_max: int,
     ttft_budget_ms: int,
@@ -96,7 +95,7 @@ def new_job(
     deadline_ms = _deadline_ms(tags, arrived_ms)
     text = "".join(request.texts())
     shape = _shape(request, text)
-    exact = request.prompt_tokens if isinstance(request, CompletionRequest) else None
+    exact = sum(request.prompt_token_counts or ())
     prompt_tokens = exact or estimator.prompt_tokens(request.model, shape)
     kind = Kind(tenant, tags.task or "", request.model, prompt_tokens)
     lengths = estimator.lengths(kind)
@@ -121,7 +120,7 @@ def new_job(
         request_id=record.request_id,
         tenant=tenant,
         tags=tags,
-        path=path,
+        dialect=dialect,
         request=request,
         shape=shape,
         kind=kind,
@@ -145,7 +144,7 @@ class _Sizes(TypedDict):
 
 
 def _sizes(
-    request: Request,
+    request: ModelRequest,
     shape: PromptShape,
     lengths: LengthCurve,
     blocks: int,
@@ -182,14 +181,13 @@ def _deadline_ms(tags: Tags, arrived_ms: int) -> int | None:
     )
 
 
-def shape_of(request: Request) -> PromptShape:
+def shape_of(request: ModelRequest) -> PromptShape:
     """Of all its prompts together."""
     return _shape(request, "".join(request.texts()))
 
 
-def _shape(request: Request, text: str) -> PromptShape:
-    messages = len(request.messages) if isinstance(request, ChatRequest) else 0
-    return PromptShape.of(text, messages)
+def _shape(request: ModelRequest, text: str) -> PromptShape:
+    return PromptShape.of(text, request.message_count)
 
 
 def needs_exact_count(job: Job, context_tokens_max: int) -> bool:
@@ -212,7 +210,7 @@ def exactly_counted(job: Job, context_tokens_max: int, tokenizer: Path | None) -
             f"The model's context is {context_tokens_max} tokens. The prompt has about "
             f"{max(prompts)} and up to {asked} were asked for. Shorten the prompt or lower "
             "max_tokens.",
-            param="messages" if isinstance(job.request, ChatRequest) else "prompt",
+            param=job.request.prompt_field,
         )
     room, blocks = context_tokens_max - max(prompts), len(job.arrival.blocks)
     sizes = _sizes(job.request, job.shape, job.lengths, blocks, prompts, room)
@@ -222,12 +220,12 @@ def exactly_counted(job: Job, context_tokens_max: int, tokenizer: Path | None) -
 def _prompt_tokens(job: Job, room: int, tokenizer: Path | None) -> list[int]:
     """Of each prompt; a chat is one."""
     request = job.request
-    if isinstance(request, CompletionRequest) and request.prompt_tokens is not None:
-        return [len(ids) for ids in request.prompts]
+    if (exact := request.prompt_token_counts) is not None:
+        return exact
     if tokenizer is None:
         return [max(job.arrival.prompt_tokens // 2, min(job.arrival.prompt_tokens, room))]
-    counts = [len(_tokenizer(tokenizer).encode(text)) for text in request.texts()]
-    return [sum(counts)] if isinstance(request, ChatRequest) else counts
+    encode = _tokenizer(tokenizer).encode
+    return [sum(len(encode(text)) for text in texts) for texts in request.texts_by_prompt()]
 
 
 @lru_cache(TOKENIZERS_KEPT_MAX)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from runtime.ledger.rows import Settle
 from runtime.request.trace_context import TraceContext
+from runtime.wire.error_form import OPENAI_ERRORS, ErrorForm
 
 
 @dataclass(slots=True)
@@ -21,6 +22,7 @@ class RequestRecord:
     ended_unix_s: float = 0.0
     client_request_id: str | None = None  # what the caller calls it
     trace: TraceContext | None = None
+    error_form: ErrorForm = OPENAI_ERRORS  # how its caller reads a refusal
     tenant: str | None = None
     feature: str | None = None
     task: str | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from unicodedata import is_normalized
 
-from runtime.wire.parse import ChatRequest, CompletionRequest
+from runtime.wire.model_request import ModelRequest
 from scheduler.arrival import Worst
 
 # A template's own text: a system prompt that it puts in, how it explains the use of tools.
@@ -19,7 +19,7 @@ TEMPLATE_TOKENS_MAX = 512
 NFC_TIMES_MAX = 3
 
 
-def worst_case(request: ChatRequest | CompletionRequest, text: str, body: bytes) -> Worst:
+def worst_case(request: ModelRequest, text: str, body: bytes) -> Worst:
     """``text`` is all of the request's texts, as they stand in its ``body``."""
     # An escape of six bytes is at most three in UTF-8; behind two backslashes it may be none.
     if escapes := body.count(b"\\u"):

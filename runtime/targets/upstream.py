@@ -1,4 +1,4 @@
-"""An OpenAI-compatible HTTP target: a local replica, or a provider's account.
+"""An HTTP target: a local replica, or a provider's account.
 
 Four timeout phases (connect, first byte, between bytes, whole answer), bodies passed as bytes.
 A failure says whether the target can have started any work.
@@ -18,7 +18,7 @@ from runtime.limits import LIMITS, refusals
 from runtime.targets.connector import Connector, Origin
 from runtime.targets.response import Broken, NotSent, Response, Stale
 from runtime.targets.target_status import failure, pause_of
-from runtime.wire.sse import FrameScanner
+from runtime.wire.dialect import StreamScanner
 
 CONNECT_S_MAX = 2.0  # of a subscription
 ANSWER_BYTES_MAX = 64 * 1024 * 1024  # of an answer that is not streamed
@@ -27,7 +27,7 @@ ERROR_BYTES_MAX = 64 * 1024
 
 @dataclass(slots=True)
 class Upstream:
-    """``base_url`` ends before ``/chat/completions``; ``key`` is sent as a bearer token.
+    """``base_url`` is what the path of each request is below; ``key`` is sent as a bearer token.
 
     Raises ValueError for a URL or a key that no request can carry.
     """
@@ -144,7 +144,7 @@ async def read_answer(response: Response) -> bytes:
     return body
 
 
-async def read_opening(response: Response, scanner: FrameScanner) -> bytes:
+async def read_opening(response: Response, scanner: StreamScanner) -> bytes:
     """A stream up to its first words, or to an end without any: what may be sent of it."""
     while not scanner.over and (chunk := await response.read()):
         if passed := scanner.feed(chunk):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -59,6 +59,7 @@ class ChatRequest(Sampling):
         **dict.fromkeys((*HINTS, *LOCAL), True),
         "messages": {"__all__": {"reasoning", "reasoning_content"}},
     }
+    prompt_field: ClassVar[str] = "messages"
 
     messages: Annotated[
         list[Message], Field(fail_fast=True, min_length=1, max_length=LIMITS.messages_max)
@@ -83,6 +84,10 @@ class ChatRequest(Sampling):
         return self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens
 
     @property
+    def message_count(self) -> int:
+        return len(self.messages)
+
+    @property
     def taken_everywhere(self) -> bool:
         return super().taken_everywhere and (not self.tools or taken_everywhere(self.tools))
 
@@ -91,6 +96,10 @@ class ChatRequest(Sampling):
             yield from message.texts()
         if self.tools:
             yield self.tools_text
+
+    def texts_by_prompt(self) -> Iterator[Iterable[str]]:
+        """A chat is one prompt."""
+        yield self.texts()
 
     def prefix_parts(self) -> Iterator[str]:
         """Templates put the tools before the conversation."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -25,6 +25,7 @@ class CompletionRequest(Sampling):
         **Sampling.LOCAL,
         "response_format": ResponseFormat(type="text"),  # few vendors read it here
     }
+    prompt_field: ClassVar[str] = "prompt"
 
     prompt: Text | Annotated[list[Text], Prompts] | TokenIds | Annotated[list[TokenIds], Prompts]
     echo: bool | None = None
@@ -43,11 +44,9 @@ class CompletionRequest(Sampling):
         return (self.n or 1) * len(self.prompts)
 
     @property
-    def prompt_tokens(self) -> int | None:
-        """The exact count, where the prompts are token ids; None where they are text."""
-        if isinstance(self.prompts[0], str):
-            return None
-        return sum(map(len, self.prompts))
+    def prompt_token_counts(self) -> list[int] | None:
+        prompts = self.prompts
+        return None if isinstance(prompts[0], str) else [len(ids) for ids in prompts]
 
     @property
     def answer_tokens_max(self) -> int | None:
@@ -55,6 +54,9 @@ class CompletionRequest(Sampling):
 
     def texts(self) -> Iterator[str]:
         return (prompt for prompt in self.prompts if isinstance(prompt, str))
+
+    def texts_by_prompt(self) -> Iterator[Iterable[str]]:
+        return ((text,) for text in self.texts())
 
     def prefix_parts(self) -> Iterator[str]:
         """Nothing of token ids, which are not hashed, nor of several prompts, which share none."""

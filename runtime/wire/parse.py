@@ -13,8 +13,10 @@ from pydantic_core import to_json
 
 from runtime.wire.chat import ChatRequest
 from runtime.wire.completion import CompletionRequest
+from runtime.wire.dialect import UpstreamModel
 from runtime.wire.explain import to_error
 from runtime.wire.json_body import decode
+from runtime.wire.model_request import ModelRequest
 from runtime.wire.undeclared import tidy
 
 __all__ = ["ChatRequest", "CompletionRequest", "parse_chat", "parse_completion", "to_upstream"]
@@ -33,28 +35,22 @@ def parse_completion(body: bytes) -> CompletionRequest:
     return _parse(CompletionRequest, body, _COMPLETION)
 
 
-def to_upstream(
-    request: ChatRequest | CompletionRequest,
-    *,
-    model: str,
-    openai_only: bool = False,
-    answer_tokens_max: int | None = None,
-) -> bytes:
-    """The body for a target. ``openai_only`` is for vendors: no fields that only vLLM knows, and
-    the bound on an answer always said: the caller's, else ``answer_tokens_max``.
+def to_upstream(request: ModelRequest, upstream: UpstreamModel) -> bytes:
+    """The body for a target.
 
     Usage is always asked of a stream: the bill needs it, whether or not the client wants it.
     """
-    fields = request.upstream_fields(openai_only=openai_only)
-    fields["model"] = model
-    if openai_only:
+    is_vendor = upstream.is_vendor
+    fields = request.upstream_fields(openai_only=is_vendor)
+    fields["model"] = upstream.name
+    if is_vendor:
         asked = request.answer_tokens_max
-        most = answer_tokens_max if asked is None else asked
+        most = upstream.answer_tokens_max if asked is None else asked
         if most is not None:
             fields.setdefault("max_tokens", most)
     if request.streaming:
         options: dict[str, Any] = {"include_usage": True}
-        if request.wants_usage_often and not openai_only:
+        if request.wants_usage_often and not is_vendor:
             options["continuous_usage_stats"] = True
         fields["stream_options"] = options
     return to_json(fields)

@@ -51,6 +51,7 @@ class Sampling(Strict):
         "return_tokens_as_token_ids": False,
         "structured_outputs": None,
     }
+    prompt_field: ClassVar[str]  # the one that is too long where a prompt is
     # Found while parsing, in the few requests that have any. No fields: nobody can send them.
     ignored: ClassVar[tuple[str, ...]] = ()  # names of what was sent and has no effect
     fitted: ClassVar[tuple[tuple[Path, dict[str, Any]], ...]] = ()
@@ -135,6 +136,16 @@ class Sampling(Strict):
         return self.max_tokens
 
     @property
+    def message_count(self) -> int:
+        """How many messages a chat template frames; raw prompts have none."""
+        return 0
+
+    @property
+    def prompt_token_counts(self) -> list[int] | None:
+        """The exact count of each prompt, where they are token ids; None where they are text."""
+        return None
+
+    @property
     def local_only(self) -> str | None:
         """A field for which the request must not be bought, if it has one."""
         for name in sorted(self.model_fields_set & self.LOCAL.keys()):
@@ -155,6 +166,10 @@ class Sampling(Strict):
 
     def texts(self) -> Iterator[str]:
         """Every text that reaches the prompt."""
+        raise NotImplementedError
+
+    def texts_by_prompt(self) -> Iterator[Iterable[str]]:
+        """The same, of each prompt by itself."""
         raise NotImplementedError
 
     def prefix_parts(self) -> Iterator[str]:

@@ -16,7 +16,7 @@ from runtime.wire.choices import (
 from runtime.wire.usage import Tally, Usage
 
 
-class WholeAnswer:
+class OpenAIAnswer:
     """``body`` is sent as it came. ``fault`` is why it must not be, in a few words; ``error`` is
     what the target told instead of an answer."""
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from runtime.request.estimate import Estimator
-from runtime.request.job import Job, Request, new_job
+from runtime.request.job import Job, new_job
 from runtime.request.record import RequestRecord
+from runtime.wire.dialect import Dialect
+from runtime.wire.openai_dialect import CHAT
+from runtime.wire.parse import ChatRequest, CompletionRequest
 from runtime.wire.tags import Tags
 
 CONTEXT = 4096
@@ -12,16 +15,17 @@ OFFERS = frozenset({"acme/m"})
 
 
 def made_job(
-    request: Request,
+    request: ChatRequest | CompletionRequest,
     tags: Tags | None = None,
     estimator: Estimator | None = None,
     tenant: str = "acme",
+    dialect: Dialect = CHAT,
 ) -> Job:
     return new_job(
         record=RequestRecord("r"),
         tenant=tenant,
         tags=tags or Tags(),
-        path="/x",
+        dialect=dialect,
         request=request,
         estimator=estimator or Estimator(),
         context_tokens_max=CONTEXT,

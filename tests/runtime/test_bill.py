@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from runtime.bill import Bill, Reckoning
+from runtime.bill import NOTHING, Bill, Reckoning
 from runtime.ledger.rows import UsageSource
 from runtime.wire.parse import parse_chat
 from runtime.wire.usage import Usage
@@ -84,7 +84,8 @@ class Heard:
 def taught(said: Heard, *, is_whole: bool = True) -> tuple[list[int], list[tuple[int, bool]]]:
     body = b'{"model":"m","n":2,"messages":[{"role":"user","content":"hello"}]}'
     pupil = Pupil()
-    reckoning = Reckoning(pupil, made_job(parse_chat(body)), said)
+    reckoning = Reckoning(pupil, made_job(parse_chat(body)))
+    reckoning.said = said
     if is_whole:
         reckoning.learn(reckoning.bill(MOST))
     reckoning.learn_the_rest()
@@ -99,6 +100,15 @@ def test_an_answer_teaches_once_and_only_what_can_be() -> None:
     assert taught(Heard(Usage(9, None, MOST + 1), sent=6)) == ([], [])
     assert taught(Heard(Usage(9_999, None, 8))) == ([], [(4, True)])
     assert taught(Heard(None)) == taught(Heard(None), is_whole=False) == ([], [])
+
+
+def test_of_what_no_target_was_asked_nothing_is_billed() -> None:
+    body = b'{"model":"m","messages":[{"role":"user","content":"hello"}]}'
+    pupil = Pupil()
+    reckoning = Reckoning(pupil, made_job(parse_chat(body)))
+    assert reckoning.bill(MOST) == NOTHING
+    reckoning.learn_the_rest()
+    assert (pupil.prompts, pupil.answers) == ([], [])
 
 
 def test_the_most_that_can_be_generated() -> None:

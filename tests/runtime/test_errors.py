@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import pickle
 
 import pytest
@@ -28,12 +27,9 @@ def test_every_error_states_its_facts(kind: type[BaseloadError]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_error_can_be_raised_bare_and_told(kind: type[BaseloadError]) -> None:
+def test_every_error_can_be_raised_bare(kind: type[BaseloadError]) -> None:
     error = kind()
-    told = errors.envelope(error, "req-1")["error"]
-    assert set(told) == {"message", "type", "param", "code"}
-    assert told["message"].startswith(kind.says)
-    assert ("req-1" in told["message"]) == (error.status >= 500)
+    assert error.message == kind.says
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301
 
 
@@ -75,23 +71,6 @@ def test_headers_say_when_and_how() -> None:
     assert errors.headers(errors.InvalidApiKey()) == {"www-authenticate": "Bearer"}
     assert errors.headers(errors.MethodNotAllowed(allow=("GET", "POST")))["allow"] == "GET, POST"
     assert errors.headers(errors.BadRequest("x", param="n")) == {}
-
-
-def test_internal_errors_are_opaque() -> None:
-    error = errors.InternalError("KeyError at /srv/runtime/x.py 0xdead")
-    assert "0xdead" in str(error)
-    assert "0xdead" not in json.dumps(errors.envelope(error, "r"))
-    assert b"0xdead" not in errors.frame(error, 0)
-
-
-def test_the_error_frame_is_one_frame_even_with_line_ends_in_the_message() -> None:
-    raw = errors.frame(errors.StreamBroken("a\n\ndata: [DONE]\r\n中"), 12)
-    assert raw.startswith(b"data: {")
-    assert raw.endswith(b"}\n\n")
-    assert raw.count(b"\n") == 2
-    told = json.loads(raw[6:])["error"]
-    assert told["tokens_billed"] == 12
-    assert told["code"] == "incomplete_stream"
 
 
 def test_a_rejection_carries_the_status_of_the_target() -> None:

@@ -34,10 +34,12 @@ class Vendor:
     answers: Sequence[Answer]
     url: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
+            self.paths.append(head.split(b" ", 2)[1].decode())
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
             self.asked.append(json.loads(await reader.readexactly(length)))
             for write in self.answers[min(len(self.asked), len(self.answers)) - 1]:

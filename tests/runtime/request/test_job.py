@@ -14,8 +14,9 @@ from models.tiny.tokenizer import read_corpus, train_tokenizer
 from runtime.errors import BadRequest, ContextTooLong
 from runtime.limits import LIMITS, refusals
 from runtime.request.estimate import Estimator, Kind
-from runtime.request.job import Job, Request, exactly_counted, needs_exact_count, shape_of
+from runtime.request.job import Job, exactly_counted, needs_exact_count, shape_of
 from runtime.request.prefix_blocks import BLOCK_BYTES
+from runtime.wire.parse import ChatRequest, CompletionRequest
 from runtime.wire.tags import CostTier, Tags
 from tests.runtime.jobs import CONTEXT, OFFERS, made_job
 from tests.runtime.wire.bodies import TOOL, chat, completion
@@ -96,7 +97,7 @@ def test_it_may_be_bought_only_where_the_gateway_says() -> None:
     assert made_job(chat()).arrival.offers == OFFERS
 
 
-def _turns(*contents: str, **fields: Any) -> Request:
+def _turns(*contents: str, **fields: Any) -> ChatRequest:
     return chat(messages=[{"role": "user", "content": text} for text in contents], **fields)
 
 
@@ -202,7 +203,7 @@ def test_the_count_replaces_the_estimate(tokenizer: Path) -> None:
 )
 @pytest.mark.parametrize("exact", [True, False])
 def test_over_the_context_is_refused(
-    tokenizer: Path, request_: Request, param: str, exact: bool
+    tokenizer: Path, request_: ChatRequest | CompletionRequest, param: str, exact: bool
 ) -> None:
     job = made_job(request_)
     assert needs_exact_count(job, CONTEXT)

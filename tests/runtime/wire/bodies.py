@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from runtime.errors import BadRequest, BaseloadError
+from runtime.wire.dialect import UpstreamModel
 from runtime.wire.parse import ChatRequest, parse_chat, parse_completion, to_upstream
 
 USER: list[dict[str, Any]] = [{"role": "user", "content": "hi"}]
@@ -26,8 +27,9 @@ def completion(**fields: Any) -> Any:
     return parse_completion(json.dumps({"model": "m", "prompt": "hi", **fields}).encode())
 
 
-def sent(request: Any, **options: Any) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(to_upstream(request, model="served", **options))
+def sent(request: Any, *, openai_only: bool = False) -> dict[str, Any]:
+    upstream = UpstreamModel("served", is_vendor=openai_only)
+    told: dict[str, Any] = json.loads(to_upstream(request, upstream))
     return told
 
 

@@ -17,18 +17,19 @@ from tests.runtime.wire.bodies import (
     [
         ("hi", 2, None, ["hi"]),
         (["hi", "you"], 4, None, ["hi", "you"]),
-        ([1, 2, 3], 2, 3, []),
-        ([[1, 2, 3], [4]], 4, 4, []),
+        ([1, 2, 3], 2, [3], []),
+        ([[1, 2, 3], [4]], 4, [3, 1], []),
         (["hi"] * 128, 256, None, ["hi"] * 128),
     ],
 )
 def test_prompts_take_four_shapes(
-    prompt: Any, choices: int, tokens: int | None, texts: list[str]
+    prompt: Any, choices: int, tokens: list[int] | None, texts: list[str]
 ) -> None:
     request = completion(prompt=prompt, n=2)
     assert request.choices == choices
-    assert request.prompt_tokens == tokens
+    assert request.prompt_token_counts == tokens
     assert list(request.texts()) == texts
+    assert [list(each) for each in request.texts_by_prompt()] == [[text] for text in texts]
     assert request.output_tokens_max(100) == 16
     assert sent(request) == {"model": "served", "prompt": prompt, "n": 2}
 

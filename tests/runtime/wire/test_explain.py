@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from runtime.errors import BaseloadError, UnknownField, envelope
+from runtime.errors import BaseloadError, UnknownField
 from runtime.limits import refusals
+from runtime.wire.error_form import OPENAI_ERRORS
 from tests.runtime.wire.bodies import (
     TOOL,
     USER,
@@ -28,7 +29,7 @@ def test_errors_quote_little_and_stay_printable() -> None:
     for key in ("k" * 10_000, "\x00\r\n", "中" * 500, "\ud800"):
         with pytest.raises(BaseloadError) as caught:
             chat(**{key: 1})
-        told = envelope(caught.value, "r")
+        told = OPENAI_ERRORS.envelope(caught.value, "r")
         assert len(json.dumps(told, ensure_ascii=False).encode()) < 1000
         assert "nput should" not in caught.value.message
         assert (caught.value.param or "").isprintable()

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from runtime.errors import BadRequest, UnknownField, envelope
+from runtime.errors import BadRequest, UnknownField
+from runtime.wire.error_form import OPENAI_ERRORS
 from runtime.wire.parse import parse_chat, parse_completion
 from tests.runtime.wire.bodies import (
     CLIENT_ONLY,
@@ -100,7 +101,7 @@ def test_whatever_is_sent_is_parsed_or_refused(fields: dict[str, Any]) -> None:
         try:
             request = parse(body)
         except (BadRequest, UnknownField) as error:
-            json.dumps(envelope(error, "r"), ensure_ascii=False).encode()
+            json.dumps(OPENAI_ERRORS.envelope(error, "r"), ensure_ascii=False).encode()
             continue
         "".join(request.texts())
         for bought in (False, True):

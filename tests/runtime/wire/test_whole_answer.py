@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runtime.wire.choices import CUT_OFF_REASONS, FAILURE_REASONS
-from runtime.wire.whole_answer import WholeAnswer
+from runtime.wire.whole_answer import OpenAIAnswer
 
 
 def choice(text: str | None = "river", finish: Any = "stop", **more: Any) -> dict[str, Any]:
@@ -16,9 +16,9 @@ def choice(text: str | None = "river", finish: Any = "stop", **more: Any) -> dic
     return {"index": 0, "message": said, "finish_reason": finish, **more}
 
 
-def read(told: Any, choices: int = 1) -> WholeAnswer:
+def read(told: Any, choices: int = 1) -> OpenAIAnswer:
     body = told if isinstance(told, bytes) else json.dumps(told).encode()
-    answer = WholeAnswer(body, choices)
+    answer = OpenAIAnswer(body, choices)
     assert answer.body is body
     return answer
 

@@ -1,0 +1,71 @@
+"""OpenAI's two generation APIs, as vLLM and most vendors serve them.
+
+They differ in how a prompt is written, and in where an answer's words stand; all readers here
+know both places. Their targets speak the same, so bytes pass through untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from runtime.errors import BaseloadError
+from runtime.wire.api_key import bearer_key
+from runtime.wire.chat import ChatRequest
+from runtime.wire.completion import CompletionRequest
+from runtime.wire.dialect import UpstreamCall, UpstreamModel
+from runtime.wire.error_form import OPENAI_ERRORS, ErrorForm, openai_error_frame
+from runtime.wire.model_request import ModelRequest
+from runtime.wire.parse import parse_chat, parse_completion, to_upstream
+from runtime.wire.sse import FrameScanner
+from runtime.wire.whole_answer import OpenAIAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIDialect:
+    """``target_path`` is the API's path below a target's base URL."""
+
+    route: str
+    target_path: str
+    summary: str
+    request_model: type[BaseModel]
+    parse_body: Callable[[bytes], ModelRequest]
+    error_form: ErrorForm = OPENAI_ERRORS
+
+    def api_key(self, headers: Mapping[str, str]) -> str | None:
+        return bearer_key(headers)
+
+    def parse(self, body: bytes) -> ModelRequest:
+        return self.parse_body(body)
+
+    def upstream_call(self, request: ModelRequest, upstream: UpstreamModel) -> UpstreamCall:
+        return UpstreamCall(self.target_path, to_upstream(request, upstream))
+
+    def scanner(self, request: ModelRequest, upstream: UpstreamModel) -> FrameScanner:
+        return FrameScanner(wants_usage=request.wants_usage, choices=request.choices)
+
+    def whole_answer(
+        self, request: ModelRequest, upstream: UpstreamModel, body: bytes
+    ) -> OpenAIAnswer:
+        return OpenAIAnswer(body, request.choices)
+
+    def error_frame(self, error: BaseloadError, tokens_billed: int) -> bytes:
+        return openai_error_frame(error, tokens_billed)
+
+
+CHAT = OpenAIDialect(
+    route="/v1/chat/completions",
+    target_path="/chat/completions",
+    summary="Chat completions as OpenAI has them, streamed or whole",
+    request_model=ChatRequest,
+    parse_body=parse_chat,
+)
+COMPLETION = OpenAIDialect(
+    route="/v1/completions",
+    target_path="/completions",
+    summary="Completions as OpenAI has them, streamed or whole",
+    request_model=CompletionRequest,
+    parse_body=parse_completion,
+)
