@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import date
 
 from models.money import NanoUsd
@@ -33,6 +31,7 @@ from runtime.targets.replica_clocks import SharedClocks
 from runtime.targets.shut_targets import ShutLog, described, shut_targets
 from runtime.targets.spending_elsewhere import OthersSpending
 from runtime.telemetry import Telemetry
+from runtime.underway import Underway
 from runtime.watchdog import Stream, Watchdog
 from runtime.wire.tags import Sensitivity
 from scheduler.arrival import Arrival
@@ -42,7 +41,6 @@ from scheduler.state_machine import Scheduler
 TICK_S = 0.05
 SWEEP_S = 5.0
 OBSERVE_S = 1.0  # metrics are sampled; the tick is not paid for them
-DRAIN_POLL_S = 0.05
 SETTLE_S_MAX = 3.0  # for requests that were cut off, to tell their clients and the ledger
 GC_ALLOCATIONS = 50_000  # between young collections; requests free themselves by count
 
@@ -59,31 +57,28 @@ class Gateway:
         prices: PriceBook,
         ledger: Ledger,
         telemetry: Telemetry,
-        today: Callable[[], date] = utc_today,
         clock: Clock = SYSTEM,
     ) -> None:
-        """``today`` is the date of which prices hold: UTC's."""
         self.clock = clock
         self.config = config
         self.pools = {pool.model: pool for pool in pools}
         self.ledger = ledger
         self.telemetry = telemetry
         self.estimator = Estimator()
+        self.underway = Underway()  # requests, from their decision to their last byte
         self.draining = False
         self.refused_config: str | None = None  # what is wrong with a file that was not taken
         self.accounts: dict[str, Account] = {}
         self._buyable: dict[Sensitivity, frozenset[str]] = {}
         self._prices = prices
-        self._today = today
         self._priced_on: date | None = None
         self._scheduler = Scheduler(config.settings(), ())
         self._decisions: dict[str, asyncio.Future[Dispatch | Buy | Reject]] = {}
         self._watchdog = Watchdog()
         self._shut_log = ShutLog()
         self._background = Background()
-        self._others = OthersSpending(ledger)
+        self._others = OthersSpending(ledger, clock)
         self._connector: Connector | None = None
-        self._underway = 0
         self._clocks = SharedClocks.open(ledger.path, ledger.owner)
         self._membership = Membership(
             self.pools, self._scheduler, self._clocks, self._apply, self._watchdog, clock
@@ -92,7 +87,7 @@ class Gateway:
     # -- life ---------------------------------------------------------------------------
 
     async def start(self) -> None:
-        self._connector = Connector()
+        self._connector = Connector(clock=self.clock)
         # What start-up made lives for ever: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
@@ -106,7 +101,7 @@ class Gateway:
 
     def reconfigure(self, config: GatewayConfig) -> None:
         """Atomic: offers and settings change, books and waiting requests stay."""
-        today = self._today()
+        today = utc_today(self.clock)
         accounts = open_accounts(config, self._prices, self.connector, today)
         self.config, self.accounts, self._priced_on = config, accounts, today
         self._buyable = {
@@ -118,19 +113,19 @@ class Gateway:
 
     def _renew_prices(self) -> None:
         """Before anything is decided or bought: a price may have begun or ended with the day."""
-        if self._today() != self._priced_on:
+        if utc_today(self.clock) != self._priced_on:
             log.info("a new day: the offers' prices are renewed")
             self.reconfigure(self.config)
 
     async def drain(self, drain_s_max: float) -> None:
         """Refuses new work, lets the running finish, ends the rest with an error and its bill."""
         self.draining = True
-        await self._idle(drain_s_max)
+        await self.underway.ended(drain_s_max)
         for future in self._decisions.values():
             if not future.done():
                 future.set_exception(Draining())
         self._watchdog.stall_all()
-        await self._idle(SETTLE_S_MAX)
+        await self.underway.ended(SETTLE_S_MAX)
 
     async def close(self, drain_s_max: float) -> None:
         """Drains, then lets go of the targets, the clocks and the ledger."""
@@ -140,20 +135,6 @@ class Gateway:
         await self.connector.close()
         self._clocks.close()
         self.ledger.close()
-
-    async def _idle(self, wait_s_max: float) -> None:
-        deadline_s = time.monotonic() + wait_s_max
-        while self._underway and time.monotonic() < deadline_s:
-            await asyncio.sleep(DRAIN_POLL_S)
-
-    @contextmanager
-    def underway(self) -> Iterator[None]:
-        """A request is in here from its decision to its last byte."""
-        self._underway += 1
-        try:
-            yield
-        finally:
-            self._underway -= 1
 
     @property
     def connector(self) -> Connector:

@@ -42,7 +42,7 @@ async def answer(gateway: Gateway, job: Job, send: Send, writer: BodyWriter | No
     frame. Cancellation (the client left) aborts the target and still bills.
     """
     passage = _Passage(gateway, job, writer)
-    with gateway.underway():
+    with gateway.underway.one():
         try:
             await passage.run(send)
         finally:

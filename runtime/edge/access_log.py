@@ -10,13 +10,13 @@ that each by itself takes between other work, and none of it before an answer.
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from pydantic_core import to_json
 
 from models.money import format_usd
+from runtime.clock import SYSTEM, Clock
 from runtime.errors import InternalError
 from runtime.limits import LIMITS, refusals
 from runtime.message_text import shown
@@ -33,7 +33,8 @@ _QUIET = frozenset({"/", "/live", "/ready", "/health", "/docs", "/redoc", "/open
 class AccessLog:
     """Writes to ``stream``, from the loop that it is used in; to nowhere while there is none."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self.stream = stream
         self._ended: list[RequestRecord] = []
         self._flush: asyncio.TimerHandle | None = None
@@ -45,7 +46,7 @@ class AccessLog:
         if len(self._ended) >= LIMITS.log_lines_max:
             refusals["log_lines_max"] += 1
             return
-        record.ended_unix_s, record.ended_s = time.time(), time.monotonic()
+        record.ended_s, record.ended_unix_ms = self._clock.monotonic_s(), self._clock.unix_ms()
         self._ended.append(record)
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
@@ -72,7 +73,7 @@ def line(record: RequestRecord) -> str:
 def fields(record: RequestRecord) -> dict[str, Any]:
     last = record.last
     outcome, error = _ending(record)
-    ended = datetime.fromtimestamp(record.ended_unix_s, UTC)
+    ended = datetime.fromtimestamp(record.ended_unix_ms / 1000, UTC)
     return {
         "time": ended.isoformat(timespec="milliseconds"),
         "request_id": record.request_id,

@@ -78,7 +78,8 @@ class Boundary:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        record = RequestRecord(self._ids.next(), scope["method"], scope["path"])
+        arrived_s = self._edge.clock.monotonic_s()
+        record = RequestRecord(self._ids.next(), scope["method"], scope["path"], arrived_s)
         route = self._routes.get(_without_slash(record.path))
         if route is not None:
             record.error_form = route.dialect.error_form

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
 
+from runtime.clock import SYSTEM, Clock
 from runtime.edge.access_log import AccessLog
 from runtime.edge.auth import KeyRing
 from runtime.errors import InternalError
@@ -25,10 +25,11 @@ _NO_ORIGINS: list[str] = []
 class Edge:
     """What the routes need; filled in when the process has started."""
 
-    def __init__(self) -> None:
-        self.opened_s = int(time.time())  # unix time
+    def __init__(self, clock: Clock = SYSTEM) -> None:
+        self.clock = clock
+        self.opened_s = clock.unix_ms() // 1000
         self.grammars = GrammarCheck()
-        self.access_log = AccessLog()
+        self.access_log = AccessLog(clock=clock)
         self._gateway: Gateway | None = None
         self._keys: KeyRing | None = None
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -48,8 +47,7 @@ class Asked:
 
     path: str
     body: dict[str, Any]
-    at_s: float
-    aborted_at_s: float | None = None  # the caller left before the end
+    is_aborted: bool = False  # the caller left before the end
     traceparent: str | None = None
 
 
@@ -69,7 +67,7 @@ class ScriptedEngine:
 
     @property
     def aborted(self) -> list[Asked]:
-        return [asked for asked in self.asked if asked.aborted_at_s is not None]
+        return [asked for asked in self.asked if asked.is_aborted]
 
     async def probe(self) -> None:
         self.note_step(1, 1)
@@ -77,8 +75,9 @@ class ScriptedEngine:
     def note_step(self, prompt_tokens: int, output_tokens: int) -> None:
         most = self.facts.running_max
         waiting = max(0, self.app.in_flight - most)
+        now_s = asyncio.get_running_loop().time()
         self.meter.on_step(
-            time.monotonic(), prompt_tokens=prompt_tokens, output_tokens=output_tokens, preempted=0
+            now_s, prompt_tokens=prompt_tokens, output_tokens=output_tokens, preempted=0
         )
         self.meter.on_state(
             running=self.running, waiting=waiting, kv_usage=self.running / most, hit_tokens=0
@@ -95,7 +94,7 @@ class ScriptedEngine:
                 self.note_step(0, 0)
 
     async def _respond(self, request: Request) -> Response:
-        asked = Asked(request.scope["path"], json.loads(await request.body()), time.monotonic())
+        asked = Asked(request.scope["path"], json.loads(await request.body()))
         asked.traceparent = request.headers.get("traceparent")
         self.asked.append(asked)
         return _Play(self, asked)
@@ -118,7 +117,7 @@ class _Play(Response):
         finally:
             leave.cancel()
             if not work.done():
-                self._asked.aborted_at_s = time.monotonic()
+                self._asked.is_aborted = True
                 work.cancel()
         with suppress(asyncio.CancelledError):
             await work

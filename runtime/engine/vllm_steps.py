@@ -5,11 +5,11 @@ Needs no vLLM: it gets vLLM's objects, and names the few attributes that it reli
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from runtime.clock import SYSTEM, Clock
 from runtime.engine.load_meter import LoadMeter
 
 
@@ -27,7 +27,13 @@ def note(meter: LoadMeter, scheduler: Any, stats: Any, scheduled_s: Callable[[],
         )
 
 
-def note_step(meter: LoadMeter, details: Any, stats: Any, scheduled_s: Callable[[], float]) -> None:
+def note_step(
+    meter: LoadMeter,
+    details: Any,
+    stats: Any,
+    scheduled_s: Callable[[], float],
+    clock: Clock = SYSTEM,
+) -> None:
     """``details`` are None for a step that computed nothing, ``stats`` for one without output:
     a piece of a long prompt, which vLLM's own statistics count only at its end."""
     first_step_s: float | None = None
@@ -36,7 +42,7 @@ def note_step(meter: LoadMeter, details: Any, stats: Any, scheduled_s: Callable[
         first_step_s = max([scheduled_s(), *ended]) or None
     prompt_tokens = details.num_ctx_tokens if details else stats.prompt_token_stats.computed
     meter.on_step(
-        time.monotonic(),
+        clock.monotonic_s(),
         prompt_tokens=prompt_tokens,
         output_tokens=stats.num_generation_tokens if stats else 0,
         preempted=stats.num_preempted_reqs if stats else 0,
@@ -61,12 +67,12 @@ def requests_at(llm: Any, rank: int, ranks: int) -> list[Any]:
     return [state for request_id, state in states.items() if at.get(request_id) == identity]
 
 
-def longest_scheduled_s(llm: Any, rank: int = 0, ranks: int = 1) -> float:
+def longest_scheduled_s(llm: Any, rank: int = 0, ranks: int = 1, *, clock: Clock = SYSTEM) -> float:
     """How long a rank has worked on a request that it has not finished; 0 for none that is
-    known: vLLM tells when it began together with the first token."""
+    known: vLLM tells when it began together with the first token, by the system's clock."""
     states = requests_at(llm, rank, ranks)
     begun = [each.stats.scheduled_ts for each in states if each.stats and each.stats.scheduled_ts]
-    return time.monotonic() - min(begun) if begun else 0.0
+    return clock.monotonic_s() - min(begun) if begun else 0.0
 
 
 def waiting_prefill_tokens(llm: Any, rank: int = 0, ranks: int = 1) -> int:

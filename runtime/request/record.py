@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from runtime.ledger.rows import Settle
 from runtime.request.trace_context import TraceContext
@@ -17,9 +16,9 @@ class RequestRecord:
     request_id: str
     method: str = ""
     path: str = ""
-    arrived_s: float = field(default_factory=time.monotonic)
-    ended_s: float = 0.0  # monotonic, as ``arrived_s``
-    ended_unix_s: float = 0.0
+    arrived_s: float = 0.0  # monotonic
+    ended_s: float = 0.0  # of the same clock
+    ended_unix_ms: int = 0
     client_request_id: str | None = None  # what the caller calls it
     trace: TraceContext | None = None
     error_form: ErrorForm = OPENAI_ERRORS  # how its caller reads a refusal

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from aiohappyeyeballs import start_connection
 
+from runtime.clock import SYSTEM, Clock
 from runtime.limits import LIMITS, refusals
 from runtime.targets.connection import Connection
 from runtime.targets.connection_faults import ConnectionFaults, NoConnection
@@ -57,10 +58,16 @@ class Origin:
 class Connector:
     """One for a process: made and used on its event loop, closed at its end."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None, resolver: Resolver | None = None) -> None:
+    def __init__(
+        self,
+        tls: ssl.SSLContext | None = None,
+        resolver: Resolver | None = None,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.clock = clock
         self.faults = ConnectionFaults()
         self._tls = tls or ssl.create_default_context()
-        self._resolver = resolver or Resolver()
+        self._resolver = resolver or Resolver(clock=clock.monotonic_s)
         self._live: set[Connection] = set()
         self._opening = 0
         self._idle: dict[Origin, list[tuple[float, Connection]]] = {}

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 
 from models.prices import Price, PriceBook
+from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig, ProviderConfig
 from runtime.targets.connector import Connector
 from runtime.targets.upstream import Upstream
 from runtime.wire.tags import Sensitivity
 from scheduler.offer import Offer
 
-EPOCH, DAY_S = date(1970, 1, 1), 86_400
+EPOCH, DAY_MS = date(1970, 1, 1), 86_400_000
 
 log = logging.getLogger("baseload.providers")
 
@@ -35,9 +35,9 @@ class Account:
         return sensitivity in self.sensitivities
 
 
-def utc_today() -> date:
+def utc_today(clock: Clock = SYSTEM) -> date:
     """Of which day prices hold. Asked for every purchase, so a day is worked out once."""
-    return _date(int(time.time()) // DAY_S)
+    return _date(clock.unix_ms() // DAY_MS)
 
 
 @lru_cache(2)

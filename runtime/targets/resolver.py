@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from math import inf
 from threading import Thread
 from typing import Any
 
+from runtime.clock import SYSTEM
 from runtime.limits import LIMITS, refusals
 
 FRESH_S = 30.0  # found so long ago, it is looked up again
@@ -61,7 +61,7 @@ class Resolver:
     """One for a process, used on its event loop. ``look_up`` is called in threads."""
 
     def __init__(
-        self, look_up: LookUp = system_look_up, clock: Callable[[], float] = time.monotonic
+        self, look_up: LookUp = system_look_up, clock: Callable[[], float] = SYSTEM.monotonic_s
     ) -> None:
         self._look_up = look_up
         self._clock = clock

@@ -4,8 +4,8 @@ what those before this one did, is read from the ledger and told to the schedule
 from __future__ import annotations
 
 import asyncio
-import time
 
+from runtime.clock import SYSTEM, Clock
 from runtime.ledger.ledger import Ledger
 from runtime.ledger.purchases import Purchase, Purchases
 from scheduler.pool.spending import HOUR_S, Elsewhere
@@ -13,12 +13,14 @@ from scheduler.state_machine import Scheduler
 
 
 class OthersSpending:
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock = SYSTEM) -> None:
+        """``clock`` is the one that the scheduler is told the time by."""
         self._purchases = Purchases(ledger.path, ledger.owner)
+        self._clock = clock
 
     async def tell(self, scheduler: Scheduler) -> None:
         """What is new; the first time, of the whole last hour. Raises LedgerUnavailable."""
-        now, now_ms = time.monotonic(), time.time_ns() // 1_000_000
+        now, now_ms = self._clock.monotonic_s(), self._clock.unix_ms()
         news = await asyncio.to_thread(self._purchases.news, now_ms - round(HOUR_S * 1000))
         scheduler.on_spent_elsewhere([_at(each, now, now_ms) for each in news])
 

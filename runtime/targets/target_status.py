@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
@@ -79,9 +78,10 @@ def failure(status: int, body: bytes, pause_s: float | None) -> BaseloadError:
     return kind(f"the target answered {status}", outcome=outcome, pause_s=pause_s)
 
 
-def pause_of(response: Response, unix_s: float | None = None) -> float | None:
+def pause_of(response: Response, unix_s: float) -> float | None:
     """How many seconds the target asked to be left alone, None where it did not say so in a way
-    that can be understood: ``Retry-After`` in seconds or as a date, or ``retry-after-ms``."""
+    that can be understood: ``Retry-After`` in seconds or as a date, or ``retry-after-ms``. It is
+    ``unix_s`` now."""
     if (exact_ms := _number(response.retry_after_ms)) is not None:
         return exact_ms / 1000
     if (seconds := _number(response.retry_after)) is not None:
@@ -93,7 +93,7 @@ def pause_of(response: Response, unix_s: float | None = None) -> float | None:
         return None
     if until.tzinfo is None:  # as in the oldest form
         until = until.replace(tzinfo=UTC)
-    return max(0.0, until.timestamp() - (time.time() if unix_s is None else unix_s))
+    return max(0.0, until.timestamp() - unix_s)
 
 
 def _number(value: bytes) -> float | None:

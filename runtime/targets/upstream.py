@@ -69,7 +69,7 @@ class Upstream:
             response = await self._ask(request, limits, on_sent, new=True)
         if response.status == 200:
             return response
-        raise await _failure(response)
+        raise await _failure(response, self.connector.clock.unix_ms() / 1000)
 
     async def _ask(
         self, request: bytes, limits: StreamConfig, on_sent: Callable[[], None], *, new: bool
@@ -181,11 +181,11 @@ async def _lines(response: Response, silence_s_max: float) -> AsyncIterator[byte
             raise Broken("a line without an end")
 
 
-async def _failure(response: Response) -> BaseloadError:
+async def _failure(response: Response, unix_s: float) -> BaseloadError:
     try:
         body = (await _read(response, ERROR_BYTES_MAX))[0]
     except (Broken, TimeoutError):
         body = b""
     finally:
         response.close()
-    return failure(response.status, body, pause_of(response))
+    return failure(response.status, body, pause_of(response, unix_s))

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,6 @@ from runtime.ledger.ledger import Ledger
 from runtime.ledger.report import RequestCost, report, requests
 from runtime.targets.membership import Endpoint
 from runtime.targets.pools import Pool
-from runtime.targets.providers import utc_today
 from runtime.telemetry import Telemetry
 from scheduler.replica import Replica
 
@@ -123,7 +121,7 @@ class Stack:
 
     async def idle(self) -> None:
         """Until no request is anywhere and every row has its ending."""
-        await until(lambda: self.in_books() == 0 and self.gateway._underway == 0)
+        await until(lambda: self.in_books() == 0 and self.gateway.underway.count == 0)
         await until(lambda: all(row.ending for row in self.rows()))
 
     async def post(
@@ -175,7 +173,6 @@ async def stack(
     terms: dict[str, Any] | None = None,
     pool: Pool = POOL,
     prices: PriceBook | None = None,
-    today: Callable[[], date] = utc_today,
     clock: Clock = SYSTEM,
 ) -> AsyncIterator[Stack]:
     """A replica per script, and a vendor that ``sells`` on ``terms`` (its key must be in the
@@ -197,10 +194,10 @@ async def stack(
     ledger = Ledger.open(tmp_path / "ledger.db", owner="test")
     routing = routing_of(served[-1] if sells else None, config or {}, terms or {})
     book = prices or load_price_book()
-    gateway = Gateway(routing, [pool], book, ledger, Telemetry(), today, clock)
+    gateway = Gateway(routing, [pool], book, ledger, Telemetry(), clock)
     await gateway.start()
     gateway.set_replicas([each.endpoint for each in served[:-1]])
-    edge = Edge()
+    edge = Edge(clock)
     edge.open(gateway, KeyRing({"acme": [hash_key(KEY)]}))
     front = PrivateServer(create_app(edge), HOST)
     await front.start()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from models.prices import Price, PriceBook
+from runtime.clock import Clock
 from runtime.engine.fault_script import Fault, Script
 from tests.runtime.parts import MODEL, chat, stack, until
 
@@ -15,12 +15,15 @@ EVE, TURN = date(2026, 5, 31), date(2026, 6, 1)
 OLD, NEW = 1_000_000, 3_000_000  # pico-USD per token
 
 
-@dataclass
 class Calendar:
-    day: date = EVE
+    """A clock that shows the end of a day until a test turns the page."""
 
-    def __call__(self) -> date:
-        return self.day
+    def __init__(self) -> None:
+        self.day = EVE
+        self.clock = Clock(unix_ms=self._unix_ms)
+
+    def _unix_ms(self) -> int:
+        return round(datetime.combine(self.day, time.max, UTC).timestamp() * 1000) - 1
 
 
 def _price(pico: int, first: date, end: date | None) -> Price:
@@ -33,7 +36,7 @@ BEFORE, AFTER = _price(OLD, date(2026, 1, 1), TURN), _price(NEW, TURN, None)
 
 async def test_a_price_holds_from_its_first_day_on(tmp_path: Path) -> None:
     book, calendar = PriceBook((BEFORE, AFTER)), Calendar()
-    async with stack(tmp_path, scripts=[], sells=True, prices=book, today=calendar) as s:
+    async with stack(tmp_path, scripts=[], sells=True, prices=book, clock=calendar.clock) as s:
         assert (await s.post(chat())).status == 200
         calendar.day = TURN
         assert (await s.post(chat())).status == 200
@@ -49,7 +52,7 @@ async def test_an_answer_under_way_at_midnight_costs_what_was_agreed(tmp_path: P
     book, calendar = PriceBook((BEFORE, AFTER)), Calendar()
     vendor = Script(token_s=0.02)
     async with stack(
-        tmp_path, scripts=[], vendor=vendor, sells=True, prices=book, today=calendar
+        tmp_path, scripts=[], vendor=vendor, sells=True, prices=book, clock=calendar.clock
     ) as s:
         asking = asyncio.ensure_future(s.post(chat()))
         await until(lambda: s.asked == 1)
@@ -62,7 +65,7 @@ async def test_who_waits_at_midnight_is_bought_at_the_new_price(tmp_path: Path) 
     book, calendar = PriceBook((BEFORE, AFTER)), Calendar()
     hangs = Script(fault=Fault.HANG)
     async with stack(
-        tmp_path, scripts=[hangs], sells=True, running_max=1, prices=book, today=calendar
+        tmp_path, scripts=[hangs], sells=True, running_max=1, prices=book, clock=calendar.clock
     ) as s:
         filling = asyncio.ensure_future(s.post(chat("fill")))
         await until(lambda: s.asked == 1)
@@ -80,7 +83,7 @@ async def test_who_waits_at_midnight_is_bought_at_the_new_price(tmp_path: Path) 
 
 async def test_a_price_that_has_ended_is_not_paid_any_more(tmp_path: Path) -> None:
     book, calendar = PriceBook((BEFORE,)), Calendar()
-    async with stack(tmp_path, scripts=[], sells=True, prices=book, today=calendar) as s:
+    async with stack(tmp_path, scripts=[], sells=True, prices=book, clock=calendar.clock) as s:
         assert (await s.post(chat())).status == 200
         calendar.day = TURN
         assert (await s.post(chat())).status == 503
@@ -92,7 +95,7 @@ async def test_what_was_decided_before_midnight_is_not_bought_at_a_price_that_ha
 ) -> None:
     """The day turns between the decision and the reserve."""
     book, calendar = PriceBook((BEFORE,)), Calendar()
-    async with stack(tmp_path, scripts=[], sells=True, prices=book, today=calendar) as s:
+    async with stack(tmp_path, scripts=[], sells=True, prices=book, clock=calendar.clock) as s:
         decide = s.gateway.decide
 
         async def until_midnight(*given):  # type: ignore[no-untyped-def]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from pathlib import Path
 
 import pytest
 
+from models.prices import load_price_book
 from runtime.config import load_config
 from runtime.engine.fault_script import Fault, Reports, Script
+from runtime.gateway import SETTLE_S_MAX, Gateway
+from runtime.ledger.ledger import Ledger
 from runtime.limits import refusals
+from runtime.telemetry import Telemetry
 from scheduler.arrival import Arrival
-from tests.runtime.parts import MODEL, chat, serving, stack, until
+from tests.runtime.parts import MODEL, PATIENCE_S, chat, serving, stack, until
+from tests.runtime.virtual_time import now_s, run_in_virtual_time
 
 HANGS = Script(fault=Fault.HANG)
 
@@ -129,6 +133,30 @@ async def test_draining_lets_the_running_finish_and_refuses_the_new(tmp_path: Pa
         assert s.row().outcome == "ok"
 
 
+def test_a_drain_ends_with_the_last_request_or_in_its_time(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "ledger.db", owner="test")
+
+    async def drained_s(last_ends_s: float) -> float:
+        gateway = Gateway(load_config({}), (), load_price_book(), ledger, Telemetry())
+
+        async def request(takes_s: float) -> None:
+            with gateway.underway.one():
+                await asyncio.sleep(takes_s)
+
+        requests = [asyncio.ensure_future(request(takes_s)) for takes_s in (0.5, last_ends_s)]
+        await asyncio.sleep(0)
+        await gateway.drain(5.0)
+        ended_s = now_s()
+        await asyncio.gather(*requests)
+        gateway._clocks.close()
+        return ended_s
+
+    assert run_in_virtual_time(drained_s(1.0)) == pytest.approx(1.0)
+    assert run_in_virtual_time(drained_s(6.0)) == pytest.approx(6.0)
+    assert run_in_virtual_time(drained_s(60.0)) == pytest.approx(5.0 + SETTLE_S_MAX)
+    ledger.close()
+
+
 async def test_what_outlasts_the_drain_is_ended_told_and_billed(tmp_path: Path) -> None:
     script = Script(fault=Fault.HANG, after_tokens=2)
     async with stack(tmp_path, scripts=[script], running_max=2) as s:
@@ -137,9 +165,8 @@ async def test_what_outlasts_the_drain_is_ended_told_and_billed(tmp_path: Path) 
         await until(lambda: s.asked == 2)
         held = asyncio.ensure_future(s.post(chat()))
         await until(lambda: s.in_books() == 3)
-        begun_s = time.monotonic()
-        await s.gateway.close(drain_s_max=0.2)
-        assert time.monotonic() - begun_s < 2
+        async with asyncio.timeout(PATIENCE_S):
+            await s.gateway.close(drain_s_max=0.2)
         frames = (await stream.read()).split(b"\n\n")
         assert json.loads(frames[-2][6:])["error"]["code"] == "draining"
         assert (await silent).status == 503
@@ -164,7 +191,7 @@ async def test_a_replica_that_fails_again_and_again_is_left_alone(tmp_path: Path
 
 async def test_an_action_for_a_caller_who_has_left_gives_its_room_back(tmp_path: Path) -> None:
     async with stack(tmp_path) as s:
-        now = time.monotonic()
+        now = s.gateway.clock.monotonic_s()
         asked = Arrival("gone", "acme", MODEL, 10, 5, 5, 2_000)
         actions = s.gateway._scheduler.on_arrival(asked, now)  # nobody waits for its answer
         assert s.in_books() == 1

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from runtime.engine.fault_script import Fault, Script
-from tests.runtime.parts import KEY, Stack, chat, stack, until
-
-ABORT_S_MAX = 1.0
+from tests.runtime.parts import KEY, chat, stack, until
 
 
-async def _leave(s: Stack, asking: asyncio.Task[object]) -> float:
-    left_s = time.monotonic()
+async def _leave(asking: asyncio.Task[object]) -> None:
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
-    return left_s
 
 
 async def test_a_client_that_leaves_mid_stream_aborts_the_engine(tmp_path: Path) -> None:
@@ -28,11 +23,9 @@ async def test_a_client_that_leaves_mid_stream_aborts_the_engine(tmp_path: Path)
         answer = await s.post(chat(stream=True, max_tokens=1000))
         await answer.content.readany()
         await answer.content.readany()
-        left_s = time.monotonic()
         answer.close()
         engine = s.replicas[0].engine
-        await until(lambda: len(engine.aborted) == 1, ABORT_S_MAX)
-        assert (engine.aborted[0].aborted_at_s or 0) - left_s < ABORT_S_MAX
+        await until(lambda: len(engine.aborted) == 1)
         await s.idle()
         row = s.row()
         assert (row.ending, row.outcome, row.attempts) == ("settle", "client_left", 1)
@@ -45,11 +38,9 @@ async def test_a_client_that_leaves_during_prefill(tmp_path: Path, streamed: boo
     async with stack(tmp_path, scripts=[Script(fault=Fault.HANG), Script(fault=Fault.HANG)]) as s:
         asking = asyncio.ensure_future(s.post(chat(stream=streamed)))
         await until(lambda: s.asked == 1)
-        await asyncio.sleep(0.05)
-        left_s = await _leave(s, asking)
+        await _leave(asking)
         engines = [each.engine for each in s.replicas]
-        await until(lambda: sum(len(e.aborted) for e in engines) == 1, ABORT_S_MAX)
-        assert time.monotonic() - left_s < ABORT_S_MAX
+        await until(lambda: sum(len(e.aborted) for e in engines) == 1)
         await s.idle()
         row = s.row()
         # The engine worked on it: its time is billed, tokens nobody has counted.
@@ -72,7 +63,7 @@ async def test_a_client_that_leaves_while_a_connection_is_opened_pays_nothing(
         monkeypatch.setattr(s.gateway.connector, "connect", connect)
         asking = asyncio.ensure_future(s.post(chat()))
         await opening.wait()
-        await _leave(s, asking)
+        await _leave(asking)
         await s.idle()
         assert (s.row().ending, s.row().outcome) == ("void", "client_left")
         assert s.row().cost_nano_usd == 0
@@ -102,11 +93,11 @@ async def test_a_client_that_leaves_the_queue_was_never_anywhere(tmp_path: Path)
         await until(lambda: s.asked == 1)
         second = asyncio.ensure_future(s.post(chat()))
         await until(lambda: s.in_books() == 2)
-        await _leave(s, second)
-        await until(lambda: s.in_books() == 1, 0.5)
+        await _leave(second)
+        await until(lambda: s.in_books() == 1)
         assert s.asked == 1
         assert len(s.rows()) == 1  # no work was intended yet, so there is nothing to end
-        await _leave(s, first)
+        await _leave(first)
         await s.idle()
 
 
@@ -124,7 +115,7 @@ async def test_all_leave_at_once_and_every_row_ends_once(tmp_path: Path) -> None
         await s.idle()
         assert {row.ending for row in s.rows()} <= {"settle", "void"}
         engines = [each.engine for each in s.replicas]
-        await until(lambda: not any(engine.running for engine in engines), ABORT_S_MAX)
+        await until(lambda: not any(engine.running for engine in engines))
         assert (await s.post(chat())).status == 200
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,7 @@ def _told(prompt: int, completion: int) -> list[bytes]:
 
 
 def _counted_nano(s: Stack) -> int:
-    return s.gateway._scheduler.snapshot(time.monotonic()).spill_nano_last_hour
+    return s.gateway._scheduler.snapshot(s.gateway.clock.monotonic_s()).spill_nano_last_hour
 
 
 async def test_a_cap_is_not_passed_by_a_prompt_of_rare_signs(tmp_path: Path) -> None:

@@ -13,15 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.clock import Clock
 from runtime.edge import access_log
 from runtime.edge.access_log import FLUSH_S, AccessLog, fields, line
 from runtime.ledger.rows import Ending, Settle
 from runtime.limits import Limits, refusals
 from runtime.request.record import RequestRecord
 from runtime.request.trace_context import TraceContext
+from tests.runtime.virtual_time import now_s, run_in_virtual_time
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "api.md"
-NOON_S = 1_893_499_200.25
+NOON_MS = 1_893_499_200_250
 
 
 def _row(outcome: str) -> Settle:
@@ -48,7 +50,7 @@ def test_all_that_is_known_is_said() -> None:
         cost_nano_usd=2_500,
         last=_row("ok"),
         ended_s=10.5,
-        ended_unix_s=NOON_S,
+        ended_unix_ms=NOON_MS,
     )
     assert fields(record) == {
         "time": "2030-01-01T12:00:00.250+00:00",
@@ -142,19 +144,31 @@ async def test_probes_and_pages_have_no_line(path: str) -> None:
     assert _text(log) == ""
 
 
-async def test_lines_are_written_together_a_moment_later_in_order() -> None:
-    log = AccessLog(io.StringIO())
-    for number in range(3):
-        log.add(RequestRecord(f"r{number}", "GET", "/x"))
-    assert _text(log) == ""
-    async with asyncio.timeout(5):
-        while not _text(log):
-            await asyncio.sleep(FLUSH_S / 5)
-    told = [json.loads(each) for each in _text(log).splitlines()]
-    assert [each["request_id"] for each in told] == ["r0", "r1", "r2"]
-    log.add(RequestRecord("r3", "GET", "/x"))
+def test_lines_are_written_together_a_moment_later_in_order() -> None:
+    async def written() -> None:
+        log = AccessLog(io.StringIO())
+        for number in range(3):
+            log.add(RequestRecord(f"r{number}", "GET", "/x"))
+            await asyncio.sleep(FLUSH_S / 4)
+        assert _text(log) == ""
+        await asyncio.sleep(FLUSH_S / 4)
+        assert _text(log).count("\n") == 3
+        assert now_s() == pytest.approx(FLUSH_S)
+        told = [json.loads(each) for each in _text(log).splitlines()]
+        assert [each["request_id"] for each in told] == ["r0", "r1", "r2"]
+        log.add(RequestRecord("r3", "GET", "/x"))
+        log.flush()
+        assert _text(log).count("\n") == 4
+
+    run_in_virtual_time(written())
+
+
+async def test_the_times_of_a_line_are_those_of_the_given_clock() -> None:
+    log = AccessLog(io.StringIO(), Clock(lambda: 10.5, lambda: 10_500_000_000, lambda: NOON_MS))
+    log.add(RequestRecord("r", "GET", "/x", arrived_s=10.0))
     log.flush()
-    assert _text(log).count("\n") == 4
+    told = json.loads(_text(log))
+    assert (told["time"], told["e2e_ms"]) == ("2030-01-01T12:00:00.250+00:00", 500)
 
 
 async def test_where_nobody_listens_nothing_is_kept() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.request import urlopen
@@ -13,11 +12,12 @@ import pytest
 import pytest_asyncio
 
 from runtime.run_mark import RUN_ENV
+from tests.runtime.hand import Hand
 from tests.runtime.parts import MODEL, Stack, chat, stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-STARTED_S = time.time()
+HAND = Hand()
 VENDOR_MODEL = "deepseek-ai/DeepSeek-V3.2"  # an id with a slash, which only an offer serves
 CONTEXT_TOKENS = 163_840
 
@@ -28,7 +28,7 @@ async def s(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BASELOAD_TEST_VENDOR_KEY", "vendor-key")
         folder = tmp_path_factory.mktemp("routes")
-        async with stack(folder, sells=True, terms={"offers": offers}) as made:
+        async with stack(folder, sells=True, terms={"offers": offers}, clock=HAND.clock) as made:
             yield made
 
 
@@ -133,7 +133,7 @@ async def test_models_are_told_with_their_size_and_one_constant_time(s: Stack) -
     assert by_id[VENDOR_MODEL]["max_model_len"] == CONTEXT_TOKENS
     for each in by_id.values():
         assert (each["object"], each["owned_by"]) == ("model", "baseload")
-        assert STARTED_S - 60 <= each["created"] <= time.time()
+        assert each["created"] == HAND.clock.unix_ms() // 1000
     assert json.loads((await _ask(s, "GET", "/v1/models"))[2]) == listed
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.engine.load_meter import HEARTBEAT_S, REPORT_INTERVAL_S, LoadMeter
+from tests.runtime.virtual_time import now_s, run_in_virtual_time
 
 
 def _busy(meter: LoadMeter, running: int = 1) -> None:
@@ -112,26 +112,32 @@ async def _running(reports: AsyncIterator[bytes]) -> int:
     return int(json.loads(line)["running"])
 
 
-async def test_a_change_during_the_pause_is_told_right_after_it() -> None:
-    meter = LoadMeter()
-    reports = [meter.subscribe(10) for _ in range(3)]
-    assert [await _running(each) for each in reports] == [0, 0, 0]
-    waiting = [asyncio.ensure_future(_running(each)) for each in reports]
-    await asyncio.sleep(REPORT_INTERVAL_S / 2)
-    begun_s = time.monotonic()
-    meter.on_step(1.0, prompt_tokens=0, output_tokens=1, preempted=0)
-    _busy(meter, running=4)
-    assert await asyncio.gather(*waiting) == [4, 4, 4]
-    assert time.monotonic() - begun_s < HEARTBEAT_S / 2
+def test_a_change_during_the_pause_is_told_right_after_it() -> None:
+    async def told() -> None:
+        meter = LoadMeter()
+        reports = [meter.subscribe(10) for _ in range(3)]
+        assert [await _running(each) for each in reports] == [0, 0, 0]
+        waiting = [asyncio.ensure_future(_running(each)) for each in reports]
+        await asyncio.sleep(REPORT_INTERVAL_S / 2)
+        meter.on_step(1.0, prompt_tokens=0, output_tokens=1, preempted=0)
+        _busy(meter, running=4)
+        assert await asyncio.gather(*waiting) == [4, 4, 4]
+        assert now_s() == pytest.approx(REPORT_INTERVAL_S)
+
+    run_in_virtual_time(told())
 
 
-async def test_reports_keep_a_distance_and_a_heartbeat() -> None:
-    meter = LoadMeter()
-    reports = meter.subscribe(10)
-    await _running(reports)
-    begun_s = time.monotonic()
-    _busy(meter)
-    await _running(reports)
-    assert time.monotonic() - begun_s >= REPORT_INTERVAL_S * 0.9
-    await _running(reports)
-    assert HEARTBEAT_S <= time.monotonic() - begun_s < HEARTBEAT_S + 1
+def test_reports_keep_a_distance_and_a_heartbeat() -> None:
+    async def told() -> None:
+        meter = LoadMeter()
+        reports = meter.subscribe(10)
+        await _running(reports)
+        _busy(meter)
+        await _running(reports)
+        assert now_s() == pytest.approx(REPORT_INTERVAL_S)
+        await _running(reports)
+        assert now_s() == pytest.approx(2 * REPORT_INTERVAL_S + HEARTBEAT_S)
+        await _running(reports)
+        assert now_s() == pytest.approx(3 * REPORT_INTERVAL_S + 2 * HEARTBEAT_S)
+
+    run_in_virtual_time(told())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -124,8 +123,7 @@ async def test_a_caller_that_leaves_is_noted(streamed: bool) -> None:
             asking.result().close()
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
-        await until(lambda: len(served.engine.aborted) == 1, 1.0)
-        assert 0 <= time.monotonic() - (served.engine.aborted[0].aborted_at_s or 0) < 1
+        await until(lambda: len(served.engine.aborted) == 1)
         await until(lambda: served.engine.running == 0)
         await _events(http, served, chat(stream=True))
         assert len(served.engine.aborted) == 1

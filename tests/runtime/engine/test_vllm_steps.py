@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
-
+from runtime.clock import Clock
 from runtime.engine.load_meter import LoadMeter
 from runtime.engine.vllm_steps import follow, longest_scheduled_s, note, note_step
 
@@ -33,15 +31,15 @@ def test_pieces_of_a_prompt_count_in_the_steps_that_read_them() -> None:
 
 
 def test_a_step_after_idleness_lasted_since_its_request_was_scheduled() -> None:
-    meter = LoadMeter()
+    meter, clock = LoadMeter(), Clock(monotonic_s=iter([10.0, 20.0, 20.5]).__next__)
     details = SimpleNamespace(num_ctx_tokens=100)
-    note_step(meter, details, _stats(100, 1), lambda: 0.25)
+    note_step(meter, details, _stats(100, 1), lambda: 0.25, clock)
     assert (meter.busy_s, meter.steps) == (0.25, 1)
     meter.on_state(running=0, waiting=0, kv_usage=0.0, hit_tokens=0)
-    note_step(meter, details, _stats(100, 1, 0.5), lambda: 0.0)  # it ended in its first step
+    note_step(meter, details, _stats(100, 1, 0.5), lambda: 0.0, clock)  # it ended in its first
     assert (meter.busy_s, meter.steps) == (0.75, 2)
-    note_step(meter, details, _stats(100, 1), lambda: 99.0)  # not the first step
-    assert meter.busy_s < 1
+    note_step(meter, details, _stats(100, 1), lambda: 99.0, clock)  # not the first step
+    assert (meter.busy_s, meter.steps) == (1.25, 3)
 
 
 def test_without_the_details_of_a_step_the_end_of_a_prompt_counts_it() -> None:
@@ -51,12 +49,12 @@ def test_without_the_details_of_a_step_the_end_of_a_prompt_counts_it() -> None:
 
 
 def test_who_was_scheduled_first_says_how_long_the_engine_works() -> None:
-    now = time.monotonic()
-    times = (0.0, now - 2, now - 5)
+    clock = Clock(monotonic_s=lambda: 100.0)
+    times = (0.0, 98.0, 95.0)
     stats = [SimpleNamespace(scheduled_ts=each) for each in times]
     states = {str(n): SimpleNamespace(stats=each) for n, each in enumerate([None, *stats])}
     llm = SimpleNamespace(output_processor=SimpleNamespace(request_states=states))
-    assert longest_scheduled_s(llm) == pytest.approx(5, abs=0.5)
+    assert longest_scheduled_s(llm, clock=clock) == 5.0
     states.clear()
     assert longest_scheduled_s(llm) == longest_scheduled_s(None) == 0.0
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
+from runtime.clock import SYSTEM, Clock
 from runtime.ledger.ledger import Ledger
 from runtime.ledger.report import report
+from runtime.targets.spending_elsewhere import OthersSpending
 from scheduler.pool.spending import HOUR_S
+from scheduler.settings import Settings
+from scheduler.state_machine import Scheduler
 from tests.runtime.ledger.samples import reserve, settle
 from tests.runtime.parts import POOL, Stack, chat
 from tests.runtime.test_shared_time import successor
@@ -51,8 +54,8 @@ async def test_three_starts_within_the_hour_have_one_cap(
     assert 0 < _spent_nano(tmp_path) <= 20_000_000
 
 
-async def test_what_was_bought_an_hour_ago_is_forgotten(tmp_path: Path) -> None:
-    now_ms = time.time_ns() // 1_000_000
+async def _bought_before(tmp_path: Path, now_ms: int) -> None:
+    """Something two hours ago, and something half an hour ago."""
     ledger = Ledger.open(tmp_path / "ledger.db", owner="before")
     for name, at_ms in (("old", now_ms - 2 * HOUR_MS), ("young", now_ms - HOUR_MS // 2)):
         row = {"owner": "before", "target": "offer:x/m", "bound_nano_usd": 15_000_000}
@@ -61,10 +64,34 @@ async def test_what_was_bought_an_hour_ago_is_forgotten(tmp_path: Path) -> None:
             settle(name, cost_nano_usd=12_000_000 if name == "young" else 15_000_000)
         )
     ledger.close()
+
+
+async def test_the_hour_is_that_of_the_given_clock(tmp_path: Path) -> None:
+    now_ms, scheduler = 1_800_000_000_000, Scheduler(Settings())
+    await _bought_before(tmp_path, now_ms)
+    ledger = Ledger.open(tmp_path / "ledger.db", owner="next")
+    clock = Clock(lambda: 50.0, lambda: 50_000_000_000, lambda: now_ms)
+    await OthersSpending(ledger, clock).tell(scheduler)
+    ledger.close()
+    assert scheduler.snapshot(50.0).spill_nano_last_hour == 12_000_000
+    assert scheduler.snapshot(1_700.0).spill_nano_last_hour == 12_000_000
+    assert scheduler.snapshot(1_900.0).spill_nano_last_hour == 0
+
+
+async def test_what_was_bought_an_hour_ago_is_forgotten(tmp_path: Path) -> None:
+    await _bought_before(tmp_path, SYSTEM.unix_ms())
     async with vendor(ONE_USD_CENT) as first, market(tmp_path, first, None, CAPPED, WIDE) as s:
-        assert s.gateway._scheduler.snapshot(time.monotonic()).spill_nano_last_hour == 12_000_000
+        assert (
+            s.gateway._scheduler.snapshot(s.gateway.clock.monotonic_s()).spill_nano_last_hour
+            == 12_000_000
+        )
         assert await _buy_all_it_can(s) == 0
-        assert s.gateway._scheduler.snapshot(time.monotonic() + 1_900).spill_nano_last_hour == 0
+        assert (
+            s.gateway._scheduler.snapshot(
+                s.gateway.clock.monotonic_s() + 1_900
+            ).spill_nano_last_hour
+            == 0
+        )
 
 
 async def test_what_another_gateway_buys_is_counted_here(tmp_path: Path) -> None:
@@ -77,4 +104,7 @@ async def test_what_another_gateway_buys_is_counted_here(tmp_path: Path) -> None
         assert await _buy_all_it_can(s) == 1
         await gateway._others.tell(gateway._scheduler)  # as every few seconds
         assert (await s.http.post(address, json=chat(max_tokens=5_000))).status == 429
-        assert gateway._scheduler.snapshot(time.monotonic()).spill_nano_last_hour > 10_000_000
+        assert (
+            gateway._scheduler.snapshot(gateway.clock.monotonic_s()).spill_nano_last_hour
+            > 10_000_000
+        )

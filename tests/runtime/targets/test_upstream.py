@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from runtime.clock import Clock
 from runtime.config import StreamConfig
 from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFailed, UpstreamRejected
 from runtime.targets.connector import Connector
@@ -17,6 +18,7 @@ from runtime.targets.upstream import ANSWER_BYTES_MAX, Upstream, read_answer
 from scheduler.decision import Outcome
 
 SILENCE = (b"",)
+NOW_MS = 1_800_000_000_000  # 2027-01-15 08:00:00 UTC
 LIMITS = StreamConfig(connect_ms_max=500, answer_ms_max=500)
 
 
@@ -36,7 +38,7 @@ async def _target(*answers: bytes) -> AsyncIterator[tuple[Upstream, list[bytes]]
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    connector = Connector()
+    connector = Connector(clock=Clock(unix_ms=lambda: NOW_MS))
     try:
         yield Upstream(connector, f"http://127.0.0.1:{port}/v1", "secret"), heard
     finally:
@@ -108,6 +110,7 @@ async def test_what_may_have_reached_a_model_may_have_started(status: int) -> No
         (429, b"retry-after-ms: 250\r\nretry-after: 1\r\n", Outcome.RATE_LIMITED, 0.25),
         (429, b"", Outcome.RATE_LIMITED, None),
         (503, b"retry-after: 2\r\n", Outcome.TARGET_BUSY, 2.0),
+        (429, b"retry-after: Fri, 15 Jan 2027 08:00:30 GMT\r\n", Outcome.RATE_LIMITED, 30.0),
         (503, b"", Outcome.TARGET_FAILED, None),
         (402, b"retry-after: 3\r\n", Outcome.KEY_REFUSED, 3.0),
         (500, b"retry-after: 9\r\n", Outcome.TARGET_FAILED, 9.0),
@@ -132,7 +135,7 @@ async def test_what_one_answer_asked_for_is_not_the_nexts() -> None:
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    connector = Connector()
+    connector = Connector(clock=Clock(unix_ms=lambda: NOW_MS))
     port = server.sockets[0].getsockname()[1]
     upstream = Upstream(connector, f"http://127.0.0.1:{port}/v1", "k")
     told = []
@@ -173,7 +176,7 @@ async def test_a_redirect_is_not_followed() -> None:
 async def test_nobody_listens() -> None:
     async with _target() as (upstream, _):
         pass
-    connector = Connector()
+    connector = Connector(clock=Clock(unix_ms=lambda: NOW_MS))
     with pytest.raises(NotStarted):
         await Upstream(connector, upstream.base_url, "k").post("/x", b"{}", LIMITS)
     await connector.close()
