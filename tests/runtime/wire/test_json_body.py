@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from runtime.errors import BaseloadError, BodyTooLarge
 from runtime.limits import LIMITS, refusals
+from runtime.wire.json_body import decode
 from runtime.wire.parse import parse_chat, parse_completion
 from tests.runtime.wire.bodies import (
     USER,
@@ -51,6 +52,30 @@ def test_the_text_may_hold_as_many_brackets_as_it_likes() -> None:
     assert (
         sent(chat(messages=[{"role": "user", "content": text}]))["messages"][0]["content"] == text
     )
+
+
+NESTS = {
+    "objects": (b'{"a":', b"1", b"}"),
+    "lists": (b"[", b"", b"]"),
+    "both": (b'[{"a":', b"1", b"}]"),
+}
+
+
+@pytest.mark.parametrize("text", [b"", b"{[" * 40])
+@pytest.mark.parametrize("kind", NESTS)
+def test_what_is_nested_too_deep_is_refused_at_that_level(kind: str, text: bytes) -> None:
+    """Whether or not a text beside it holds brackets."""
+    begin, inner, end = NESTS[kind]
+    levels = begin.count(b"[") + begin.count(b"{")
+    times = (LIMITS.json_depth_max - 1) // levels
+
+    def nested(times: int) -> bytes:
+        return b'{"text":"' + text + b'","a":' + begin * times + inner + end * times + b"}"
+
+    assert decode(nested(times))["text"] == text.decode()
+    before = refusals["json_depth_max"]
+    assert "nested deeper" in refused(lambda: decode(nested(times + 1))).message
+    assert refusals["json_depth_max"] == before + 1
 
 
 def test_a_key_given_twice_is_named() -> None:
