@@ -25,7 +25,7 @@ from runtime.engine.own_log import OwnLog
 from runtime.engine.private_app import rank_path
 from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.engine.startup import Served, start_engine
-from runtime.engine.vllm_engine import VllmEngine
+from runtime.engine.vllm_adapter.engine import VllmEngine
 from runtime.errors import BaseloadError
 from runtime.start_failed import StartFailed
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from models.cards import Card
 from models.catalogue import Model
 from models.layout import Layout
-from models.recipes import Flags, recipe_flags
+from models.recipes import recipe_flags
 from models.sizing.kv_cache import KvDtype
+from models.vllm_flags import Flags, layout_flags, parser_flags
 
 _KV_CACHE_DTYPE = {"bf16": "bfloat16", "fp8": "fp8"}
 
@@ -37,43 +38,12 @@ def engine_args(
         "max-num-batched-tokens": batched_tokens_max,
         "gpu-memory-utilization": memory_utilization,
         "kv-cache-dtype": _KV_CACHE_DTYPE[kv_dtype],
-        **_of_layout(layout),
+        **layout_flags(layout),
     }
-
-
-def ranks_per_node(layout: Layout) -> int:
-    """Data-parallel ranks of one node; 1 also where a rank takes several nodes."""
-    return min(layout.dp, max(1, layout.cards_per_node // (layout.tp * layout.pp)))
 
 
 def _of_model(model: Model | None, card: Card) -> Flags:
     if model is None:
         return {}
     flags = recipe_flags(model.model_id, card.card_id)
-    if model.tool_parser is not None:
-        flags |= {"enable-auto-tool-choice": True, "tool-call-parser": model.tool_parser}
-    if model.reasoning_parser is not None:
-        flags["reasoning-parser"] = model.reasoning_parser
-    return flags
-
-
-def _of_layout(layout: Layout) -> Flags:
-    flags: Flags = {
-        "tensor-parallel-size": layout.tp,
-        "pipeline-parallel-size": layout.pp,
-        "data-parallel-size": layout.dp,
-        "decode-context-parallel-size": layout.dcp,
-        "enable-expert-parallel": layout.expert_parallel,
-    }
-    if layout.dcp > 1:
-        # Sparse attention splits a context with this backend only, whatever a model prefers.
-        flags["dcp-comm-backend"] = "ag_rs"
-    if layout.nodes == 1:
-        flags["distributed-executor-backend"] = "mp" if layout.cards > 1 else "uni"
-        return flags
-    flags["distributed-executor-backend"] = "ray"
-    if layout.dp > 1:
-        flags["data-parallel-backend"] = "ray"
-        # Left out, it would be all ranks, on one node.
-        flags["data-parallel-size-local"] = ranks_per_node(layout)
-    return flags
+    return flags | parser_flags(model.tool_parser, model.reasoning_parser)

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 from pydantic import Field
 
 from models.data_file import BadDataFile, Source, data_path, read_entries
-
-Flag: TypeAlias = str | int | float | bool
-Flags: TypeAlias = dict[str, Flag]
+from models.vllm_flags import FLAGS_OF_LAYOUTS, Flags
 
 PLANNED_FLAGS = frozenset(
     {
@@ -23,15 +21,7 @@ PLANNED_FLAGS = frozenset(
         "max-num-batched-tokens",
         "gpu-memory-utilization",
         "kv-cache-dtype",
-        "tensor-parallel-size",
-        "pipeline-parallel-size",
-        "data-parallel-size",
-        "data-parallel-size-local",
-        "data-parallel-backend",
-        "decode-context-parallel-size",
-        "dcp-comm-backend",
-        "enable-expert-parallel",
-        "distributed-executor-backend",
+        *FLAGS_OF_LAYOUTS,
     }
 )
 

@@ -21,7 +21,7 @@ from cluster.profile import LOCAL_PROFILE, Profile
 from cluster.state import state_folder
 from runtime.config_problems import UNKNOWN, Problem, where
 from runtime.engine.verify import Question
-from runtime.engine.vllm_engine import Verdict
+from runtime.engine.vllm_adapter.verdict import Verdict
 from runtime.errors import ConfigError
 from runtime.targets.providers import utc_today
 

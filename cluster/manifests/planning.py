@@ -8,9 +8,9 @@ from models.catalogue import Model
 from models.layout import Layout
 from models.planned_vllm_flags import engine_args
 from models.planner import MEMORY_UTILIZATION, LayoutPlan, Plan
-from models.recipes import Flags
 from models.shape import Shape
 from models.sizing.kv_cache import kv_bytes_per_token_per_card
+from models.vllm_flags import Flags
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from cluster.manifests.planning import Planned
 from models.cards import Card
 from models.catalogue import Model
 from models.layout import CARDS_PER_NODE, Layout
-from models.recipes import Flag, recipe_env
+from models.recipes import recipe_env
+from models.vllm_flags import Flag
 from runtime.engine.allowed_vllm_flags import DERIVED_FLAGS, FIELD_OF_FLAG, PARSER_FIELDS
 from runtime.engine.settings import EngineSettings
 from runtime.errors import ConfigError

@@ -7,24 +7,20 @@ from __future__ import annotations
 
 import re
 
+from models.vllm_flags import EXECUTOR, LAYOUT_FLAGS, RANKS_BACKEND, RANKS_PER_NODE
+
 FIELD_OF_FLAG = {
     "max-model-len": "context_tokens_max",
     "max-num-seqs": "running_max",
     "max-num-batched-tokens": "batched_tokens_max",
     "num-gpu-blocks-override": "kv_blocks",
-    "tensor-parallel-size": "tensor_parallel",
-    "pipeline-parallel-size": "pipeline_parallel",
-    "data-parallel-size": "data_parallel",
-    "data-parallel-size-local": "data_parallel_local",
-    "decode-context-parallel-size": "context_parallel",
-    "enable-expert-parallel": "expert_parallel",
+    **{each.flag: each.setting for each in LAYOUT_FLAGS},
+    RANKS_PER_NODE: "data_parallel_local",
 }
 # Those of the catalogue hold where the settings name none.
 PARSER_FIELDS = {"tool-call-parser": "tool_parser", "reasoning-parser": "reasoning_parser"}
 # The engine's start works these out from the settings and the catalogue.
-DERIVED_FLAGS = frozenset(
-    {"distributed-executor-backend", "data-parallel-backend", "enable-auto-tool-choice"}
-)
+DERIVED_FLAGS = frozenset({EXECUTOR, RANKS_BACKEND, "enable-auto-tool-choice"})
 OWNED_FLAGS = frozenset(
     {
         "model",

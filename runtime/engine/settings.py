@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from models.config_values import written
 from models.layout import CARDS_PER_NODE, Layout
-from models.planned_vllm_flags import ranks_per_node
+from models.vllm_flags import LAYOUT_FLAGS, ranks_per_node
 from runtime.config_problems import given, wrong_at
 from runtime.engine.allowed_vllm_flags import why_refused
 
@@ -101,14 +101,8 @@ class EngineSettings(BaseModel):
 
     @property
     def layout(self) -> Layout:
-        return Layout(
-            tp=self.tensor_parallel,
-            dp=self.data_parallel,
-            pp=self.pipeline_parallel,
-            dcp=self.context_parallel,
-            expert_parallel=self.expert_parallel,
-            cards_per_node=self.cards_per_node,
-        )
+        sizes = {each.size: getattr(self, each.setting) for each in LAYOUT_FLAGS}
+        return Layout(**sizes, cards_per_node=self.cards_per_node)
 
     @property
     def cards_per_rank(self) -> int:

@@ -17,7 +17,7 @@ from runtime.engine.exit_codes import ended, exit_codes, started
 from runtime.engine.instruction_set import FORCED_ENV, Choice, InstructionSet
 from runtime.engine.own_log import OwnLog
 from runtime.engine.settings import EngineSettings
-from runtime.engine.vllm_engine import VllmEngine
+from runtime.engine.vllm_adapter.engine import VllmEngine
 from runtime.errors import BaseloadError
 from runtime.start_failed import StartFailed
 

@@ -16,8 +16,8 @@ import pytest
 from models.cards import load_cards
 from models.catalogue import load_catalogue
 from models.layout import Layout
-from models.planned_vllm_flags import engine_args, ranks_per_node
-from models.recipes import Flags, load_recipes
+from models.planned_vllm_flags import engine_args
+from models.recipes import load_recipes
 from models.shape import DeltaNet, Format, Gqa, Mla, Shape
 from models.sizing.quantized_blocks import (
     fp8_block,
@@ -33,8 +33,9 @@ from models.sizing.vllm_layout_rules import (
     whole_heads,
     whole_vocabulary,
 )
+from models.vllm_flags import LAYOUT_FLAGS, command_words, ranks_per_node
 from runtime.engine.settings import EngineSettings
-from runtime.engine.vllm_command_line import command_line
+from runtime.engine.vllm_adapter.command_line import command_line
 from tests.models.shapes import ALL, DEEPSEEK_V3, DEEPSEEK_V32, GLM_5, QWEN3_235B, QWEN3_NEXT
 
 pytestmark = pytest.mark.skipif(
@@ -67,14 +68,6 @@ def sizes(layout: Layout) -> Question:
         "dcp": layout.dcp,
         "ep": layout.expert_parallel,
     }
-
-
-def words(flags: Flags) -> list[str]:
-    spelt = {True: "--{}", False: "--no-{}"}
-    return [
-        spelt[value].format(name) if isinstance(value, bool) else f"--{name}={value}"
-        for name, value in flags.items()
-    ]
 
 
 def config_questions() -> Iterator[tuple[Question, bool]]:
@@ -174,8 +167,13 @@ def rank_questions() -> Iterator[tuple[Question, bool]]:
 
 
 def flag_questions() -> Iterator[tuple[Question, bool]]:
-    """Every command that a plan of a catalogue model can give parses, in each kind of layout."""
+    """Every command that a plan of a catalogue model can give parses, in each kind of layout, and
+    so does what an engine of that layout is started with."""
     layouts = (Layout(8), Layout(1, 16, expert_parallel=True), Layout(8, pp=2, dcp=8))
+    for layout in layouts:
+        sizes = {each.setting: getattr(layout, each.size) for each in LAYOUT_FLAGS}
+        started = EngineSettings(model="m", checkpoint=Path("/m"), **sizes)
+        yield {"ask": "flags", "words": command_line(started, "cuda")}, False
     for model in load_catalogue().models:
         for card in load_cards().values():
             for layout in layouts:
@@ -189,7 +187,7 @@ def flag_questions() -> Iterator[tuple[Question, bool]]:
                     kv_dtype="fp8",
                     memory_utilization=0.92,
                 )
-                yield {"ask": "flags", "words": words(args)}, False
+                yield {"ask": "flags", "words": command_words(args)}, False
     yield {"ask": "flags", "words": ["--swap-space=4"]}, True  # gone from the engine
     kept = EngineSettings(model="m", checkpoint=Path("/m"), vllm_flags={"block-size": 256})
     yield {"ask": "flags", "words": command_line(kept, "cuda")}, False

@@ -7,8 +7,9 @@ import pytest
 from models.cards import find_card, load_cards
 from models.catalogue import load_catalogue
 from models.layout import Layout
-from models.planned_vllm_flags import engine_args, ranks_per_node
-from models.recipes import PLANNED_FLAGS, Flags
+from models.planned_vllm_flags import engine_args
+from models.recipes import PLANNED_FLAGS
+from models.vllm_flags import Flags
 
 CATALOGUE, CARDS = load_catalogue(), load_cards()
 
@@ -70,12 +71,6 @@ def test_ray_runs_what_is_on_several_nodes(
 
 
 DATA_PARALLEL_OVER_NODES = ("data-parallel-backend", "data-parallel-size-local")
-
-
-def test_ranks_of_a_node_fill_it() -> None:
-    assert ranks_per_node(Layout(2, 8)) == 4
-    assert ranks_per_node(Layout(2, 3)) == 3
-    assert ranks_per_node(Layout(8, 2, pp=2)) == 1
 
 
 def test_the_model_brings_its_parsers_and_recipe() -> None:

@@ -14,7 +14,7 @@ from cluster.checks.engines import Engine, ask_vllm, engine_findings
 from runtime.config_problems import where
 from runtime.engine.settings import EngineSettings
 from runtime.engine.verify import Question
-from runtime.engine.vllm_engine import Verdict
+from runtime.engine.vllm_adapter.verdict import Verdict
 
 
 def engine(**fields: Any) -> Engine:

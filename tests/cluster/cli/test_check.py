@@ -17,7 +17,7 @@ from cluster.cli import check as cli_check
 from cluster.cli.main import app, main
 from cluster.profile import LOCAL_PROFILE
 from cluster.state import STATE_ENV
-from runtime.engine.vllm_engine import Verdict
+from runtime.engine.vllm_adapter.verdict import Verdict
 
 RUNNER = CliRunner()
 H20 = LOCAL_PROFILE.with_name("h20.yaml")

@@ -16,9 +16,9 @@ from models.cards import find_card, load_cards
 from models.catalogue import load_catalogue
 from models.layout import Layout
 from models.planned_vllm_flags import engine_args
-from models.recipes import Flags
+from models.vllm_flags import LAYOUT_FLAGS, Flags, command_words, layout_flags
 from runtime.engine.settings import EngineSettings
-from runtime.engine.vllm_command_line import command_line
+from runtime.engine.vllm_adapter.command_line import command_line
 from runtime.errors import ConfigError
 
 CATALOGUE, CARDS = load_catalogue(), load_cards()
@@ -86,18 +86,17 @@ def test_the_engine_is_started_as_the_plan_says(model: str, layout: Layout) -> N
         f"{name}={value}"
         for name, value in args.items()
         if not {f"--{name}={value}", f"--{name}" if value is True else ""} & set(started)
-        and f"--no-{name}" not in started
-        and not (name in USUAL and value == USUAL[name])
+        and not (value is False and f"--no-{name}" in started)
     ]
     assert lost == []
 
 
-USUAL: Flags = {
-    "pipeline-parallel-size": 1,
-    "data-parallel-size": 1,
-    "decode-context-parallel-size": 1,
-    "enable-expert-parallel": False,
-}
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_a_file_without_a_plan_starts_a_layout_as_a_plan_does(layout: Layout) -> None:
+    sizes = {each.setting: getattr(layout, each.size) for each in LAYOUT_FLAGS}
+    by_hand = settings("glm-5", {**sizes, "cards_per_node": layout.cards_per_node})
+    planned = {name: planned_args("glm-5", layout)[name] for name in layout_flags(layout)}
+    assert set(command_words(planned)) <= set(command_line(by_hand, "cuda"))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pydantic, by Serve's own import

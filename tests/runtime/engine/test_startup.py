@@ -14,7 +14,7 @@ from runtime.engine.exit_codes import ended
 from runtime.engine.instruction_set import CHOSEN_ENV, FORCED_ENV, ONEDNN_ENV, Amx
 from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.engine.startup import Served, start_engine
-from runtime.engine.vllm_engine import VllmEngine
+from runtime.engine.vllm_adapter.engine import VllmEngine
 from runtime.errors import ConfigError
 from runtime.start_failed import StartFailed
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from models.recipes import Flag, Flags
+from models.vllm_flags import Flags, command_words, layout_flags, parser_flags
 from runtime.engine.process_setup import LIFELINE_ENV
 from runtime.engine.settings import EngineSettings
 from runtime.limits import LIMITS
@@ -74,44 +74,10 @@ def command_line(settings: EngineSettings, device: str) -> list[str]:
         # The one that requests are checked by; vLLM would let an engine's first request choose.
         "structured-outputs-config.backend": "xgrammar",
     }
-    flags |= parallel_flags(settings)
+    flags |= layout_flags(settings.layout, settings.ranks_per_node)
     if device == "cpu":
         flags["enforce-eager"] = True
     if settings.kv_blocks is not None:
         flags["num-gpu-blocks-override"] = settings.kv_blocks
-    if settings.tool_parser is not None:
-        flags |= {"enable-auto-tool-choice": True, "tool-call-parser": settings.tool_parser}
-    if settings.reasoning_parser is not None:
-        flags["reasoning-parser"] = settings.reasoning_parser
-    flags |= settings.vllm_flags
-    return [part for name, value in flags.items() for part in _flag(name, value)]
-
-
-def parallel_flags(settings: EngineSettings) -> Flags:
-    """Within a node the workers are children of the replica, which holds the cards."""
-    layout = settings.layout
-    flags: Flags = {"tensor-parallel-size": layout.tp}
-    if layout.pp > 1:
-        flags["pipeline-parallel-size"] = layout.pp
-    if layout.dp > 1:
-        flags["data-parallel-size"] = layout.dp
-    if layout.expert_parallel:
-        flags["enable-expert-parallel"] = True
-    if layout.dcp > 1:
-        flags["decode-context-parallel-size"] = layout.dcp
-    if layout.nodes > 1:
-        flags["distributed-executor-backend"] = "ray"
-        if layout.dp > 1:
-            flags["data-parallel-backend"] = "ray"
-            flags["data-parallel-size-local"] = settings.ranks_per_node
-    else:
-        flags["distributed-executor-backend"] = "mp" if layout.cards > 1 else "uni"
-    return flags
-
-
-def _flag(name: str, value: Flag) -> list[str]:
-    if value is True:
-        return [f"--{name}"]
-    if value is False:
-        return [f"--no-{name}"]
-    return [f"--{name}={value}"]  # one word: a value can never be read as a flag
+    flags |= parser_flags(settings.tool_parser, settings.reasoning_parser)
+    return command_words(flags | settings.vllm_flags)

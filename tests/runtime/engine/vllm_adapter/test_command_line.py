@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from runtime.engine.settings import EngineSettings
-from runtime.engine.vllm_command_line import command_line, set_environment
+from runtime.engine.vllm_adapter.command_line import command_line, set_environment
+
+BACKEND = "dcp-comm-backend"
 
 
 def _settings(**fields: Any) -> EngineSettings:
@@ -60,7 +62,14 @@ def test_a_single_cpu_engine_has_no_worker_process() -> None:
             {"tensor_parallel": 16, "data_parallel": 2},
             {"executor": "ray", "tp": "16", "dp": "2", "dp_backend": "ray", "dp_local": "1"},
         ),
-        ({"tensor_parallel": 8, "context_parallel": 4}, {"executor": "mp", "tp": "8", "dcp": "4"}),
+        (
+            {"tensor_parallel": 8, "context_parallel": 4},
+            {"executor": "mp", "tp": "8", "dcp": "4", "dcp_backend": "ag_rs"},
+        ),
+        (
+            {"data_parallel": 16, "data_parallel_local": 4},
+            {"executor": "ray", "dp": "16", "dp_backend": "ray", "dp_local": "4"},
+        ),
     ],
 )
 def test_how_the_workers_of_a_layout_run(fields: dict[str, Any], told: dict[str, str]) -> None:
@@ -72,9 +81,10 @@ def test_how_the_workers_of_a_layout_run(fields: dict[str, Any], told: dict[str,
         "dp_backend": "data-parallel-backend",
         "dp_local": "data-parallel-size-local",
         "dcp": "decode-context-parallel-size",
+        "dcp_backend": "dcp-comm-backend",
     }
     flags = _flags("cuda", **fields)
-    told = {"tp": "1"} | told
+    told = {"tp": "1", "pp": "1", "dp": "1", "dcp": "1"} | told
     for key, name in names.items():
         given = [flag.partition("=")[2] for flag in flags if flag.startswith(f"--{name}=")]
         assert given == ([told[key]] if key in told else []), name
@@ -82,7 +92,13 @@ def test_how_the_workers_of_a_layout_run(fields: dict[str, Any], told: dict[str,
 
 def test_expert_parallel_is_a_flag_without_a_value() -> None:
     assert "--enable-expert-parallel" in _flags("cuda", tensor_parallel=8, expert_parallel=True)
-    assert not any("expert" in flag for flag in _flags("cuda", tensor_parallel=8))
+    sliced = [flag for flag in _flags("cuda", tensor_parallel=8) if "expert" in flag]
+    assert sliced == ["--no-enable-expert-parallel"]
+
+
+def test_another_backend_of_a_split_context_may_be_chosen() -> None:
+    flags = _flags("cuda", tensor_parallel=8, context_parallel=4, vllm_flags={BACKEND: "a2a"})
+    assert [flag for flag in flags if BACKEND in flag] == [f"--{BACKEND}=a2a"]
 
 
 def test_the_environment_of_a_cpu_engine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runtime.engine.vllm_command_line import ENVIRONMENT
+from runtime.engine.vllm_adapter.command_line import ENVIRONMENT
 from tests.runtime.grammar.patterns import ZOD
 from tests.runtime.wire.bodies import EVERY_FIELD, LOCAL, LOCAL_CHAT, TOOL, chat, completion, sent
 
@@ -42,7 +42,7 @@ def held(body):
     return [each["content"]["json_schema"] for each in tag.model_dump()["format"]["tags"][::2]]
 
 names = GenerateBaseServing._raise_if_error.__code__.co_varnames[:3]
-assert names == ("self", "finish_reason", "request_id"), names  # what vllm_refusals replaces
+assert names == ("self", "finish_reason", "request_id"), names  # what refusals.py replaces
 told = []
 for line in sys.stdin:
     try:
