@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from cluster.checks.engines import ask_vllm
 from cluster.checks.facts import as_json, as_lines
 from cluster.checks.report import Place, Report, Surroundings, check_file
+from cluster.cli import common_options
+from cluster.cli.options import option, takes
 from cluster.cli.terminal import Plain, note
 from cluster.finding import Finding
 from cluster.machine.host import this_host
 from cluster.machine.inventory import inventory
-from cluster.profile import LOCAL_PROFILE, Profile
+from cluster.profile import Profile
 from cluster.state import state_folder
 from runtime.config_problems import UNKNOWN, Problem, where
 from runtime.engine.verify import Question
@@ -28,16 +30,15 @@ from runtime.targets.providers import utc_today
 EXIT_ERRORS = 2
 
 
-def check(
-    config: Annotated[Path, typer.Argument(help="A Serve config file.")] = LOCAL_PROFILE,
-    elsewhere: Annotated[
-        bool,
-        typer.Option(
-            "--elsewhere", help="The file is for another machine: leave out what this one has."
-        ),
-    ] = False,
-    as_document: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOptions:
+    config: Path = common_options.config_file()
+    elsewhere: bool = option("The file is for another machine: leave out what this one has.", False)
+    as_json: bool = common_options.json_output()
+
+
+@takes(CheckOptions)
+def check(options: CheckOptions) -> None:
     """Check a config file and print what it comes to. Exit status 2 if it could not be served.
 
     Secrets are never printed.
@@ -46,8 +47,8 @@ def check(
 
     Example: baseload check cluster/h200.yaml --elsewhere
     """
-    report = examined(config, Place.ELSEWHERE if elsewhere else Place.HERE)
-    if as_document:
+    report = examined(options.config, Place.ELSEWHERE if options.elsewhere else Place.HERE)
+    if options.as_json:
         print(json.dumps(as_json(report), indent=2))
     else:
         page = Plain(soft_wrap=True)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from cluster.cli.port_option import check_port
+from cluster.cli import common_options
+from cluster.cli.options import option, takes
 from cluster.cli.terminal import page
 from cluster.machine.inventory import Inventory, custom_resources, inventory
-from cluster.profile import LOCAL_PROFILE, load
+from cluster.profile import load
 from cluster.run.address import NothingRuns, cluster_address, existing_token
 from cluster.run.doctor import card_checks, examine
 from cluster.run.doctor_check import Check, Verdict
@@ -27,17 +27,16 @@ PAGE_COLUMNS = 160  # where stdout is no terminal
 STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bold red"}
 
 
-def doctor(
-    config: Annotated[Path, typer.Argument(help="A Serve config file.")] = LOCAL_PROFILE,
-    cluster: Annotated[
-        bool,
-        typer.Option("--cluster", help="Also look at the cards of every node of the Ray cluster."),
-    ] = False,
-    port: Annotated[
-        int | None, typer.Option(help="Look at this port instead of the file's.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorOptions:
+    config: Path = common_options.config_file()
+    cluster: bool = option("Also look at the cards of every node of the Ray cluster.", False)
+    port: int | None = common_options.port("Look at this port instead of the file's.")
+    as_json: bool = common_options.json_output()
+
+
+@takes(DoctorOptions)
+def doctor(options: DoctorOptions) -> None:
     """Check driver, cards, memory, cores, NVLink, versions, port and disk. Exit status 1 on a
     problem; a warning is none.
 
@@ -45,14 +44,15 @@ def doctor(
 
     Example: baseload doctor cluster/h20-3e.yaml --cluster --json
     """
-    check_port(port)
-    profile = load(config)
-    if port is not None:
-        profile = replace(profile, http=profile.http.model_copy(update={"port": port}))
+    common_options.check_port(options.port)
+    profile = load(options.config)
+    if options.port is not None:
+        http = profile.http.model_copy(update={"port": options.port})
+        profile = replace(profile, http=http)
     here = inventory()
     checks = examine(profile, state_folder(), here)
     nodes: tuple[Inventory, ...] = ()
-    if cluster:
+    if options.cluster:
         try:
             nodes = _nodes()
         except NothingRuns as error:
@@ -61,7 +61,7 @@ def doctor(
     for node in nodes:
         checks += [_on(node.node, check) for check in card_checks(node, load_cards())]
     is_well = all(check.verdict is not Verdict.PROBLEM for check in checks)
-    if as_json:
+    if options.as_json:
         told = {
             "ok": is_well,
             "checks": [*map(asdict, checks)],

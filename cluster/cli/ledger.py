@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from pydantic import BaseModel
 from rich.table import Table
 
+from cluster.cli import common_options
+from cluster.cli.options import option, takes
 from cluster.cli.terminal import page, visible
 from cluster.state import state_folder
 from models.money import aligned_usd, format_usd
@@ -23,20 +25,37 @@ EXIT_NOT_OK = 1
 ledger_app = typer.Typer(no_args_is_help=True, help="The ledger: reports and proof.")
 PAGE_COLUMNS = 160  # where stdout is no terminal
 
-LedgerPath = Annotated[
-    Path | None, typer.Option("--ledger", help="The ledger file (default: this state folder's).")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerFile:
+    ledger: Path | None = option("The ledger file (default: this state folder's).", None)
+
+    @property
+    def path(self) -> Path:
+        return self.ledger or state_folder() / "ledger.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerOptions(LedgerFile):
+    as_json: bool = common_options.json_output()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestsOptions(LedgerFile):
+    tenant: str | None = option("Only this tenant's.", None)
+    since_ms: int = option("Unix milliseconds.", 0)
+    as_json: bool = common_options.json_output()
 
 
 @ledger_app.command("report")
-def report_command(ledger: LedgerPath = None, as_json: AsJson = False) -> None:
+@takes(LedgerOptions)
+def report_command(options: LedgerOptions) -> None:
     """Requests, tokens and USD per tenant, feature, model and target.
 
     Example: baseload ledger report --json
     """
-    found = report(_path(ledger))
-    if as_json:
+    found = report(options.path)
+    if options.as_json:
         _print_json(found)
         return
     table = Table(box=None)
@@ -55,18 +74,14 @@ def report_command(ledger: LedgerPath = None, as_json: AsJson = False) -> None:
 
 
 @ledger_app.command("requests")
-def requests_command(
-    ledger: LedgerPath = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
-    since_ms: Annotated[int, typer.Option(help="Unix milliseconds.")] = 0,
-    as_json: AsJson = False,
-) -> None:
+@takes(RequestsOptions)
+def requests_command(options: RequestsOptions) -> None:
     """One row per request: time (UTC), tenant, target, outcome, tokens and its exact cost.
 
     Example: baseload ledger requests --tenant local --json
     """
-    rows = requests(_path(ledger), since_ms=since_ms, tenant=tenant)
-    if as_json:
+    rows = requests(options.path, since_ms=options.since_ms, tenant=options.tenant)
+    if options.as_json:
         print(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
         return
     for line in _request_lines(rows):
@@ -74,13 +89,14 @@ def requests_command(
 
 
 @ledger_app.command("audit")
-def audit_command(ledger: LedgerPath = None, as_json: AsJson = False) -> None:
+@takes(LedgerOptions)
+def audit_command(options: LedgerOptions) -> None:
     """Re-derive every sum and the hash chain from the entries. Exit status 1 when not ok.
 
     Example: baseload ledger audit --json
     """
-    found = audit(_path(ledger))
-    if as_json:
+    found = audit(options.path)
+    if options.as_json:
         _print_json(found)
     else:
         verdict = "ok" if found.ok else "NOT OK"
@@ -127,10 +143,6 @@ def _cells(row: RequestCost, usd: str) -> tuple[str, ...]:
     names = (row.request_id, row.tenant, row.target, row.outcome or "open")
     counts = (f"{row.prompt_tokens:,}", f"{row.completion_tokens:,}")
     return (f"{at:%Y-%m-%d %H:%M:%S}", *map(visible, names), *counts, usd)
-
-
-def _path(given: Path | None) -> Path:
-    return given or state_folder() / "ledger.db"
 
 
 def _print_json(model: BaseModel) -> None:

@@ -8,24 +8,27 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 
+from cluster.cli import common_options
 from cluster.cli.bench.command import bench
 from cluster.cli.breakeven.command import breakeven
 from cluster.cli.check import check, checked_profile
+from cluster.cli.common_options import JsonOption
 from cluster.cli.doctor import doctor
 from cluster.cli.ledger import ledger_app
+from cluster.cli.options import option, takes
 from cluster.cli.plan.command import plan_command
-from cluster.cli.port_option import check_port
 from cluster.cli.simulate.command import simulate
 from cluster.cli.terminal import note
 from cluster.cli.welcome import welcome
 from cluster.machine.ports import free_ports
-from cluster.profile import LOCAL_PROFILE, Profile
+from cluster.profile import Profile
 from cluster.run import supervisor
 from cluster.run.address import NothingRuns, existing_token, stack_address
 from cluster.state import state_folder
@@ -69,28 +72,32 @@ def baseload() -> None:
     """Self-hosted inference that keeps GPUs at base load, buys the peaks, and bills every token."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    config: Path = common_options.config_file()
+    port: int | None = common_options.port("Listen here instead.")
+    with_make: bool = option("End with the process that started this.", False, hidden=True)
+
+
 @app.command()
-def serve(
-    config: Annotated[Path, typer.Argument(help="A Serve config file.")] = LOCAL_PROFILE,
-    port: Annotated[int | None, typer.Option(help="Listen here instead.")] = None,
-    with_make: Annotated[bool, typer.Option(hidden=True)] = False,
-) -> None:
+@takes(ServeOptions)
+def serve(options: ServeOptions) -> None:
     """Start the endpoint and stay until Ctrl-C.
 
     Example: baseload serve --port 8010
     """
     state = state_folder()
-    check_port(port)
+    common_options.check_port(options.port)
 
     def moved(profile: Profile) -> Profile:
-        if port is None or port == profile.port:
+        if options.port is None or options.port == profile.port:
             return profile
-        return profile.moved(port, free_ports(2))
+        return profile.moved(options.port, free_ports(2))
 
-    profile = checked_profile(config, moved)
+    profile = checked_profile(options.config, moved)
     supervisor.preflight(profile, state)
     with _signals():
-        run = supervisor.start(profile, state, watch_parent=with_make)
+        run = supervisor.start(profile, state, watch_parent=options.with_make)
         drain = True
         try:
             _attend(run, state)
@@ -123,15 +130,14 @@ def _attend(run: supervisor.Run, state: Path) -> None:
 
 
 @app.command()
-def key(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-) -> None:
+@takes(JsonOption)
+def key(options: JsonOption) -> None:
     """Make an API key and the hash that goes into a tenant's `key_sha256`.
 
     Example: baseload key --json
     """
     made = new_key()
-    if as_json:
+    if options.as_json:
         print(json.dumps({"key": made, "key_sha256": hash_key(made)}))
     else:
         print(f"key         {made}   (shown once; give it to the caller)")
@@ -139,9 +145,8 @@ def key(
 
 
 @app.command()
-def engines(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-) -> None:
+@takes(JsonOption)
+def engines(options: JsonOption) -> None:
     """List the live replicas of the stack with this state folder, with their private addresses.
 
     The tokens are an operator's: they open the engines past the Scheduler and its ledger. Exit
@@ -159,7 +164,7 @@ def engines(
     from cluster.run.cluster_view import live_engines  # Ray reads the token when it is imported
 
     found = live_engines(address)
-    if as_json:
+    if options.as_json:
         print(json.dumps(found))
         return
     for entry in found:

@@ -18,11 +18,11 @@ def check_writable(path: Path | None, option: str = "--report") -> None:
         raise ConfigError(f"{option} {path}: make the folder {path.parent} first")
 
 
-def write_report(path: Path, text: str) -> None:
+def write_report(path: Path, text: str, option: str = "--report") -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--report {path}: cannot be written ({error.strerror})") from error
+        raise ConfigError(f"{option} {path}: cannot be written ({error.strerror})") from error
 
 
 def origin() -> dict[str, str]:

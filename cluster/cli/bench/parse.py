@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from benchmarks.load.measures import Slo
 from benchmarks.load.schedule import Arrivals, Traffic
 from benchmarks.load.setting import Setting
 from benchmarks.simulation.traces import BadTrace, TraceFormat, TraceRow, read_trace
-from cluster.cli.bench.options import PLAIN
+from cluster.cli.bench.options import PLAIN, BenchOptions, LoadOptions
 
 FORMATS: dict[str, TraceFormat] = {".csv": "azure", ".jsonl": "mooncake"}
 
@@ -49,51 +48,52 @@ def replay(path: Path | None, trace_format: TraceFormat | None) -> Replay:
         return Replay(path.name, tuple(error.rows), f"{error}; {played}")
 
 
-def traffic_of(told: Replay, given: Mapping[str, Any]) -> Traffic:
+def traffic_of(told: Replay, load: LoadOptions, *, is_sweep: bool) -> Traffic:
     """A sweep without a rate starts at the plain one."""
-    rate: float | None = given["rate"]
-    concurrency: int | None = given["concurrency"]
-    is_closed = rate is None and concurrency is not None and not given["sweep"]
+    rate_per_s = load.rate_per_s
+    is_closed = rate_per_s is None and load.concurrency is not None and not is_sweep
     plain: Arrivals = "trace" if told.rows else "closed" if is_closed else "poisson"
-    arrivals = given["arrivals"] or plain
-    if rate is None and given["sweep"] and arrivals not in ("trace", "closed"):
-        rate = PLAIN.rate_per_s
+    arrivals = load.arrivals or plain
+    if rate_per_s is None and is_sweep and arrivals not in ("trace", "closed"):
+        rate_per_s = PLAIN.rate_per_s
     traffic = Traffic(
         arrivals=arrivals,
-        rate_per_s=rate,
-        concurrency=concurrency,
-        input_tokens=given["input_tokens"],
-        output_tokens=given["output_tokens"],
-        prefix_tokens=given["prefix"],
-        variation=given["variation"],
+        rate_per_s=rate_per_s,
+        concurrency=load.concurrency,
+        input_tokens=load.input_tokens,
+        output_tokens=load.output_tokens,
+        prefix_tokens=load.prefix_tokens,
+        variation=load.variation,
         rows=told.rows,
         trace_name=told.name,
-        length_scale=given["length_scale"],
-        seed=given["seed"],
+        length_scale=load.length_scale,
+        seed=load.seed,
     )
-    return _at_scale(traffic, given["load_scale"])
+    return _at_scale(traffic, load.load_scale)
 
 
-def setting_of(given: Mapping[str, Any]) -> Setting:
-    card_price, theta = given["card_price"], given["theta"]
+def setting_of(options: BenchOptions) -> Setting:
+    endpoint, judged = options.endpoint, options.judged
     return Setting(
         endpoint=Endpoint(
-            base_url=base_url(given["url"]),
-            model=given["model"],
-            key=_key(given["key_env"]),
-            api=given["api"],
-            temperature=given["temperature"],
-            extra_body=_extra(given["extra_body"], ignore_eos=given["ignore_eos"]),
-            timeout_s=given["timeout"],
+            base_url=base_url(options.url),
+            model=endpoint.model,
+            key=_key(endpoint.key_env),
+            api=endpoint.api,
+            temperature=endpoint.temperature,
+            extra_body=_extra(endpoint.extra_body, ignore_eos=endpoint.ignore_eos),
+            timeout_s=endpoint.timeout_s,
         ),
-        slo=Slo(given["slo_ttft_ms"], given["slo_tpot_ms"], given["attainment"]),
-        warmup_s=given["warmup"],
-        seconds=given["seconds"],
-        cards=given["cards"],
-        card_usd_per_h=None if card_price is None else parse_card_hour(card_price).usd,
-        theta=None if theta is None else float(read_theta(theta).tok_s),
-        processes=given["processes"],
-        gpus=_gpus(given["gpus"]),
+        slo=Slo(judged.slo_ttft_ms, judged.slo_tpot_ms, judged.attainment),
+        warmup_s=options.load.warmup_s,
+        seconds=options.load.measured_s,
+        cards=judged.cards,
+        card_usd_per_h=None
+        if judged.card_price is None
+        else parse_card_hour(judged.card_price).usd,
+        theta=None if judged.theta is None else float(read_theta(judged.theta).tok_s),
+        processes=options.output.processes,
+        gpus=_gpus(options.output.gpus),
     )
 
 

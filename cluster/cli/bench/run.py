@@ -5,10 +5,8 @@ What is sent, measured and refused is `benchmarks.load`'s. What a run has is kep
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks.economics.checks import BadInput
 from benchmarks.load.bench import carry_out
@@ -19,6 +17,7 @@ from benchmarks.load.report import report
 from benchmarks.load.result import DOCUMENT, ROWS, Bench
 from benchmarks.rig.provenance import provenance
 from benchmarks.simulation.traces import BadTrace
+from cluster.cli.bench.options import BenchOptions
 from cluster.cli.bench.output import show, watching
 from cluster.cli.bench.parse import check_folder, replay, setting_of, traffic_of
 from cluster.cli.report_file import check_writable, write_report
@@ -28,25 +27,26 @@ from runtime.errors import ConfigError
 EXIT_INCOMPLETE = 1
 
 
-def run(given: Mapping[str, Any]) -> None:
-    """``given`` are the options by name."""
-    out: Path | None = given["out"]
-    tokenizer: Path | None = given["tokenizer"]
+def run(options: BenchOptions) -> None:
+    load, output = options.load, options.output
     try:
-        check_folder(out)
-        check_writable(given["report"])
-        told = replay(given["trace"], given["trace_format"])
-        traffic = traffic_of(told, given)
-        setting = setting_of(given)
+        check_folder(output.out)
+        check_writable(output.report)
+        told = replay(load.trace, load.trace_format)
+        traffic = traffic_of(told, load, is_sweep=options.judged.sweep)
+        setting = setting_of(options)
+        tokenizer = options.endpoint.tokenizer
         words = None if tokenizer is None else wording_of(tokenizer)
         setting = replace(setting, wording=probed(setting.endpoint, words))
         found = Bench(setting, traffic, provenance(), flaw=told.flaw)
         with watching() as watcher:
-            carry_out(found, given["runs"], is_sweep=given["sweep"], watcher=watcher, out=out)
+            carry_out(
+                found, load.runs, is_sweep=options.judged.sweep, watcher=watcher, out=output.out
+            )
     except (BadLoad, BadTrace, BadInput) as error:
         raise ConfigError(str(error)) from error
-    show(found, as_json=given["as_json"])
-    _keep(found, out, given["report"])
+    show(found, as_json=output.as_json)
+    _keep(found, output.out, output.report)
     if not found.is_whole:
         raise SystemExit(EXIT_INCOMPLETE)
 

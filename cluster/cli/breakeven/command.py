@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from math import gcd
-from pathlib import Path
 
 import typer
 
@@ -21,9 +20,16 @@ from benchmarks.economics.cost import nano_up, parse_card_hour
 from benchmarks.economics.demand import DAY_MEAN_TO_PEAK, Demand, day_curve, flat, trace_demand
 from benchmarks.economics.study import Question, study
 from benchmarks.economics.theta import Theta, read_theta
-from cluster.cli.breakeven import options
-from cluster.cli.breakeven.options import DemandKind
+from cluster.cli.breakeven.options import (
+    MEANS,
+    ApiOptions,
+    BreakevenOptions,
+    DemandOptions,
+    OutputOptions,
+    OwnOptions,
+)
 from cluster.cli.breakeven.output import keep_claims, keep_study, show_claims, show_study
+from cluster.cli.options import takes
 from cluster.cli.report_file import check_writable
 from cluster.cli.terminal import note
 from models.data_file import BadDataFile
@@ -34,27 +40,8 @@ from runtime.errors import ConfigError
 EXIT_INCOMPLETE = 1
 
 
-def breakeven(
-    card_price: options.CardPrice = None,
-    cards: options.Cards = None,
-    cards_per_replica: options.CardsPerReplica = None,
-    theta: options.ThetaFrom = None,
-    fixed_usd_per_month: options.Fixed = "0",
-    api: options.Apis = None,
-    api_in: options.ApiIn = None,
-    api_out: options.ApiOut = None,
-    api_cached: options.ApiCached = None,
-    input_per_output: options.InputPerOutput = None,
-    cache_hit: options.CacheHit = "0",
-    demand: options.DemandFrom = None,
-    trace: options.Trace = None,
-    mtok_per_month: options.Volume = None,
-    mean_to_peak: options.MeanToPeak = None,
-    anyway: options.Anyway = False,
-    claims: options.Claims = False,
-    as_json: options.AsJson = False,
-    report: options.Report = None,
-) -> None:
+@takes(BreakevenOptions)
+def breakeven(options: BreakevenOptions) -> None:
     r"""Set the cost of your own cards against the price of an API.
 
     Example: baseload breakeven --card-price 2.0 --cards 64 --theta 1072 \
@@ -62,74 +49,83 @@ def breakeven(
 
     Example: baseload breakeven --claims
     """
-    check_writable(report)
+    output = options.output
+    check_writable(output.report)
     try:
-        if claims:
-            _claims(as_json, report)
+        if output.claims:
+            _claims(output)
             return
-        found = read_theta(_given("--theta", theta))
-        cluster = _cluster(found, card_price, cards, cards_per_replica, fixed_usd_per_month)
-        wanted = _demand(demand, trace, mean_to_peak)
-        ratio = _ratio(input_per_output, wanted, found)
-        prices = _prices(api or [], api_in, api_out, api_cached)
-        if not anyway:
-            _check_models(found, prices)
-        made = study(
-            Question(
-                cluster=cluster,
-                mix=TokenMix(ratio, number("--cache-hit", cache_hit)),
-                demand=_at_volume(cluster, wanted, mtok_per_month),
-                prices=prices,
-                theta_span=found.span,
-                theta_source=found.at(ratio),
-            )
-        )
+        theta = read_theta(_given("--theta", options.own.theta))
+        cluster = _cluster(options.own, theta)
+        demand = _demand(options.demand)
+        question = _question(options, theta, cluster, demand)
+        made = study(question)
     except (BadInput, BadDataFile) as error:
         raise ConfigError(str(error)) from error
-    show_study(made, as_json=as_json)
-    keep_study(made, report)
-    if (source := found.at(ratio)) != found.source:
-        note.print(f"theta is from {source}", style="yellow")
-    if wanted.damage:
-        note.print(f"{wanted.damage}. The demand is what came before that line.", style="red")
+    show_study(made, as_json=output.as_json)
+    keep_study(made, output.report)
+    if question.theta_source != theta.source:
+        note.print(f"theta is from {question.theta_source}", style="yellow")
+    if demand.damage:
+        note.print(f"{demand.damage}. The demand is what came before that line.", style="red")
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
-def _claims(as_json: bool, report: Path | None) -> None:
+def _claims(output: OutputOptions) -> None:
     found, known = findings(), anchors()
-    show_claims(found, known, as_json=as_json)
-    keep_claims(found, known, report)
+    show_claims(found, known, as_json=output.as_json)
+    keep_claims(found, known, output.report)
 
 
-def _cluster(
-    theta: Theta, card_price: str | None, cards: int | None, per_replica: int | None, fixed: str
-) -> Cluster:
-    card = parse_card_hour(_given("--card-price", card_price))
-    if cards is None:
-        raise BadInput("--cards is missing: how many cards there are, or would be")
-    if per_replica is None:
-        per_replica = theta.cards_per_replica or gcd(cards, CARDS_PER_NODE)
-    return Cluster(
-        card=card,
-        cards=cards,
-        theta=theta.tok_s,
-        cards_per_replica=per_replica,
-        fixed_nano_per_month=nano_up(not_negative("--fixed-usd-per-month", fixed)),
+def _question(
+    options: BreakevenOptions, theta: Theta, cluster: Cluster, demand: Demand
+) -> Question:
+    """``demand`` has no volume yet, unless it is a trace's."""
+    ratio = _ratio(options.demand.input_per_output, demand, theta)
+    prices = _prices(options.api)
+    if not options.api.anyway:
+        _check_models(theta, prices)
+    return Question(
+        cluster=cluster,
+        mix=TokenMix(ratio, number("--cache-hit", options.api.cache_hit)),
+        demand=_at_volume(cluster, demand, options.demand.mtok_per_month),
+        prices=prices,
+        theta_span=theta.span,
+        theta_source=theta.at(ratio),
     )
 
 
-def _demand(kind: DemandKind | None, trace: Path | None, mean_to_peak: str | None) -> Demand:
-    if trace is not None or kind == "trace":
-        if trace is None or kind not in (None, "trace"):
+def _cluster(own: OwnOptions, theta: Theta) -> Cluster:
+    card = parse_card_hour(_given("--card-price", own.card_price))
+    if own.cards is None:
+        raise BadInput("--cards is missing: how many cards there are, or would be")
+    per_replica = own.cards_per_replica
+    if per_replica is None:
+        per_replica = theta.cards_per_replica or gcd(own.cards, CARDS_PER_NODE)
+    return Cluster(
+        card=card,
+        cards=own.cards,
+        theta=theta.tok_s,
+        cards_per_replica=per_replica,
+        fixed_nano_per_month=nano_up(
+            not_negative("--fixed-usd-per-month", own.fixed_usd_per_month)
+        ),
+    )
+
+
+def _demand(wanted: DemandOptions) -> Demand:
+    if wanted.trace is not None or wanted.kind == "trace":
+        if wanted.trace is None or wanted.kind not in (None, "trace"):
             raise BadInput("--demand trace and --trace FILE belong together")
-        if mean_to_peak is not None:
+        if wanted.mean_to_peak is not None:
             raise BadInput("--mean-to-peak: a trace has its own; leave one of them out")
-        return trace_demand(trace)
-    if kind == "flat":
+        return trace_demand(wanted.trace)
+    mean_to_peak = wanted.mean_to_peak
+    if wanted.kind == "flat":
         if mean_to_peak is not None and number("--mean-to-peak", mean_to_peak) != 1:
             raise BadInput("--mean-to-peak: a flat demand's is 1; use --demand day for another")
         return flat()
-    if kind is None and mean_to_peak is None:
+    if wanted.kind is None and mean_to_peak is None:
         return flat()
     return day_curve(
         DAY_MEAN_TO_PEAK if mean_to_peak is None else number("--mean-to-peak", mean_to_peak)
@@ -156,14 +152,14 @@ def _ratio(given: str | None, wanted: Demand, theta: Theta) -> Decimal:
     return ratio
 
 
-def _prices(
-    ids: list[str], api_in: str | None, api_out: str | None, cached: str | None
-) -> tuple[Price, ...]:
+def _prices(api: ApiOptions) -> tuple[Price, ...]:
+    ids = api.price_ids or []
     given = []
-    if not ids or any(price is not None for price in (api_in, api_out, cached)):
-        if not ids and api_in is None and api_out is None:
+    if not ids or any(price is not None for price in (api.api_in, api.api_out, api.api_cached)):
+        if not ids and api.api_in is None and api.api_out is None:
             raise BadInput("no API to compare with: give --api-in and --api-out, or --api ID")
-        given.append(given_price(api_in, api_out, cached, on=datetime.now(UTC).date()))
+        today = datetime.now(UTC).date()
+        given.append(given_price(api.api_in, api.api_out, api.api_cached, on=today))
     if not ids:
         return tuple(given)
     book = load_price_book()
@@ -185,5 +181,5 @@ def _check_models(theta: Theta, prices: tuple[Price, ...]) -> None:
 
 def _given(option: str, text: str | None) -> str:
     if text is None:
-        raise BadInput(f"{option} is missing: {options.MEANS[option]}")
+        raise BadInput(f"{option} is missing: {MEANS[option]}")
     return text

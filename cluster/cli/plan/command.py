@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cluster.cli.plan import options
+from cluster.cli.options import takes
+from cluster.cli.plan.options import OutputOptions, PlanOptions
 from cluster.cli.plan.output import document, table, verdict
 from cluster.cli.report_file import check_writable, write_report
 from cluster.cli.terminal import note, page
@@ -14,56 +15,45 @@ from cluster.manifests.planning import Planned
 from models.cards import UnknownCard, find_card, load_cards
 from models.catalogue import Model, UnknownModel, load_catalogue
 from models.hf.config import BadModelConfig, shape_of
-from models.planner import RUNNING_MAX_PER_RANK, BadPlan, Objective, plan
+from models.planner import BadPlan, Objective, plan
 from models.shape import Shape
 from runtime.errors import ConfigError
 
 PAGE_COLUMNS = 150  # where stdout is no terminal
 
 
-def plan_command(
-    model: options.ModelName,
-    card: options.CardName,
-    cards: options.Cards,
-    input_tokens: options.InputTokens = 2_000,
-    output_tokens: options.OutputTokens = 500,
-    ttft_ms: options.TtftMs = None,
-    tpot_ms: options.TpotMs = None,
-    running_max: options.RunningMax = RUNNING_MAX_PER_RANK,
-    kv_dtype: options.KvType = None,
-    dense: options.Dense = False,
-    report: options.Report = None,
-    write: options.Write = None,
-    as_json: options.AsJson = False,
-) -> None:
+@takes(PlanOptions)
+def plan_command(options: PlanOptions) -> None:
     """Size a model on cards: layouts, memory, speed, $ per M tokens, and the engine's arguments.
 
     Example: baseload plan deepseek-v3.2 --card H200 --cards 8 --input 4000 --output 1000
 
     Example: baseload plan glm-5 --card H20-3e --cards 8 --tpot-ms 50 --report plan.html --json
     """
-    check_writable(report)
-    check_writable(write, "--write")
+    check_writable(options.output.report)
+    check_writable(options.output.write, "--write")
     try:
-        known = load_cards()
-        chosen_card = find_card(card, known)
-        entry, shape = _model(model, dense)
-        objective = Objective(input_tokens, output_tokens, ttft_ms, tpot_ms)
-        others = tuple(each for each in known.values() if each is not chosen_card)
-        found = plan(
-            shape,
-            chosen_card,
-            cards,
-            objective,
-            kv_dtype=kv_dtype,
-            running_max=running_max,
-            other_cards=others,
-        )
+        planned = _planned(options)
     except (BadPlan, BadModelConfig, UnknownCard, UnknownModel) as error:
         raise ConfigError(str(error)) from error
-    planned = Planned(model, shape, entry, found)
-    _show(planned, as_json)
-    _keep(planned, report, write)
+    _show(planned, options.output.as_json)
+    _keep(planned, options.output)
+
+
+def _planned(options: PlanOptions) -> Planned:
+    asked, known = options.asked, load_cards()
+    card = find_card(options.card, known)
+    entry, shape = _model(options.model, asked.dense)
+    found = plan(
+        shape,
+        card,
+        options.cards,
+        Objective(asked.input_tokens, asked.output_tokens, asked.ttft_ms, asked.tpot_ms),
+        kv_dtype=asked.kv_dtype,
+        running_max=asked.running_max,
+        other_cards=tuple(each for each in known.values() if each is not card),
+    )
+    return Planned(options.model, shape, entry, found)
 
 
 def _model(name: str, dense: bool) -> tuple[Model | None, Shape]:
@@ -95,14 +85,14 @@ def _show(planned: Planned, as_json: bool) -> None:
     console.print(verdict(planned), style="bold")
 
 
-def _keep(planned: Planned, report: Path | None, write: Path | None) -> None:
-    if report is not None:
+def _keep(planned: Planned, output: OutputOptions) -> None:
+    if output.report is not None:
         from cluster.cli.plan.page import plan_report  # matplotlib is slow to import
 
-        write_report(report, plan_report(planned))
-        note.print(f"report in {report}")
-    if write is not None:
+        write_report(output.report, plan_report(planned))
+        note.print(f"report in {output.report}")
+    if output.write is not None:
         from cluster.manifests.serve_config import serve_file
 
-        write_report(write, serve_file(planned))
-        note.print(f"Serve config in {write}")
+        write_report(output.write, serve_file(planned), "--write")
+        note.print(f"Serve config in {output.write}")

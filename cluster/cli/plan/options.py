@@ -2,59 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from cluster.cli import common_options
+from cluster.cli.options import argument, option, panel
+from models.planner import RUNNING_MAX_PER_RANK
 from models.sizing.kv_cache import KvDtype
 
-ASKED, OUTPUT = "What is asked", "Output"
 
-ModelName = Annotated[str, typer.Argument(help="A catalogue name, a folder, or a hub id.")]
-CardName = Annotated[str, typer.Option("--card", help="H100, H200, H800, H20 or H20-3e.")]
-Cards = Annotated[int, typer.Option("--cards", help="How many: 1, 2, 4, 8, or whole nodes of 8.")]
-InputTokens = Annotated[
-    int, typer.Option("--input", help="Prompt tokens of a request.", rich_help_panel=ASKED)
-]
-OutputTokens = Annotated[
-    int, typer.Option("--output", help="Answer tokens of a request.", rich_help_panel=ASKED)
-]
-TtftMs = Annotated[
-    float | None,
-    typer.Option(
-        "--ttft-ms", help="Time to first token at most, without a queue.", rich_help_panel=ASKED
-    ),
-]
-TpotMs = Annotated[
-    float | None,
-    typer.Option(
-        "--tpot-ms", help="Time per output token at most, at the load.", rich_help_panel=ASKED
-    ),
-]
-RunningMax = Annotated[
-    int,
-    typer.Option(
-        "--running-max", min=1, help="Requests in a batch of one rank.", rich_help_panel=ASKED
-    ),
-]
-KvType = Annotated[
-    KvDtype | None, typer.Option("--kv-dtype", help="Of the KV cache.", rich_help_panel=ASKED)
-]
-Dense = Annotated[
-    bool,
-    typer.Option(
-        "--dense/--no-dense", help="Plan a config without experts as well.", rich_help_panel=ASKED
-    ),
-]
-Report = Annotated[
-    Path | None,
-    typer.Option("--report", help="Write an HTML page with plots.", rich_help_panel=OUTPUT),
-]
-Write = Annotated[
-    Path | None,
-    typer.Option(
-        "--write", help="Write the Serve config of the best layout.", rich_help_panel=OUTPUT
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.", rich_help_panel=OUTPUT)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedOptions:
+    input_tokens: int = option("Prompt tokens of a request.", 2_000, "--input")
+    output_tokens: int = option("Answer tokens of a request.", 500, "--output")
+    ttft_ms: float | None = option("Time to first token at most, without a queue.", None)
+    tpot_ms: float | None = option("Time per output token at most, at the load.", None)
+    running_max: int = option("Requests in a batch of one rank.", RUNNING_MAX_PER_RANK, min=1)
+    kv_dtype: KvDtype | None = option("Of the KV cache.", None)
+    dense: bool = option("Plan a config without experts as well.", False, "--dense/--no-dense")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
+    report: Path | None = common_options.report_page()
+    write: Path | None = option("Write the Serve config of the best layout.", None)
+    as_json: bool = common_options.json_output()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    model: str = argument("A catalogue name, a folder, or a hub id.")
+    card: str = option("H100, H200, H800, H20 or H20-3e.")
+    cards: int = option("How many: 1, 2, 4, 8, or whole nodes of 8.")
+    asked: AskedOptions = panel("What is asked")
+    output: OutputOptions = panel("Output")

@@ -13,42 +13,23 @@ from benchmarks.simulation.experiment import LAPS_MAX, BadExperiment, Experiment
 from benchmarks.simulation.offer_text import parse_offer
 from benchmarks.simulation.offers import DEFAULT_OFFERS, BadOffer, SimOffer
 from benchmarks.simulation.sweep import Trial, sweep
+from cluster.cli.options import takes
 from cluster.cli.report_file import check_writable, origin, write_report
-from cluster.cli.simulate import options
-from cluster.cli.simulate.options import ALL, AUTO, PLAIN
+from cluster.cli.simulate.options import (
+    ALL,
+    AUTO,
+    PLAIN,
+    PoolOptions,
+    RequestOptions,
+    SimulateOptions,
+)
 from cluster.cli.simulate.output import show, stages
 from cluster.cli.terminal import note
 from runtime.errors import ConfigError
 
 
-def simulate(
-    trace: options.Trace = None,
-    trace_format: options.Format = None,
-    arrivals: options.Arrivals = None,
-    requests: options.Requests = None,
-    rate: options.Rate = None,
-    replicas: options.Replicas = PLAIN.replicas,
-    profile: options.ProfileName = PLAIN.profile,
-    load: options.Load = None,
-    loads: options.Loads = None,
-    ttft_ms: options.TtftMs = PLAIN.ttft_ms,
-    policy: options.PolicyName = None,
-    policies: options.PolicyNames = None,
-    lengths: options.LengthsTold = PLAIN.lengths,
-    seed: options.Seed = PLAIN.seed,
-    offer: options.Offers = None,
-    alternatives: options.AlternativesOf = None,
-    pinned_share: options.PinnedShare = PLAIN.pinned_share,
-    batch_share: options.BatchShare = PLAIN.batch_share,
-    tenants: options.Tenants = PLAIN.tenants,
-    warm_share: options.WarmShare = PLAIN.warm_share,
-    prefixes: options.PrefixesFrom = PLAIN.prefixes,
-    scaling: options.ScalingKind = None,
-    laps: options.Laps = AUTO,
-    no_bound: options.NoBound = False,
-    report: options.Report = None,
-    as_json: options.AsJson = False,
-) -> None:
+@takes(SimulateOptions)
+def simulate(options: SimulateOptions) -> None:
     """Play requests against modelled engines, to see what a policy spends, in seconds.
 
     The scheduler is the real one; time and engines are simulated. Spend is set against a bound:
@@ -60,44 +41,50 @@ def simulate(
 
     Example: baseload simulate --loads 0.9,1.5,3 --policies bid-price,first-come --json
     """
+    output = options.output
     try:
-        experiment = Experiment(
-            trace=trace,
-            trace_format=trace_format,
-            arrivals=arrivals,
-            requests=_synthetic(trace, requests, rate),
-            rate_per_s=rate,
-            profile=profile,
-            replicas=replicas,
-            ttft_ms=ttft_ms,
-            lengths=lengths,
-            seed=seed,
-            offers=_offers(offer),
-            alternatives=alternatives,
-            pinned_share=pinned_share,
-            batch_share=batch_share,
-            tenants=tenants,
-            warm_share=warm_share,
-            prefixes=prefixes,
-            scaling=scaling,
-            laps=_laps(laps),
-        )
-        cells = _loads(load, loads), _policies(policy, policies)
-        check_writable(report)
+        experiment = _experiment(options.requests, options.pool)
+        loads, policies = _loads(options.requests), _policies(options.pool)
+        check_writable(output.report)
         with stages() as stage:
-            trials = sweep(experiment, *cells, with_bound=not no_bound, stage=stage)
+            trials = sweep(experiment, loads, policies, with_bound=not output.no_bound, stage=stage)
     except (BadExperiment, BadOffer) as error:
         raise ConfigError(str(error)) from error
-    show(trials, is_sweep=loads is not None or policies is not None, as_json=as_json)
-    _keep(trials, report)
+    is_sweep = options.requests.loads is not None or options.pool.policies is not None
+    show(trials, is_sweep=is_sweep, as_json=output.as_json)
+    _keep(trials, output.report)
 
 
-def _synthetic(trace: Path | None, requests: int | None, rate: float | None) -> int:
-    if trace is not None and (requests is not None or rate is not None):
+def _experiment(requests: RequestOptions, pool: PoolOptions) -> Experiment:
+    return Experiment(
+        trace=requests.trace,
+        trace_format=requests.trace_format,
+        arrivals=requests.arrivals,
+        requests=_synthetic(requests),
+        rate_per_s=requests.rate_per_s,
+        profile=pool.profile,
+        replicas=pool.replicas,
+        ttft_ms=requests.ttft_ms,
+        lengths=requests.lengths,
+        seed=requests.seed,
+        offers=_offers(pool.offers),
+        alternatives=pool.alternatives,
+        pinned_share=requests.pinned_share,
+        batch_share=requests.batch_share,
+        tenants=requests.tenants,
+        warm_share=requests.warm_share,
+        prefixes=requests.prefixes,
+        scaling=requests.scaling,
+        laps=_laps(requests.laps),
+    )
+
+
+def _synthetic(wanted: RequestOptions) -> int:
+    if wanted.trace is not None and (wanted.requests, wanted.rate_per_s) != (None, None):
         raise ConfigError(
             "--requests and --rate make synthetic arrivals: leave out --trace or them"
         )
-    return PLAIN.requests if requests is None else requests
+    return PLAIN.requests if wanted.requests is None else wanted.requests
 
 
 def _offers(texts: list[str] | None) -> tuple[SimOffer, ...]:
@@ -112,25 +99,25 @@ def _laps(text: str) -> int | None:
     return int(text)
 
 
-def _loads(load: float | None, loads: str | None) -> list[float]:
-    if loads is None:
-        return [PLAIN.load if load is None else load]
-    if load is not None:
+def _loads(wanted: RequestOptions) -> list[float]:
+    if wanted.loads is None:
+        return [PLAIN.load if wanted.load is None else wanted.load]
+    if wanted.load is not None:
         raise ConfigError("--load or --loads: give one of them")
     try:
-        return list(dict.fromkeys(float(each) for each in loads.split(",")))
+        return list(dict.fromkeys(float(each) for each in wanted.loads.split(",")))
     except ValueError:
-        raise ConfigError(f"--loads {loads}: give numbers, as in 0.9,1.1,1.5") from None
+        raise ConfigError(f"--loads {wanted.loads}: give numbers, as in 0.9,1.1,1.5") from None
 
 
-def _policies(policy: str | None, policies: str | None) -> list[str]:
-    if policies is None:
-        return [PLAIN.policy if policy is None else policy]
-    if policy is not None:
+def _policies(pool: PoolOptions) -> list[str]:
+    if pool.policies is None:
+        return [PLAIN.policy if pool.policy is None else pool.policy]
+    if pool.policy is not None:
         raise ConfigError("--policy or --policies: give one of them")
-    if policies == ALL:
+    if pool.policies == ALL:
         return list(POLICY_NAMES)
-    return list(dict.fromkeys(each.strip() for each in policies.split(",")))
+    return list(dict.fromkeys(each.strip() for each in pool.policies.split(",")))
 
 
 def _keep(trials: Sequence[Trial], path: Path | None) -> None:
