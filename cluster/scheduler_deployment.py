@@ -22,7 +22,7 @@ from runtime.config import METRICS_PORTS_TRIED, GatewayConfig, load_config
 from runtime.edge.app import create_app
 from runtime.edge.auth import KeyRing
 from runtime.edge.edge_context import Edge
-from runtime.errors import BaseloadError
+from runtime.errors import BaseloadError, ConfigError
 from runtime.gateway import Gateway
 from runtime.ledger.ledger import Ledger
 from runtime.targets.membership import Endpoint
@@ -35,6 +35,7 @@ TELL_S_MAX = 2.0
 HEARD_S_MAX = 15.0  # of the directory's first list, and from the replicas on it
 JOIN_POLL_S = 0.02
 METRICS_RETRY_S = 5.0  # the one that had a lower port may go, as in every upgrade
+NO_CONFIG = "there is none; write `user_config: {}` for the defaults"
 
 EDGE = Edge()
 log = logging.getLogger("ray.serve.scheduler")  # by Serve's handlers, and not at Serve's level
@@ -72,10 +73,11 @@ class Scheduler:
         self._models: set[str] = set()  # of the replicas on the list
         self._note = ConfigNote()
 
-    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+    async def reconfigure(self, user_config: dict[str, Any] | None, rank: object = None) -> None:
         """Takes a configuration, or goes on with the one before and tells of the refusal.
 
         It raises only where nothing has ever served: Serve stops a replica that raises here.
+        ``rank`` is not used: Serve tells of a `user_config` of null only who asks for the rank.
         """
         try:
             await self._take(user_config)
@@ -83,7 +85,9 @@ class Scheduler:
             await self._go_on(error)
             log.exception("%s", refusal(error))
 
-    async def _take(self, user_config: dict[str, Any]) -> None:
+    async def _take(self, user_config: dict[str, Any] | None) -> None:
+        if user_config is None:
+            raise ConfigError(NO_CONFIG)
         config = load_config(user_config)
         keys = KeyRing(
             self._local_keys | {name: tenant.key_sha256 for name, tenant in config.tenants.items()}

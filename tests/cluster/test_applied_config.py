@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ray.serve._private.replica import UserCallableWrapper
 
 from cluster import scheduler_deployment as deployment
 from cluster.applied_config import REFUSAL_CHARS_MAX, ConfigNote, Configuration, refusal
@@ -103,6 +105,33 @@ async def test_a_refused_configuration_leaves_the_old_one_serving(
         assert status == 200
         assert "config_refused" not in ready
         assert await directory.config() == ConfigNote({"ttft_budget_ms": 2345}, None)
+
+
+async def test_a_configuration_of_null_ends_no_refusal_and_says_what_it_is(tmp_path: Path) -> None:
+    directory, good = Directory(), {"ttft_budget_ms": 1234}
+    async with running(tmp_path, directory) as made:
+        await made.reconfigure(good)
+        await made.reconfigure(BAD["an unknown field"])
+        before = (await directory.config()).refused
+        await made.reconfigure(None, rank=0)
+        note = await directory.config()
+        assert note.serving == good
+        assert note.refused is not None
+        assert note.refused != before
+        assert deployment.NO_CONFIG in note.refused
+        assert deployment.EDGE.gateway.refused_config == note.refused
+
+
+async def test_a_first_configuration_of_null_is_refused(tmp_path: Path) -> None:
+    async with running(tmp_path, Directory()) as made:
+        with pytest.raises(ConfigError, match="for the defaults"):
+            await made.reconfigure(None, rank=0)
+
+
+def test_serve_tells_the_scheduler_of_a_configuration_of_null() -> None:
+    """It calls with null only where the signature has a rank: see its `call_reconfigure`."""
+    assert "rank" in inspect.signature(deployment.Scheduler.reconfigure).parameters
+    assert 'user_subscribed_to_rank = "rank" in params' in inspect.getsource(UserCallableWrapper)
 
 
 async def test_a_scheduler_that_is_started_anew_serves_with_what_its_predecessor_had(
