@@ -89,6 +89,7 @@ def fields(record: RequestRecord) -> dict[str, Any]:
         "task": record.task,
         "model": record.model,
         "streamed": record.streamed,
+        "personal_data": record.personal_data,
         "target": record.target,
         "reason": record.reason,
         "attempts": record.attempts,

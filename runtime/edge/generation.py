@@ -18,10 +18,11 @@ from runtime.errors import BadRequest
 from runtime.gateway import Gateway
 from runtime.lifecycle import answer
 from runtime.request.job import Job, exactly_counted, needs_exact_count, new_job
+from runtime.request.protection import protected
 from runtime.request.record import RequestRecord
 from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest
-from runtime.wire.tags import parse_tags
+from runtime.wire.tags import Sensitivity, parse_tags
 
 log = logging.getLogger("baseload.http")
 
@@ -79,6 +80,10 @@ async def _job(
     tags = parse_tags(request.headers.items())
     record: RequestRecord = request.scope[RECORD]
     record.feature, record.task = tags.feature, tags.task
+    if any(gateway.offers_for(tenant, each) for each in (tags.sensitivity, Sensitivity.PII)):
+        # Else it leaves this house in no case.
+        found = await protected(tags, parsed)
+        tags, record.personal_data = found.tags, sorted(found.finding.kinds)
     if parsed.model not in gateway.models():
         raise model_not_found(gateway)
     pool = gateway.pools.get(parsed.model)

@@ -27,6 +27,7 @@ class RequestRecord:
     task: str | None = None
     model: str | None = None
     streamed: bool | None = None
+    personal_data: list[str] | None = None  # kinds that were found; None: nobody looked
     status: int | None = None  # None: no answer has begun
     left: bool = False  # the client left before its answer was complete
     error: str | None = None  # the code of a refusal, or of what broke

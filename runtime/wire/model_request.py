@@ -75,6 +75,10 @@ class ModelRequest(Protocol):
         """Every text that reaches the prompt."""
         ...
 
+    def other_texts(self) -> Iterator[str]:
+        """Every text besides that a target is sent: schemas, stop texts, whatever is a string."""
+        ...
+
     def texts_by_prompt(self) -> Iterator[Iterable[str]]:
         """The same, of each prompt by itself."""
         ...

@@ -181,6 +181,10 @@ class Sampling(Strict):
         left_out = dict.fromkeys((*HINTS, *self.LOCAL), True) if openai_only else None
         return self.model_dump(exclude_none=True, by_alias=True, exclude=left_out)
 
+    def other_texts(self) -> Iterator[str]:
+        """All strings in it but those of the prompt."""
+        return _strings(self.model_dump(exclude={"messages", "prompt", "model", "tools"}))
+
     def fit_in(self, fields: dict[str, Any]) -> None:
         """Schemas as engines can hold them; a vendor gets the caller's own."""
         for at, schema in self.fitted:
@@ -234,3 +238,16 @@ class Sampling(Strict):
         if compiled.fitted or compiled.constraints:
             self.__dict__["fitted"] = tuple(compiled.fitted)
             self.__dict__["constraints"] = tuple(compiled.constraints)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Of any depth: the bounds on a body have bounded it."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _strings(key)
+            yield from _strings(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _strings(each)

@@ -160,7 +160,8 @@ _PARSERS: dict[str, _Tag] = {
     "sensitivity": _Tag(
         Sensitivity,
         "one of " + ", ".join(Sensitivity),
-        "what the request holds: it is sent only to providers whose allowed_sensitivity has it",
+        "what the request holds: it is sent only to providers whose allowed_sensitivity has it. "
+        "Personal data that is found in its text raises it to pii",
     ),
     "region": _Tag(
         _matching(r"[a-z0-9][a-z0-9-]{0,31}"),

@@ -1,0 +1,61 @@
+"""How much protection a request needs: what its caller said, raised by what its text holds.
+
+Nothing lowers it. Where the search cannot say, because it reached a bound, failed, or the prompt is
+token ids, the request counts as one with personal data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from runtime.detect.personal_data import INCOMPLETE, NOTHING, Finding, find_personal_data
+from runtime.limits import refusals
+from runtime.wire.model_request import ModelRequest
+from runtime.wire.tags import Sensitivity, Tags
+
+INLINE_CHARS_MAX = 8_192  # a longer text would hold the loop for a millisecond or more
+_RANK = {each: rank for rank, each in enumerate(Sensitivity)}
+
+log = logging.getLogger("baseload.protection")
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """``tags`` hold the sensitivity that counts."""
+
+    tags: Tags
+    finding: Finding
+
+
+async def protected(tags: Tags, request: ModelRequest) -> Protected:
+    """Looks at all text of the request; off the loop where that takes long."""
+    if _RANK[tags.sensitivity] >= _RANK[Sensitivity.PII]:
+        return Protected(tags, NOTHING)  # nothing that is found could raise it
+    texts = list(all_texts(request))
+    if sum(map(len, texts)) > INLINE_CHARS_MAX:
+        finding = await asyncio.to_thread(_find, texts)
+    else:
+        finding = _find(texts)
+    if request.prompt_token_counts is not None:
+        finding = INCOMPLETE  # a vendor can read what is not text here
+    if finding.is_personal:
+        tags = replace(tags, sensitivity=Sensitivity.PII)
+    return Protected(tags, finding)
+
+
+def all_texts(request: ModelRequest) -> Iterator[str]:
+    """The conversation in its order, so that what is split over two parts meets; then the rest."""
+    yield from request.texts()
+    yield from request.other_texts()
+
+
+def _find(texts: list[str]) -> Finding:
+    try:
+        return find_personal_data(texts)
+    except Exception:  # a defect of ours must not let anything out
+        refusals["detector_failed"] += 1
+        log.exception("the search for personal data failed: its request counts as personal data")
+        return INCOMPLETE
