@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from benchmarks.documents.markdown import NONE, paragraphs, plain, table
 from benchmarks.documents.section import Section
+from benchmarks.documents.template import section_of
 from benchmarks.economics.api_price import TokenMix
 from benchmarks.economics.breakeven import Cluster
 from benchmarks.economics.cost import parse_card_hour, usd_per_mtok_output
@@ -14,7 +14,6 @@ from benchmarks.economics.demand import DAY_MEAN_TO_PEAK, day_curve
 from benchmarks.economics.plots import bill_by_volume, tornado_bars, utilization_bars
 from benchmarks.economics.sensitivity import THETA, band, utilization_ends
 from benchmarks.economics.study import (
-    Answer,
     Question,
     Study,
     hybrid_in_words,
@@ -22,7 +21,6 @@ from benchmarks.economics.study import (
     question_in_words,
     study,
 )
-from benchmarks.economics.words import dollars, percent
 from models.layout import CARDS_PER_NODE
 from models.prices import Price, load_price_book
 
@@ -51,32 +49,29 @@ def example() -> Study:
 def section() -> Section:
     made = example()
     asked = made.question
-    apis = " ".join(f"--api {price.price_id}" for price in _sold())
-    costs = [usd_per_mtok_output(asked.cluster.card.usd, asked.cluster.theta, u) for u in USES]
-    sentences = (f"{in_words(asked, a)} {hybrid_in_words(a)}" for a in made.answers)
-    heads = (
-        *("API", "USD per M output with input", "U*", "band"),
-        *("all API", "all local", "hybrid", "cards owned"),
-    )
-    body = paragraphs(
-        "DeepSeek's own fleet as it published a day of it, against what DeepSeek-V3.2 is sold at. "
-        + plain(question_in_words(asked)),
-        "```\n"
-        f"baseload breakeven --card-price {CARD_PRICE} --cards {CARDS} --theta {THETA_TOK_S} \\\n"
-        f"    --input-per-output {MIX} --cache-hit {CACHED} --demand day \\\n"
-        f"    {apis}\n"
-        "```",
-        table(heads, [_bills(answer) for answer in made.answers]),
-        *map(plain, sentences),
-        "What a million output tokens cost there, by utilization:",
-        table([percent(use) for use in USES], [[f"${cost:.2f}" for cost in costs]], ""),
-    )
     plots = {
         "bill-by-volume": bill_by_volume(made),
         "break-even": utilization_bars(made),
         "sensitivity": tornado_bars(made.answers[0]),
     }
-    return Section("An example: 64 H800", body, plots)
+    return section_of(
+        "break_even_example",
+        plots,
+        question=question_in_words(asked),
+        card_price=CARD_PRICE,
+        cards=CARDS,
+        theta=THETA_TOK_S,
+        mix=MIX,
+        cached=CACHED,
+        apis=" ".join(f"--api {price.price_id}" for price in _sold()),
+        answers=made.answers,
+        band=lambda answer: band(answer.bars, utilization_ends),
+        sentences=[f"{in_words(asked, each)} {hybrid_in_words(each)}" for each in made.answers],
+        costs=[
+            (use, usd_per_mtok_output(asked.cluster.card.usd, asked.cluster.theta, use))
+            for use in USES
+        ],
+    )
 
 
 def _sold() -> list[Price]:
@@ -87,16 +82,3 @@ def _sold() -> list[Price]:
 def _name(price: Price) -> str:
     """Short enough for a plot."""
     return f"{price.provider}/{price.model.rpartition('/')[2]}"
-
-
-def _bills(answer: Answer) -> list[str]:
-    low, high = band(answer.bars, utilization_ends)
-    found = answer.break_even
-    return [
-        plain(answer.price.price_id),
-        f"{found.value_usd_per_mtok:.3f}",
-        percent(found.utilization),
-        f"{100 * low:.0f} to {100 * high:.0f} %",
-        *(dollars(bill) for bill in (answer.bought, answer.local, answer.hybrid)),
-        str(answer.hybrid.cards) if answer.hybrid.cards else NONE,
-    ]

@@ -36,3 +36,11 @@ def pairs(entries: Mapping[str, str]) -> str:
 def paragraphs(*parts: str) -> str:
     """What is empty is left out."""
     return "\n\n".join(part for part in parts if part)
+
+
+def short_count(number: int) -> str:
+    """Three digits and a unit."""
+    for unit, size in (("T", 10**12), ("B", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return str(number)

@@ -4,40 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from benchmarks.documents import (
-    bench,
-    cross_check,
-    optimality_gap,
-    other_figures,
-    overhead,
-    peers,
-    planner,
-    scale,
-    sim_vs_real,
-)
+from benchmarks.documents import bench, optimality_gap, other_figures, overhead, peers, planner
 from benchmarks.documents.markdown import paragraphs
 from benchmarks.documents.results import Result, read_results
 from benchmarks.documents.section import Section
+from benchmarks.documents.template import section_of
+from benchmarks.studies.cross_check import FIGURES
 
 Write: TypeAlias = Callable[[Result], Section]
+
+
+def _as_it_is(template: str, **names: Any) -> Write:
+    """For a document that its template can show without further computing."""
+    return lambda result: section_of(template, result=result, document=result.document, **names)
+
 
 # Which files a section is written from; what matches none of them comes last.
 SECTIONS: tuple[tuple[str, Write], ...] = (
     ("overhead.json", overhead.section),
     ("peers.json", peers.section),
     ("bench*.json", bench.section),
-    ("second_opinion.json", cross_check.section),
+    ("second_opinion.json", _as_it_is("cross_check", figures=FIGURES)),
     ("scheduler.json", optimality_gap.section),
-    ("scale.json", scale.section),
-    ("honesty.json", sim_vs_real.section),
+    ("scale.json", _as_it_is("scale")),
+    ("honesty.json", _as_it_is("sim_vs_real")),
     ("planner.json", planner.section),
-)
-LEAD = (
-    "Each section says when and on what it was measured, and what to run to measure it again. "
-    "`make docs` writes this page from [benchmarks/results](../benchmarks/results). Differences "
-    "under 20 % between single runs are noise on a machine of two cores."
 )
 
 
@@ -49,10 +42,6 @@ def sections(folder: Path) -> list[Section]:
         for name in sorted(path.name for path in folder.glob(pattern)):
             found.append(write(left.pop(name)))
     return found + [other_figures.section(result) for result in left.values()]
-
-
-def page(found: Sequence[Section]) -> str:
-    return paragraphs("# Numbers", LEAD, *(section.text() for section in found))
 
 
 def in_short(found: Sequence[Section]) -> str:

@@ -11,6 +11,7 @@ from benchmarks.documents.command import changed
 from benchmarks.documents.markdown import paragraphs
 from benchmarks.documents.results import FOLDER
 from benchmarks.documents.section import PLOTS, Section
+from benchmarks.documents.template import page_of
 from benchmarks.pages.drawing import as_file
 
 README = "README.md"
@@ -23,13 +24,13 @@ def generated(root: Path) -> dict[str, str]:
     measured = numbers.sections(root / FOLDER)
     money, sizes = economics.sections(), catalogue.sections()
     pages = {
-        "numbers": numbers.page(measured),
-        "economics": economics.page(money),
-        "models": catalogue.page(sizes),
+        "numbers": page_of("numbers", measured),
+        "economics": page_of("economics", money),
+        "models": page_of("models", sizes),
     }
     files = {f"{DOCS}/{name}.md": f"{paragraphs(MARK, text)}\n" for name, text in pages.items()}
     readme = (root / README).read_text(encoding="utf-8")
-    bodies = {"numbers": numbers.in_short(measured), "claims": economics.in_short()}
+    bodies = {"numbers": numbers.in_short(measured), "claims": money[0].short}
     return files | {README: filled(readme, bodies)} | _plots([*measured, *money, *sizes])
 
 

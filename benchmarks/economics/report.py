@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from markupsafe import Markup
+
 from benchmarks.economics.anchors import Anchor
 from benchmarks.economics.claims import Finding
 from benchmarks.economics.cost import usd_per_mtok_blended, usd_per_mtok_output
@@ -20,8 +22,8 @@ from benchmarks.economics.study import (
     in_words,
     question_in_words,
 )
-from benchmarks.economics.words import dollars, figure, percent
-from benchmarks.pages.page import card, head, page, pairs, row, said, section
+from benchmarks.economics.words import figure, monthly_usd, percent
+from benchmarks.pages.page import head, page, pairs, plots, row, section
 from models.money import NANO_PER_USD, usd_per_mtok
 from models.prices import Price
 
@@ -31,15 +33,14 @@ TITLE = "Baseload break-even"
 
 def report(study: Study, origin: Mapping[str, str]) -> str:
     """``origin`` says where it comes from: date, versions, machine."""
-    plots = [bill_by_volume(study), utilization_bars(study)]
-    plots += [tornado_bars(answer) for answer in study.answers]
+    drawn = [bill_by_volume(study), utilization_bars(study)]
+    drawn += [tornado_bars(answer) for answer in study.answers]
     parts = [
         _head(study),
         _answers(study),
         _bills(study.answers),
         _use(study.question),
-        "<h2>Plots</h2>",
-        *(card(plot, number) for number, plot in enumerate(plots)),
+        plots(drawn),
         pairs("Inputs", _inputs(study) | dict(origin)),
     ]
     return page(TITLE, parts)
@@ -54,18 +55,18 @@ def claims_page(
     return page("Claims about the cost of tokens", parts)
 
 
-def _head(study: Study) -> str:
+def _head(study: Study) -> Markup:
     first = study.answers[0]
     lead = question_in_words(study.question)
     return head(TITLE, lead, f"{in_words(study.question, first)} {hybrid_in_words(first)}")
 
 
-def _answers(study: Study) -> str:
+def _answers(study: Study) -> Markup:
     names = (
         *("API, USD per M output with input", "break-even utilization", "M output per month"),
         *("the cards serve, M per month", "verdict"),
     )
-    rows = [row("", names, "th", "heads")]
+    rows = [row("", names, "th", "heads", "")]
     for answer in study.answers:
         found = answer.break_even
         volume = "–" if found.mtok_per_month is None else f"{found.mtok_per_month:,.0f}"
@@ -76,18 +77,17 @@ def _answers(study: Study) -> str:
             f"{found.capacity_mtok:,.0f}",
             found.verdict.value.replace("_", " "),
         )
-        rows.append(said(row(answer.price.price_id, cells), in_words(study.question, answer)))
-    rows[0] = said(rows[0], "")
+        rows.append(row(answer.price.price_id, cells, says=in_words(study.question, answer)))
     return section("Where it breaks even", rows)
 
 
-def _bills(answers: Sequence[Answer]) -> str:
+def _bills(answers: Sequence[Answer]) -> Markup:
     names = ("all bought", "all local", "cheapest", "cards owned", "of it bought", "use of cards")
     rows = [row("USD per month, for this demand", names, "th", "heads")]
     for answer in answers:
         best = answer.hybrid
         cells = (
-            *(dollars(each) for each in (answer.bought, answer.local, best)),
+            *(monthly_usd(each) for each in (answer.bought, answer.local, best)),
             f"{best.cards:,}",
             f"${best.bought_nano / NANO_PER_USD:,.0f}",
             "–" if best.utilization is None else percent(Decimal(str(best.utilization))),
@@ -96,7 +96,7 @@ def _bills(answers: Sequence[Answer]) -> str:
     return section("Monthly bills", rows)
 
 
-def _use(question: Question) -> str:
+def _use(question: Question) -> Markup:
     cluster = question.cluster
     rows = [row("utilization", [percent(use) for use in USES], "th", "heads")]
     costs = [usd_per_mtok_output(cluster.card.usd, cluster.theta, use) for use in USES]
@@ -134,8 +134,8 @@ def _price(price: Price) -> str:
     )
 
 
-def _claims(findings: Sequence[Finding]) -> str:
-    rows = [said(row("", ("published", "computed", "verdict"), "th", "heads"), "")]
+def _claims(findings: Sequence[Finding]) -> Markup:
+    rows = [row("", ("published", "computed", "verdict"), "th", "heads", "")]
     for finding in findings:
         claim = finding.claim
         cells = (
@@ -143,11 +143,11 @@ def _claims(findings: Sequence[Finding]) -> str:
             figure(finding.computed),
             finding.verdict.value.replace("_", " "),
         )
-        rows.append(said(row(claim.claim_id, cells), f"{claim.says}. {finding.condition}"))
+        rows.append(row(claim.claim_id, cells, says=f"{claim.says}. {finding.condition}"))
     return section("Claims", rows)
 
 
-def _claim_sources(findings: Sequence[Finding]) -> str:
+def _claim_sources(findings: Sequence[Finding]) -> Markup:
     entries = {
         finding.claim.claim_id: f"{finding.formula_shown}, {finding.claim.unit}; "
         f"{finding.inputs_in_words()}. Claim: {finding.claim.source}"
@@ -156,10 +156,10 @@ def _claim_sources(findings: Sequence[Finding]) -> str:
     return pairs("Formulas and inputs", entries)
 
 
-def _anchors(anchors: Sequence[Anchor]) -> str:
-    rows = [said(row("", ("published", "computed", "agrees"), "th", "heads"), "")]
+def _anchors(anchors: Sequence[Anchor]) -> Markup:
+    rows = [row("", ("published", "computed", "agrees"), "th", "heads", "")]
     for anchor in anchors:
         cells = (anchor.published, figure(anchor.computed), "yes" if anchor.agrees else "NO")
         note = f"{anchor.unit}. {anchor.note}" if anchor.note else anchor.unit
-        rows.append(said(row(anchor.says, cells), note))
+        rows.append(row(anchor.says, cells, says=note))
     return section("Public figures, reproduced", rows)

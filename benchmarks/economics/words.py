@@ -14,7 +14,7 @@ def percent(value: Decimal, digits: int = 0) -> str:
     return f"{100 * value:.{digits}f} %"
 
 
-def dollars(bill: MonthlyBill) -> str:
+def monthly_usd(bill: MonthlyBill) -> str:
     return f"${bill.nano / NANO_PER_USD:,.0f}"
 
 

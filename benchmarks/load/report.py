@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from html import escape
+
+from markupsafe import Markup
 
 from benchmarks.load.figures import FIGURES, dollars, milliseconds, per_second, theta_in_words
 from benchmarks.load.plots import cost_by_utilization, latencies, over_time
 from benchmarks.load.result import Bench
 from benchmarks.load.sweep import Sweep
-from benchmarks.pages.page import card, head, page, pairs, row, section
+from benchmarks.pages.drawing import Plot
+from benchmarks.pages.page import head, notes, page, pairs, plots, row, section
 from benchmarks.simulation.figures import UNKNOWN, share
 
 TITLE = "Baseload benchmark"
@@ -22,7 +24,7 @@ def report(bench: Bench) -> str:
     return page(TITLE, _parts(bench))
 
 
-def _parts(bench: Bench) -> Iterator[str]:
+def _parts(bench: Bench) -> Iterator[Markup]:
     setting = bench.setting
     lead = (
         f"{setting.endpoint.model} at {setting.endpoint.base_url}, {_load(bench)}, "
@@ -30,20 +32,19 @@ def _parts(bench: Bench) -> Iterator[str]:
         f"within {setting.slo.ttft_ms:g} ms and {setting.slo.tpot_ms:g} ms per token after it."
     )
     yield head(TITLE, lead, None if bench.sweep is None else theta_in_words(bench.sweep))
-    if notes := bench.all_notes():
-        yield "<ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes) + "</ul>"
+    if texts := bench.all_notes():
+        yield notes(texts)
     yield _figures(bench) if bench.sweep is None else _curve(bench.sweep)
-    if bench.sweep is None:
-        plots = [latencies(bench.runs, setting.slo)]
-        plots += [over_time(run) for run in bench.runs[:OVER_TIME_MAX]]
-    else:
-        plots = [] if bench.sweep.theta is None else [cost_by_utilization(bench.sweep.curve())]
-    if plots:
-        yield "<h2>Plots</h2>"
-    for number, plot in enumerate(plots):
-        yield card(plot, number)
+    if drawn := _drawn(bench):
+        yield plots(drawn)
     yield from _errors(bench)
     yield pairs("What was run", _chosen(bench))
+
+
+def _drawn(bench: Bench) -> list[Plot]:
+    if bench.sweep is not None:
+        return [] if bench.sweep.theta is None else [cost_by_utilization(bench.sweep.curve())]
+    return [latencies(bench.runs, bench.setting.slo), *map(over_time, bench.runs[:OVER_TIME_MAX])]
 
 
 def _load(bench: Bench) -> str:
@@ -56,7 +57,7 @@ def _load(bench: Bench) -> str:
     return f"{traffic.arrivals} arrivals at {rate:.3g} requests/s"
 
 
-def _figures(bench: Bench) -> str:
+def _figures(bench: Bench) -> Markup:
     count = len(bench.counted)
     several = [f"run {run.number}" for run in bench.counted] if count > 1 else []
     heads = [f"mean of {count} ± 95 %" if several else "", *several]
@@ -64,12 +65,11 @@ def _figures(bench: Bench) -> str:
     for figure in FIGURES:
         cells = [figure.shown(bench.counted)]
         cells += [figure.shown([run]) for run in bench.counted] if several else []
-        line = row(figure.label, cells)
-        lines.append(line.replace("</tr>", f'<td class="says">{escape(figure.says)}</td></tr>'))
+        lines.append(row(figure.label, cells, says=figure.says))
     return section("Figures", lines, "many" if several else "")
 
 
-def _curve(sweep: Sweep) -> str:
+def _curve(sweep: Sweep) -> Markup:
     names = [
         *("requests/s", "in time", "bought", "utilization", "good tokens/s per card"),
         *("USD per M output", "USD per M blended", "busy", "first token, p99"),
@@ -95,7 +95,7 @@ def _text(value: float | None, text: Callable[[float], str]) -> str:
     return UNKNOWN if value is None else text(value)
 
 
-def _errors(bench: Bench) -> Iterator[str]:
+def _errors(bench: Bench) -> Iterator[Markup]:
     if found := bench.errors():
         lines = [row("kind", ["requests", "the first one said"], "th")]
         lines += [row(kind, [str(count), said]) for kind, (count, said) in found.items()]

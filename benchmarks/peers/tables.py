@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from benchmarks.peers.interval import IN_BRACKETS, with_bounds
+from benchmarks.peers.confidence import IN_BRACKETS, with_bounds
 from benchmarks.peers.overload import BUDGET_MS, Outcome
 from benchmarks.peers.side_by_side import ANSWER_TOKENS, Row
 from benchmarks.peers.verdicts import Verdict

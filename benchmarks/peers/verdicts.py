@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.peers.baseload_alone import BASELOAD
-from benchmarks.peers.interval import ratio_bounds
+from benchmarks.peers.confidence import ratio_bounds
 from benchmarks.peers.litellm import LITELLM
 from benchmarks.peers.overload import Outcome
 from benchmarks.peers.side_by_side import Sample

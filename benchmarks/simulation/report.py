@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 
-from benchmarks.pages.page import card, head, page, pairs, row, said, section
+from markupsafe import Markup
+
+from benchmarks.pages.page import head, meanings, page, pairs, plots, row, section
 from benchmarks.simulation.alternatives import alternatives_in_words, warnings
 from benchmarks.simulation.experiment import Experiment
 from benchmarks.simulation.figures import FIGURES, regret_in_words
@@ -21,11 +22,11 @@ def report(trials: Sequence[Trial], origin: Mapping[str, str]) -> str:
     """``origin`` says where it comes from: date, versions, machine."""
     if not trials:
         raise ValueError("a report needs at least one trial")
-    parts = (_head(trials), _figures(trials), *_plots(trials), _choices(trials, origin))
+    parts = (_head(trials), _figures(trials), _plots(trials), _choices(trials, origin))
     return page("Baseload simulation", parts)
 
 
-def _head(trials: Sequence[Trial]) -> str:
+def _head(trials: Sequence[Trial]) -> Markup:
     first = trials[0].experiment
     what = f"{first.arrivals} arrivals" if first.trace is None else first.trace.name
     loads = dict.fromkeys(f"{trial.experiment.load:g}" for trial in trials)
@@ -39,42 +40,35 @@ def _head(trials: Sequence[Trial]) -> str:
     return head("Baseload simulation", lead, " ".join(says) or None)
 
 
-def _figures(trials: Sequence[Trial]) -> str:
+def _figures(trials: Sequence[Trial]) -> Markup:
     return _few_figures(trials) if len(trials) <= COLUMNS_MAX else _many_figures(trials)
 
 
-def _few_figures(trials: Sequence[Trial]) -> str:
+def _few_figures(trials: Sequence[Trial]) -> Markup:
     """A column for each trial, and one that says what the figure is."""
-    rows = [row("", [trial_name(trial) for trial in trials], "th", "heads")]
+    rows = [row("", [trial_name(trial) for trial in trials], "th", "heads", "")]
     for figure in FIGURES:
-        line = row(figure.label, [figure.of(trial.outcome) for trial in trials])
-        rows.append(said(line, figure.says))
-    rows[0] = said(rows[0], "")
+        cells = [figure.of(trial.outcome) for trial in trials]
+        rows.append(row(figure.label, cells, says=figure.says))
     return section("Figures", rows)
 
 
-def _many_figures(trials: Sequence[Trial]) -> str:
+def _many_figures(trials: Sequence[Trial]) -> Markup:
     """A row for each trial, and what the figures are underneath."""
     rows = [row("", [figure.label for figure in FIGURES], "th", "heads")]
     for trial in trials:
         rows.append(row(trial_name(trial), [figure.of(trial.outcome) for figure in FIGURES]))
-    meanings = "\n".join(
-        f"<dt>{escape(figure.label)}</dt><dd>{escape(figure.says)}</dd>" for figure in FIGURES
-    )
-    return f"{section('Figures', rows, 'many')}\n<dl>\n{meanings}\n</dl>"
+    return section("Figures", rows, "many") + Markup("\n") + meanings(FIGURES)
 
 
-def _plots(trials: Sequence[Trial]) -> Iterator[str]:
-    yield "<h2>Plots</h2>"
+def _plots(trials: Sequence[Trial]) -> Markup:
     loads = {trial.experiment.load for trial in trials}
     first = [each for each in trials if each.experiment.policy == trials[0].experiment.policy]
-    plots = [spend_by_load(trials) if len(loads) > 1 else spend_bars(trials), reasons(trials)]
-    plots += [over_time(trial) for trial in first[:OVER_TIME_MAX]]
-    for number, plot in enumerate(plots):
-        yield card(plot, number)
+    drawn = [spend_by_load(trials) if len(loads) > 1 else spend_bars(trials), reasons(trials)]
+    return plots([*drawn, *(over_time(trial) for trial in first[:OVER_TIME_MAX])])
 
 
-def _choices(trials: Sequence[Trial], origin: Mapping[str, str]) -> str:
+def _choices(trials: Sequence[Trial], origin: Mapping[str, str]) -> Markup:
     chosen = [_chosen(trial.experiment) for trial in trials]
     rows = {name: ", ".join(dict.fromkeys(each[name] for each in chosen)) for name in chosen[0]}
     return pairs("What was run", rows | dict(origin))

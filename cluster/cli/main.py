@@ -38,7 +38,9 @@ from runtime.start_failed import StartFailed
 
 EXIT_NOTHING_RUNS = 1
 EXIT_REFUSED = 2
-BENCH_ONLY = frozenset({"scipy", "matplotlib", "polars"})  # the extra "bench" of pyproject.toml
+BENCH_ONLY = frozenset(
+    {"scipy", "matplotlib", "polars", "jinja2"}
+)  # the extra "bench" of pyproject.toml
 INSTALL_BENCH = "pip install --no-deps -r requirements/bench.lock"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

@@ -13,7 +13,7 @@ from benchmarks.economics.claims import Finding
 from benchmarks.economics.sensitivity import band, utilization_ends
 from benchmarks.economics.study import Answer, Study, hybrid_in_words, in_words, question_in_words
 from benchmarks.economics.study_json import document
-from benchmarks.economics.words import dollars, figure, percent
+from benchmarks.economics.words import figure, monthly_usd, percent
 from cluster.cli.report_file import origin, write_report
 from cluster.cli.terminal import note, page
 
@@ -39,7 +39,7 @@ def _answers(study: Study) -> Table:
     for answer in study.answers:
         found = answer.break_even
         low, high = band(answer.bars, utilization_ends)
-        bills = (dollars(bill) for bill in (answer.bought, answer.local, answer.hybrid))
+        bills = (monthly_usd(bill) for bill in (answer.bought, answer.local, answer.hybrid))
         table.add_row(
             answer.price.price_id,
             percent(found.utilization),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import matplotlib as mpl
+from markupsafe import Markup
 
 from benchmarks.pages.drawing import (
     BLACK,
@@ -18,7 +19,7 @@ from benchmarks.pages.drawing import (
     as_svg,
     single_panel,
 )
-from benchmarks.pages.page import card, head, page, pairs, row, section
+from benchmarks.pages.page import head, page, pairs, plots, row, section
 from cluster.cli.plan.output import UNKNOWN, layout_json, title, verdict
 from cluster.manifests.planning import Planned
 from models.planner import LayoutPlan, curve
@@ -48,14 +49,14 @@ COLUMNS = {
 
 
 def plan_report(planned: Planned) -> str:
-    plots = [memory_bars(planned)]
+    drawn = [memory_bars(planned)]
     if planned.plan.chosen is not None:
-        plots.append(throughput_curves(planned))
+        drawn.append(throughput_curves(planned))
     return page(
         f"Plan of {planned.name}",
         (
             head(f"Plan of {planned.name}", title(planned), verdict(planned)),
-            *(card(plot, number) for number, plot in enumerate(plots)),
+            plots(drawn, title=""),
             *_working(planned),
             *_refused(planned),
             pairs("What was assumed", _assumed(planned)),
@@ -121,7 +122,7 @@ def throughput_curves(planned: Planned) -> Plot:
     )
 
 
-def _working(planned: Planned) -> list[str]:
+def _working(planned: Planned) -> list[Markup]:
     chosen = planned.plan.chosen
     if chosen is None:
         return []
@@ -139,7 +140,7 @@ def _working(planned: Planned) -> list[str]:
     ]
 
 
-def _refused(planned: Planned) -> list[str]:
+def _refused(planned: Planned) -> list[Markup]:
     rows = [row(_name(each), [each.why_not or ""]) for each in planned.plan.refused]
     return [section("Layouts that do not", rows)] if rows else []
 

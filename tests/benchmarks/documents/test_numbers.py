@@ -12,6 +12,7 @@ from benchmarks.documents import bench, numbers
 from benchmarks.documents.command import ROOT
 from benchmarks.documents.other_figures import ROWS_MAX
 from benchmarks.documents.results import FOLDER, read_result
+from benchmarks.documents.template import page_of
 from benchmarks.load.result import Bench
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.sweep import Sweep, Sweeper
@@ -34,7 +35,9 @@ def swept(price: Decimal | None, tok_s: float = 20.0) -> dict[str, Any]:
 
 def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
     assert numbers.sections(tmp_path) == []
-    assert numbers.page([]) == f"# Numbers\n\n{numbers.LEAD}"
+    page = page_of("numbers", [])
+    assert page.startswith("# Numbers\n\nEach section says when and on what it was measured")
+    assert page.endswith("on a machine of two cores.")
     assert numbers.in_short([]) == ""
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.peers.interval import SAMPLES_MIN, ratio_bounds, with_bounds
+from benchmarks.peers.confidence import SAMPLES_MIN, ratio_bounds, with_bounds
 
 shares = st.lists(st.floats(0.05, 2.0), min_size=SAMPLES_MIN, max_size=12)
 
