@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.economics.checks import BadInput
-from benchmarks.economics.meter_rows import read_meter_rows, sweeps
 from tests.benchmarks.economics.example import DATA
+from tests.benchmarks.economics.meter_rows import read_meter_rows, sweeps
 
 METER = DATA / "vllm_cost_meter_h100.csv"
 HEADER = (
