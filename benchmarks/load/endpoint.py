@@ -32,6 +32,8 @@ class Endpoint:
     temperature: float = 0.0
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     timeout_s: float = 600.0  # of one answer
+    asks_cost: bool = True  # of a Baseload, what the answer was billed
+    kept_headers: tuple[str, ...] = ()  # of the answers, in lower case
 
     def __post_init__(self) -> None:
         if taken := [name for name in self.extra_body if name in OWN_FIELDS]:
@@ -56,8 +58,9 @@ class Endpoint:
 
     @property
     def headers(self) -> dict[str, str]:
-        # What the answer was billed, where it is a Baseload that answers; others skip the header.
-        told = {"content-type": "application/json", "x-baseload-tell": "cost"}
+        told = {"content-type": "application/json"}
+        if self.asks_cost:  # who is no Baseload skips the header
+            told["x-baseload-tell"] = "cost"
         return told if self.key is None else told | {"authorization": f"Bearer {self.key}"}
 
     def body(self, prompt: str, output_tokens: int) -> bytes:

@@ -40,7 +40,7 @@ async def probe(endpoint: Endpoint, known: Wording | None = None) -> Wording:
     """``known`` is a tokenizer's; then only the chat template is measured. Raises BadLoad."""
     quick = replace(endpoint, timeout_s=min(PROBE_S_MAX, endpoint.timeout_s))
     async with open_session(quick) as session:
-        sender = Sender(quick, session, time.monotonic())
+        sender = Sender((quick,), session, time.monotonic())
         plain = Wording() if known is None else replace(known, tokens_per_word=1.0)
         prompts = Prompts(plain, time.time_ns(), 0)
 

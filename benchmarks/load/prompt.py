@@ -36,6 +36,7 @@ class Wording:
     tokens_per_word: float = 1.0
     overhead_tokens: int = 0
     words: tuple[str, ...] = WORDS
+    separator: str = " "
 
     def count(self, tokens: int) -> int:
         """How many words make so many tokens."""
@@ -56,13 +57,15 @@ class Prompts:
         wording = self._wording
         words = wording.count(ask.prompt_tokens - wording.overhead_tokens)
         own = max(1, words - len(ask.blocks) * self._block_words)
-        return " ".join([*(self._block(block) for block in ask.blocks), self._own(ask.number, own)])
+        blocks = (self._block(block) for block in ask.blocks)
+        return wording.separator.join([*blocks, self._own(ask.number, own)])
 
     def _block(self, block: int) -> str:
         text = self._blocks.pop(block, None)
         if text is None:
             random = Random(f"{self._seed}:block:{block}")
-            text = " ".join(random.choices(self._wording.words, k=self._block_words))
+            drawn = random.choices(self._wording.words, k=self._block_words)
+            text = self._wording.separator.join(drawn)
             if len(self._blocks) >= BLOCKS_KEPT_MAX:
                 self._blocks.popitem(last=False)
         self._blocks[block] = text
@@ -75,7 +78,7 @@ class Prompts:
         while (missing := words - len(drawn)) > 0:
             start = random.randrange(POOL_WORDS)
             drawn += self._pool[start : start + missing]
-        return " ".join(drawn)
+        return self._wording.separator.join(drawn)
 
 
 def wording_of(tokenizer: Path) -> Wording:

@@ -10,25 +10,34 @@ import asyncio
 import itertools
 import time
 from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import psutil
+
+from benchmarks.load.counted_stream import CountedStream
+from benchmarks.load.edge import Edge, edge
 from benchmarks.load.endpoint import Endpoint
 from benchmarks.load.prompt import Prompts, Wording
 from benchmarks.load.request_sender import Sender, open_session
 from benchmarks.load.row import WHOLE, ErrorKind, Row
 from benchmarks.load.schedule import Ask
+from benchmarks.load.stream import Stream
 
+TICK_S, LIGHT_TICK_S = 0.25, 1.0
 LAG_STEP_S = 0.02
 LAGS_MAX = 200_000  # over an hour
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A share of a run: every ``workers``-th request, from number ``worker`` on."""
+    """A share of a run: every ``workers``-th request, from number ``worker`` on. The counters are
+    read at ``edges_s`` of the run, with the CPU of the processes that are ``watched``. A light one
+    costs its client half: events are counted and not read, its own lag is not watched, and it
+    seldom says how far it is."""
 
-    endpoint: Endpoint
+    endpoints: tuple[Endpoint, ...]  # of one model, asked in turn
     wording: Wording
     block_tokens: int
     seed: int
@@ -40,6 +49,11 @@ class Plan:
     drain_s: float  # for what is under way at the end
     worker: int = 0
     workers: int = 1
+    prompt: str = ""  # of every request; empty: each has its own, of its length
+    spread_s: float = 0.0  # over which the streams of a closed loop start
+    is_light: bool = False
+    edges_s: tuple[float, ...] = ()
+    watched: Mapping[str, int] = field(default_factory=dict)  # name → pid
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,7 @@ class Health:
 
     cpu_share: float
     lag_ms_p99: float
+    edges: tuple[Edge, ...] = ()
 
 
 @dataclass(slots=True)
@@ -74,10 +89,16 @@ class Player:
         self._dispatched = 0
         self._sender: Sender | None = None
         self._lags_ms = array("f")
+        self._edges: list[Edge] = []
+
+    @property
+    def tick_s(self) -> float:
+        """How often it says how far it is."""
+        return LIGHT_TICK_S if self._plan.is_light else TICK_S
 
     @property
     def token_events(self) -> int:
-        return 0 if self._sender is None else self._sender.token_events
+        return 0 if self._sender is None else self._sender.counters.events
 
     def taken(self) -> list[Row]:
         rows, self._rows = self._rows, []
@@ -89,26 +110,28 @@ class Player:
 
     async def play(self) -> Health:
         plan = self._plan
-        async with open_session(plan.endpoint) as session:
-            self._sender = Sender(plan.endpoint, session, plan.start_s)
+        async with open_session(plan.endpoints[0]) as session:
+            stream = CountedStream if plan.is_light else Stream
+            self._sender = Sender(plan.endpoints, session, plan.start_s, stream)
             self.messages = self._sender.messages
             prompts = Prompts(plan.wording, plan.seed, plan.block_tokens)
-            watching = asyncio.create_task(self._watch_lag())
+            watching = None if plan.is_light else asyncio.create_task(self._watch_lag())
             cpu_s, from_s = time.process_time(), time.monotonic()
             loop = self._closed(prompts) if plan.is_closed else self._open(prompts)
-            await self._until_stopped(asyncio.create_task(loop))
+            await self._until_stopped(asyncio.gather(loop, self._read_edges(self._sender)))
             # Waiting for the last answers costs nothing: it would thin out what the load has cost.
             cpu_share = (time.process_time() - cpu_s) / max(1e-9, time.monotonic() - from_s)
-            watching.cancel()
+            if watching is not None:
+                watching.cancel()
             self._give_up_unsent(self._sender)
             await self._drain(self._sender)
-        return Health(cpu_share, _p99(self._lags_ms))
+        return Health(cpu_share, _p99(self._lags_ms), tuple(self._edges))
 
     async def _open(self, prompts: Prompts) -> None:
         plan = self._plan
         room = asyncio.Semaphore(plan.in_flight_max)
         for ask in plan.asks:
-            body = plan.endpoint.body(prompts.text(ask), ask.output_tokens)
+            body = self._body(ask, prompts)
             await self._sleep_until(ask.at_s)
             await room.acquire()
             task = asyncio.create_task(self._ask(ask, body, ask.at_s))
@@ -120,16 +143,23 @@ class Player:
     async def _closed(self, prompts: Prompts) -> None:
         await self._sleep_until(0.0)
         asks = self._endless()
-        for _ in range(self._plan.in_flight_max):
-            self._keep(asyncio.create_task(self._ask_on(asks, prompts)))
+        streams = self._plan.in_flight_max
+        for number in range(streams):
+            begin_s = self._plan.spread_s * number / streams
+            self._keep(asyncio.create_task(self._ask_on(asks, prompts, begin_s)))
         await self._sleep_until(self._plan.lasting_s)
 
-    async def _ask_on(self, asks: Iterator[Ask], prompts: Prompts) -> None:
+    async def _ask_on(self, asks: Iterator[Ask], prompts: Prompts, begin_s: float) -> None:
+        await self._sleep_until(begin_s)
         while self._now_s() < self._plan.lasting_s and not self._stopping.is_set():
             ask = next(asks)
-            body = self._plan.endpoint.body(prompts.text(ask), ask.output_tokens)
+            body = self._body(ask, prompts)
             if await self._ask(ask, body, self._now_s()) == ErrorKind.CONNECT:
                 await asyncio.sleep(LAG_STEP_S)  # nobody there: asking on would only burn
+
+    def _body(self, ask: Ask, prompts: Prompts) -> bytes:
+        prompt = self._plan.prompt or prompts.text(ask)
+        return self._plan.endpoints[0].body(prompt, ask.output_tokens)
 
     def _endless(self) -> Iterator[Ask]:
         plan = self._plan
@@ -147,14 +177,14 @@ class Player:
             self.counts.failed += 1
         return row.error
 
-    async def _until_stopped(self, running: asyncio.Task[None]) -> None:
+    async def _until_stopped(self, running: asyncio.Future[tuple[None, None]]) -> None:
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait(
             (running, stopping), timeout=self._left_s(), return_when=asyncio.FIRST_COMPLETED
         )
         stopping.cancel()
         running.cancel()
-        (ended,) = await asyncio.gather(running, return_exceptions=True)
+        ended = (await asyncio.gather(running, return_exceptions=True))[0]
         if isinstance(ended, Exception):
             raise ended
 
@@ -200,6 +230,12 @@ class Player:
             due_s += LAG_STEP_S
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
             self._lags_ms.append((time.monotonic() - due_s) * 1000)
+
+    async def _read_edges(self, sender: Sender) -> None:
+        watched = {name: psutil.Process(pid) for name, pid in self._plan.watched.items()}
+        for at_s in self._plan.edges_s:
+            await self._sleep_until(at_s)
+            self._edges.append(edge(self._now_s(), sender.counters, watched))
 
     def _left_s(self) -> float:
         """Until everything is given up."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from array import array
+from collections.abc import Sequence
+from dataclasses import replace
 
 import aiohttp
 
 from benchmarks.load.endpoint import Endpoint
 from benchmarks.load.row import WHOLE, ErrorKind, Row
 from benchmarks.load.schedule import Ask
-from benchmarks.load.stream import MESSAGE_CHARS_MAX, Stream
+from benchmarks.load.stream import MESSAGE_CHARS_MAX, Counters, Stream
 
 CONNECT_S_MAX = 30.0
 TARGET_HEADER = "x-baseload-target"
+BUDGET_HEADER = "x-baseload-latency-budget-ms"
 REFUSAL_BYTES_MAX = 4096
 # Below the five seconds after which common servers close an idle connection: a request sent
 # while it closes would be lost, and count as an error of the server's.
@@ -25,31 +29,45 @@ def open_session(endpoint: Endpoint) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S),
         timeout=aiohttp.ClientTimeout(total=endpoint.timeout_s, sock_connect=CONNECT_S_MAX),
-        headers=endpoint.headers,
     )
 
 
 class Sender:
-    """``messages`` holds the first text of each kind of error, without the key."""
+    """Endpoints are asked in turn. ``messages`` holds the first text of each kind of error, without
+    the key."""
 
-    def __init__(self, endpoint: Endpoint, session: aiohttp.ClientSession, start_s: float) -> None:
-        self.token_events = 0
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        session: aiohttp.ClientSession,
+        start_s: float,
+        stream: type[Stream] = Stream,
+    ) -> None:
+        self.counters = Counters()
         self.messages: dict[str, str] = {}
         self.reason_to_cancel = ErrorKind.UNFINISHED
-        self._endpoint = endpoint
+        self._endpoints = itertools.cycle([(each, each.headers) for each in endpoints])
         self._session = session
+        self._stream = stream
         self._start_s = start_s
 
     async def send(self, ask: Ask, body: bytes, scheduled_s: float) -> Row:
-        stream = Stream()
+        endpoint, headers = next(self._endpoints)
+        if ask.budget_ms is not None:
+            headers = headers | {BUDGET_HEADER: str(ask.budget_ms)}
+        stream = self._stream()
         sent_s = self._now_s()
         status = 0
+        kept: dict[str, str] = {}
         try:
-            async with self._session.post(self._endpoint.url, data=body) as response:
+            async with self._session.post(endpoint.url, data=body, headers=headers) as response:
                 status = response.status
                 stream.target = response.headers.get(TARGET_HEADER)
+                kept = {
+                    n: response.headers[n] for n in endpoint.kept_headers if n in response.headers
+                }
                 if status == 200:
-                    await self._read(response.content, stream)
+                    await stream.read(response.content, self.counters, self._now_s)
                     error, message = _verdict(stream)
                 else:
                     told = await response.content.read(REFUSAL_BYTES_MAX)
@@ -58,24 +76,21 @@ class Sender:
         except aiohttp.ConnectionTimeoutError:
             error, message = ErrorKind.CONNECT, f"no connection within {CONNECT_S_MAX:g} s"
         except TimeoutError:
-            error, message = ErrorKind.TIMEOUT, f"not within {self._endpoint.timeout_s:g} s"
+            error, message = ErrorKind.TIMEOUT, f"not within {endpoint.timeout_s:g} s"
         except aiohttp.ClientError as found:
             error = ErrorKind.BROKEN_STREAM if status else ErrorKind.CONNECT
             message = f"{type(found).__name__}: {found}"
         except asyncio.CancelledError:  # only the player cancels, at the end: the row must stay
             error, message = self.reason_to_cancel, ""
         if error != WHOLE:
-            self.messages.setdefault(error, self._endpoint.without_key(message)[:MESSAGE_CHARS_MAX])
-        return self._row(ask, stream, (scheduled_s, sent_s, self._now_s()), status, error)
+            self.messages.setdefault(error, endpoint.without_key(message)[:MESSAGE_CHARS_MAX])
+        row = self._row(ask, stream, (scheduled_s, sent_s, self._now_s()), status, error)
+        return replace(row, headers=kept) if kept else row
 
     def unsent(self, ask: Ask) -> Row:
         """Of a request that was never sent, because too many were under way until the end."""
         now_s = self._now_s()
         return self._row(ask, Stream(), (ask.at_s, now_s, now_s), 0, ErrorKind.UNFINISHED)
-
-    async def _read(self, content: aiohttp.StreamReader, stream: Stream) -> None:
-        while part := await content.readany():
-            self.token_events += stream.feed(part, self._now_s())
 
     def _row(
         self,
@@ -105,6 +120,7 @@ class Sender:
             gaps_lost=stream.gaps_lost,
             target=stream.target,
             cost_nano_usd=stream.cost_nano_usd,
+            events=stream.events,
         )
 
     def _now_s(self) -> float:

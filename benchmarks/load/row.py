@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -48,3 +49,5 @@ class Row:
     gaps_lost: int = 0  # beyond what is kept of one answer
     target: str | None = None  # where a Baseload endpoint says it came from; None: it does not say
     cost_nano_usd: int | None = None  # what a Baseload endpoint says it was billed
+    events: int = 0  # that came, of those that its stream counts
+    headers: Mapping[str, str] = field(default_factory=dict)  # those that its endpoint keeps

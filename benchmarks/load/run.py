@@ -164,7 +164,7 @@ class Runner:
         lasting_s = setting.window.to_s
         asks = traffic.asks(lasting_s)
         return Plan(
-            endpoint=setting.endpoint,
+            endpoints=(setting.endpoint,),
             wording=setting.wording,
             block_tokens=traffic.block_tokens,
             # Each run must have prompts of its own, or the one before it would warm its cache.

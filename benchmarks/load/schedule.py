@@ -33,13 +33,15 @@ SHARED_BLOCK = 0  # of requests without a trace: all have the same prefix
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request. ``at_s`` means nothing in a closed loop."""
+    """One request. ``at_s`` means nothing in a closed loop; ``budget_ms``, to the first token, is
+    told to a Baseload."""
 
     number: int
     at_s: float
     prompt_tokens: int
     output_tokens: int
     blocks: tuple[int, ...] = ()
+    budget_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

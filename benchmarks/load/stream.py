@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from aiohttp import StreamReader
 
 from models.money import NanoUsd, nano_usd
 
@@ -20,6 +23,14 @@ DONE = b"[DONE]"
 COST = b": baseload-cost-usd "  # a comment, which other clients skip; Baseload sends it when asked
 TEXTS = ("content", "reasoning_content", "reasoning", "tool_calls")
 MESSAGE_CHARS_MAX = 200
+
+
+@dataclass(slots=True)
+class Counters:
+    """Of all answers of a run: the events that their streams count, and reads."""
+
+    events: int = 0
+    reads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,7 @@ class Stream:
     """``failure`` says why the answer cannot be used; None as long as it can."""
 
     def __init__(self) -> None:
+        self.events = 0
         self.first_s: float | None = None
         self.last_s: float | None = None
         self.gaps_ms = array("f")
@@ -43,6 +55,14 @@ class Stream:
         self.target: str | None = None
         self.cost_nano_usd: NanoUsd | None = None
         self._rest = b""
+
+    async def read(
+        self, content: StreamReader, counters: Counters, now_s: Callable[[], float]
+    ) -> None:
+        """Until the answer ends."""
+        while part := await content.readany():
+            counters.events += self.feed(part, now_s())
+            counters.reads += 1
 
     def feed(self, part: bytes, now_s: float) -> int:
         """Takes what was read at ``now_s``; returns how many token events were in it."""
@@ -56,6 +76,7 @@ class Stream:
                 tokens += self._event(line[len(DATA) :].strip(), now_s)
             elif line.startswith(COST):
                 self.cost_nano_usd = _amount(line[len(COST) :])
+        self.events += tokens
         return tokens
 
     def _event(self, data: bytes, now_s: float) -> int:

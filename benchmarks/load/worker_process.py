@@ -19,8 +19,6 @@ import uvloop
 from benchmarks.load.replay import Counts, Health, Plan, Player
 from benchmarks.load.row import Row
 
-TICK_S = 0.25
-
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -52,7 +50,7 @@ async def _play(plan: Plan, pipe: Connection, stopping: Event) -> None:
     playing = asyncio.create_task(player.play())
     health: Health | None = None
     while health is None:
-        await asyncio.wait((playing,), timeout=TICK_S)
+        await asyncio.wait((playing,), timeout=player.tick_s)
         if stopping.is_set():
             player.stop()
         health = playing.result() if playing.done() else None

@@ -10,9 +10,9 @@ from multiprocessing.connection import Connection, wait
 from typing import Self, TypeAlias
 
 from benchmarks.load.halt import Halt
-from benchmarks.load.replay import Counts, Health, Plan
+from benchmarks.load.replay import TICK_S, Counts, Health, Plan
 from benchmarks.load.row import Row
-from benchmarks.load.worker_process import TICK_S, Tick, work
+from benchmarks.load.worker_process import Tick, work
 
 LEAD_S = 0.3  # from handing out the plans to their first request
 LEAD_PER_ASK_S = 5e-5  # handing them out takes time itself

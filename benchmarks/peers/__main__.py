@@ -10,7 +10,6 @@ import dataclasses
 import json
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from functools import partial
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from benchmarks.peers.baseload_alone import BASELOAD_ALONE
 from benchmarks.peers.overload import BUDGET_MS, TIMES, Outcome
@@ -27,8 +25,9 @@ from benchmarks.peers.run import Comparison, Effort
 from benchmarks.peers.side_by_side import ANSWER_TOKENS, DIRECT
 from benchmarks.peers.tables import overload_table, rows_table, verdict_table
 from benchmarks.peers.verdicts import ENGINES, SCRIPTED, judge
-from benchmarks.rig.closed_loop import ROOT
+from benchmarks.rig.common import ROOT
 from benchmarks.rig.provenance import command_line, provenance, rounded_floats
+from benchmarks.rig.terminal import EXIT_INCOMPLETE, keep, note, table_console
 
 RESULT = Path(__file__).parent.parent / "results" / "peers.json"
 CACHE = ROOT / ".baseload" / "peers"
@@ -41,11 +40,8 @@ PARTS = {
     "overload-baseload": Comparison.run_overload_of_baseload,
     "overload-peers": Comparison.run_overload_of_peers,
 }
-EXIT_INCOMPLETE = 1
 PAGE_COLUMNS = 130  # of the tables in a file
 TITLES = {DIRECT: "direct", **{peer.name: peer.title for peer in (BASELOAD_ALONE, *PEERS)}}
-
-note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 def document(run: Comparison, effort: Effort, origin: dict[str, object]) -> dict[str, Any]:
@@ -89,7 +85,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
 
 
 def show(run: Comparison) -> None:
-    out = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_COLUMNS)
+    out = table_console(PAGE_COLUMNS)
     through, scripted = run.rows(run.through), run.rows(run.scripted)
     if through:
         out.print(rows_table(f"Through each gateway to {ENGINES}", through, TITLES))
@@ -142,9 +138,7 @@ def main(
                 run.part(name, partial(work, run), folder / str(number))
     finally:
         if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(document(run, effort, origin), indent=1) + "\n")
-            note.print(f"result in {file}")
+            keep(document(run, effort, origin), file)
     if run.failures:
         note.print(f"what was left behind is in {folder}")
     else:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks.peers.gateway_setting import Command, GatewaySetting
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.setting import Command, Setting
-from benchmarks.rig.closed_loop import MODEL
+from benchmarks.rig.common import MODEL
 from benchmarks.rig.gateway_alone import PROVIDER, PROVIDER_KEY_ENV
 
 BASELOAD = "baseload"
 IN_FLIGHT_MAX = 1024
 
 
-def command(python: Path, setting: Setting) -> Command:
+def command(python: Path, setting: GatewaySetting) -> Command:
     key = "bl-" + secrets.token_urlsafe(32)
     (engine,) = setting.engines
     provider = {

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.peers.gateway_setting import Command, GatewaySetting, Overload
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.setting import Command, Overload, Setting
-from benchmarks.rig.closed_loop import ROOT, BenchmarkError, Target
+from benchmarks.rig.common import ROOT, BenchmarkError, Target
 from benchmarks.rig.stack import STATE_ENV, command_line, free_port, marked
 
 START_S_MAX = 240.0
@@ -114,7 +114,7 @@ def running(
 ) -> Iterator[Gateway]:
     """Raises BenchmarkError if it does not start."""
     folder.mkdir(parents=True, exist_ok=True)
-    setting = Setting(engines, free_port(), free_port(), folder, overload)
+    setting = GatewaySetting(engines, free_port(), free_port(), folder, overload)
     command = peer.command(python, setting)
     titles = peer.gateway_titles or ("",)
     gateway = Gateway(peer.name, command, f"http://127.0.0.1:{setting.port}", folder, titles)

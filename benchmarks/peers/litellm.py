@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
+from benchmarks.peers.gateway_setting import Command, GatewaySetting
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.setting import Command, Setting
-from benchmarks.rig.closed_loop import MODEL, Target
+from benchmarks.rig.common import MODEL, Target
 
 KEY = "sk-peers"
 PROVIDER_MODEL = "bought"
@@ -21,7 +21,7 @@ ENV = {
 }
 
 
-def config(setting: Setting) -> dict[str, Any]:
+def config(setting: GatewaySetting) -> dict[str, Any]:
     models = [_deployment(MODEL, engine) for engine in setting.engines]
     router: dict[str, Any] = {"routing_strategy": "simple-shuffle", "num_retries": 0}
     if (overload := setting.overload) is not None:
@@ -50,7 +50,7 @@ def _deployment(name: str, target: Target) -> dict[str, Any]:
     return {"model_name": name, "litellm_params": params}
 
 
-def command(python: Path, setting: Setting) -> Command:
+def command(python: Path, setting: GatewaySetting) -> Command:
     file = setting.folder / "litellm.yaml"
     file.write_text(yaml.safe_dump(config(setting)))
     argv = [str(python.parent / "litellm"), "--config", str(file), "--host", "127.0.0.1"]

@@ -11,15 +11,15 @@ import json
 import urllib.request
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 
+from benchmarks.load.schedule import Ask
 from benchmarks.peers.plain_engines import ENGINES
-from benchmarks.rig.closed_loop import MODEL, BenchmarkError, Target, percentile
+from benchmarks.rig.common import MODEL, BenchmarkError, Target, percentile
 from benchmarks.rig.gateway_alone import PROVIDER
-from benchmarks.rig.open_loop import Answer, Ask, Plan, run_apart
+from benchmarks.rig.open_loop import Answer, OpenLoop, run_apart
 from models.cards import find_card
 from models.money import NANO_PER_USD, NanoUsd
 from models.prices import Price, load_price_book
@@ -30,7 +30,7 @@ CARD = "cpu"
 PROMPT_TOKENS = (150, 450)  # least and most
 OUTPUT_TOKENS = (50, 250)
 PROBE_REQUESTS = 120
-PROBE = Ask(0.0, 300, 150, budget_ms=120_000)  # the mean of the requests
+PROBE = Ask(0, 0.0, 300, 150, budget_ms=120_000)  # the mean of the requests
 REFUSALS = (408, 429, 503)  # the gateway said that it has no room
 HOUR_S = 3600
 BILL_S_MAX = 5.0
@@ -113,31 +113,23 @@ def prices() -> Prices:
 def arrivals(rate_per_s: float, seconds: float, seed: int = 7) -> tuple[Ask, ...]:
     """Poisson; the same for every way."""
     random = Random(seed)
-    asks, at_s = [], 0.0
+    asks, at_s = list[Ask](), 0.0
     while (at_s := at_s + random.expovariate(rate_per_s)) < seconds:
-        asks.append(
-            Ask(at_s, random.randint(*PROMPT_TOKENS), random.randint(*OUTPUT_TOKENS), BUDGET_MS)
+        prompt_tokens, output_tokens = (
+            random.randint(*PROMPT_TOKENS),
+            random.randint(*OUTPUT_TOKENS),
         )
+        asks.append(Ask(len(asks), at_s, prompt_tokens, output_tokens, budget_ms=BUDGET_MS))
     return tuple(asks)
 
 
 def capacity_per_s(engines: tuple[Target, ...]) -> float:
     """Requests per second that the engines answer when there are more than enough of them."""
-    answers = play(engines, (PROBE,) * PROBE_REQUESTS, seed=1)
+    answers = run_apart(OpenLoop(engines, (), (PROBE,) * PROBE_REQUESTS)).answers
     whole = [each for each in answers if each.is_whole]
     if len(whole) < len(answers):
         raise BenchmarkError(f"engines answered {len(whole)} of {len(answers)} requests")
     return len(whole) / max(each.e2e_ms / 1000 for each in whole)
-
-
-def play(targets: tuple[Target, ...], asks: tuple[Ask, ...], seed: int) -> list[Answer]:
-    """Requests in turn to each target; several targets have a client each."""
-    plans = [
-        Plan(target, (), asks[number :: len(targets)], seed=seed + number)
-        for number, target in enumerate(targets)
-    ]
-    with ThreadPoolExecutor(len(plans)) as clients:
-        return [answer for seen in clients.map(run_apart, plans) for answer in seen.answers]
 
 
 def bill_of(provider: Target) -> Bill:
@@ -158,7 +150,7 @@ def outcome_of(
     seconds: float,
 ) -> Outcome:
     whole = [each for each in answers if each.status == 200 and each.is_whole]
-    in_time = [each for each in whole if each.ttft_ms <= each.ask.budget_ms]
+    in_time = [each for each in whole if each.ttft_ms <= BUDGET_MS]
     refused = sum(each.status in REFUSALS for each in answers)
     ttfts_ms = [each.ttft_ms for each in whole]
     return Outcome(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.peers.setting import Command, Setting
+from benchmarks.peers.gateway_setting import Command, GatewaySetting
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Peer:
     title: str
     package: str  # whose version is the peer's
     requirements: tuple[str, ...]
-    command: Callable[[Path, Setting], Command]
+    command: Callable[[Path, GatewaySetting], Command]
     configured: str  # for a reader: what it was told, above all for the overload
     newest: tuple[str, ...] = ()
     on_ours: bool = False

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.peers.gateway import Gateway
-from benchmarks.peers.setting import Command
-from benchmarks.rig.closed_loop import MODEL, ROOT, Target
+from benchmarks.peers.gateway_setting import Command
+from benchmarks.rig.common import MODEL, ROOT, Target
 from benchmarks.rig.stack import free_port
 from models.tiny.checkpoint import ensure_tiny_moe
 

@@ -11,10 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.peers.gateway_setting import Command, GatewaySetting
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.plain_engines import ENV, NARROW, WIDE, checkpoint, engine_flags
-from benchmarks.peers.setting import Command, Setting
-from benchmarks.rig.closed_loop import MODEL
+from benchmarks.rig.common import MODEL
 
 # Of what the ``llm`` extra adds to Ray; its vLLM is a build for GPUs, and ours is there.
 REQUIREMENTS = ("pyarrow", "jsonref", "hf_transfer", "pandas", "async-timeout")
@@ -37,7 +37,7 @@ while True:
 """
 
 
-def model_config(setting: Setting) -> dict[str, Any]:
+def model_config(setting: GatewaySetting) -> dict[str, Any]:
     size = WIDE if setting.overload is None else NARROW
     deployment: dict[str, Any] = {"num_replicas": REPLICAS}
     if (overload := setting.overload) is not None:
@@ -54,7 +54,7 @@ def model_config(setting: Setting) -> dict[str, Any]:
     }
 
 
-def command(python: Path, setting: Setting) -> Command:
+def command(python: Path, setting: GatewaySetting) -> Command:
     given = {
         "folder": str(setting.folder),
         "port": setting.port,

@@ -15,6 +15,7 @@ import psutil
 from benchmarks.peers.baseload_alone import BASELOAD, BASELOAD_ALONE
 from benchmarks.peers.environment import Skipped, python_of, version_of
 from benchmarks.peers.gateway import running
+from benchmarks.peers.gateway_setting import Overload
 from benchmarks.peers.overload import (
     BUDGET_MS,
     TIMES,
@@ -23,12 +24,10 @@ from benchmarks.peers.overload import (
     bill_of,
     capacity_per_s,
     outcome_of,
-    play,
     prices,
 )
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.plain_engines import ENGINES, NARROW, WIDE, plain_engines
-from benchmarks.peers.setting import Overload
 from benchmarks.peers.side_by_side import (
     DIRECT,
     Group,
@@ -42,7 +41,8 @@ from benchmarks.peers.side_by_side import (
 )
 from benchmarks.peers.site import profile, provider
 from benchmarks.peers.verdicts import CONCURRENCY as JUDGED
-from benchmarks.rig.closed_loop import BenchmarkError, Target
+from benchmarks.rig.common import BenchmarkError, Target
+from benchmarks.rig.open_loop import OpenLoop, run_apart
 from benchmarks.rig.stack import running as stack_running
 
 CONCURRENCIES = (1, 8, JUDGED, 128)
@@ -271,7 +271,8 @@ class Comparison:
         seconds = self._effort.overload_s
         before = bill_of(offering)
         try:
-            answers = play(targets, arrivals(TIMES * capacity, seconds), seed=2)
+            asks = arrivals(TIMES * capacity, seconds)
+            answers = run_apart(OpenLoop(targets, (), asks, seed=2)).answers
         except BenchmarkError as error:
             self._failed(f"{name} under overload", error)
             return

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import TypeVar
 
-from benchmarks.rig.closed_loop import BenchmarkError, Load, Measured, Target, run_apart
+from benchmarks.rig.closed_loop import ClosedLoop, Measured, run_apart
+from benchmarks.rig.common import BenchmarkError, Target
 from benchmarks.rig.comparison import contrast, direct_first
 
 FIGURES = ("req_s", "chunks_s", "ttft_ms_p50", "ttft_ms_p99")
@@ -102,7 +103,7 @@ def player(window_s: float) -> Play:
 
     def play(way: Way, concurrency: int) -> Measured:
         watched = dict(way.pids())
-        load = Load(way.targets, concurrency, ANSWER_TOKENS, window_s, watched=watched)
+        load = ClosedLoop(way.targets, concurrency, ANSWER_TOKENS, window_s, watched=watched)
         try:
             return run_apart(load)
         except BenchmarkError:

@@ -16,7 +16,7 @@ from benchmarks.peers.plain_engines import (
     Size,
 )
 from benchmarks.rig.child import Child
-from benchmarks.rig.closed_loop import Target
+from benchmarks.rig.common import Target
 from benchmarks.rig.fair_share import raise_session
 from benchmarks.rig.gateway_alone import READY_LINE
 from benchmarks.rig.stand_in import TEMPLATE

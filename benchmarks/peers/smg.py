@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.peers.gateway_setting import Command, GatewaySetting
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.setting import Command, Setting
 
 
-def command(python: Path, setting: Setting) -> Command:
+def command(python: Path, setting: GatewaySetting) -> Command:
     argv = [str(python.parent / "smg"), "launch", "--host", "127.0.0.1"]
     argv += ["--port", str(setting.port)]
     argv += ["--prometheus-host", "127.0.0.1", "--prometheus-port", str(setting.metrics_port)]

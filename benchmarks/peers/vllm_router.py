@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.peers.gateway_setting import Command, GatewaySetting
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.setting import Command, Setting
 
 
-def command(python: Path, setting: Setting) -> Command:
+def command(python: Path, setting: GatewaySetting) -> Command:
     argv = [str(python), "-m", "vllm_router.launch_router", "--host", "127.0.0.1"]
     argv += ["--port", str(setting.port), "--prometheus-port", str(setting.metrics_port)]
     argv += ["--worker-urls", *(each.base_url.removesuffix("/v1") for each in setting.engines)]

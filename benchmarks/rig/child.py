@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Self
 
-from benchmarks.rig.closed_loop import ROOT, BenchmarkError
+from benchmarks.rig.common import ROOT, BenchmarkError
 
 STOP_S_MAX = 60.0
 

@@ -1,60 +1,60 @@
-"""A closed-loop load client: c askers, each with one streamed chat answer under way at a time.
+"""A closed loop for a window: c streams, each with one answer under way at a time.
 
-It does so little per chunk that the server is what is measured, and it runs as a process of its
-own, so that its work is not counted as the server's. What the askers do before and after the
-window is left out: connections are open and batches full when counting starts. An answer counts
-only if it has all its tokens and its ``[DONE]``; anything else is an error.
+It is played by ``benchmarks.load`` in a process of its own, so that its work is not counted as the
+server's, and counts chunks instead of reading them, so that the server is what is measured. What
+is asked before and after the window is left out: connections are open and batches full when
+counting starts. An answer counts only if it has all its tokens and its ``[DONE]``; anything else
+is an error.
 """
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import json
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import fmean
 
-import aiohttp
-import psutil
-import uvloop
-from pydantic import TypeAdapter
+from benchmarks.load.edge import Edge
+from benchmarks.load.endpoint import Endpoint
+from benchmarks.load.halt import Halt
+from benchmarks.load.prompt import Wording
+from benchmarks.load.replay import Plan
+from benchmarks.load.row import WHOLE, Row
+from benchmarks.load.schedule import Ask
+from benchmarks.load.worker_processes import Crew, Played
+from benchmarks.rig.common import ANSWER_S_MAX, MODEL, BenchmarkError, Target, percentile
 
-ROOT = Path(__file__).parents[2]
-MODEL = "tiny-moe"
 PROMPT = "Tell me a story about a river, a mill, and what the miller found there."
-ANSWER_S_MAX = 60.0
-ERRORS_MAX = 100  # a cell that fails this often says nothing about speed: it ends early
-MESSAGE_CHARS_MAX = 300
-TAIL_READS = 4  # the usage frame and [DONE] are within the last reads of an answer
-FRAME_END = b"\n\n"
-
-
-class BenchmarkError(Exception):
-    """A part of a benchmark could not be measured; the message says why."""
+ERRORS_MAX = 100  # a cell that fails this often says nothing about speed
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """``base_url`` ends in /v1; ``key`` is sent as a bearer token."""
-
-    base_url: str
-    key: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
+class ClosedLoop:
     targets: tuple[Target, ...]  # asked round robin
     concurrency: int
     tokens: int  # of each answer
     window_s: float
-    settle_s: float = 1.0  # askers at work before the window opens
-    spread: bool = False  # askers start one after the other, so that answers do not end together
+    settle_s: float = 1.0  # streams at work before the window opens
+    spread: bool = False  # streams start one after the other, so that answers do not end together
     watched: dict[str, int] = field(default_factory=dict)  # name → pid: CPU within the window
+
+    def plan(self) -> Plan:
+        ends_s = self.settle_s + self.window_s
+        return Plan(
+            endpoints=tuple(endpoint(target) for target in self.targets),
+            wording=Wording(),
+            block_tokens=0,
+            seed=0,
+            asks=(Ask(0, 0.0, 1, self.tokens),),
+            is_closed=True,
+            in_flight_max=self.concurrency,
+            start_s=0.0,  # the crew's to say
+            lasting_s=ends_s,
+            drain_s=ANSWER_S_MAX,
+            prompt=PROMPT,
+            spread_s=self.settle_s if self.spread else 0.0,
+            is_light=True,
+            edges_s=(self.settle_s, ends_s),
+            watched=self.watched,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,186 +85,82 @@ class Measured:
         return self.cpu_s[name] * 1e6 / self.chunks
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    ended_s: float
-    ttft_s: float
-    e2e_s: float
-    chunks: int
+def endpoint(target: Target, kept_headers: tuple[str, ...] = ()) -> Endpoint:
+    """Of the tiny model, whose answers have the length that they are asked for."""
+    return Endpoint(
+        target.base_url,
+        MODEL,
+        target.key,
+        extra_body={"ignore_eos": True},
+        timeout_s=ANSWER_S_MAX,
+        asks_cost=False,
+        kept_headers=kept_headers,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Edge:
-    """The counters at one edge of the window."""
-
-    at_s: float
-    chunks: int
-    reads: int
-    client_cpu_s: float
-    machine_cpu_s: float
-    cpu_s: dict[str, float]
+def run_apart(load: ClosedLoop) -> Measured:
+    """In a process of its own. Raises BenchmarkError if no answer came whole within the window."""
+    return measured(load, played_apart(load.plan()))
 
 
-def run_apart(load: Load) -> Measured:
-    """``measure`` in a process of its own."""
-    limit_s = load.settle_s + load.window_s + ANSWER_S_MAX + 30
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.rig.closed_loop"],
-            input=TypeAdapter(Load).dump_json(load),
-            capture_output=True,
-            cwd=ROOT,
-            timeout=limit_s,
-            check=True,
-        )
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip()
-        raise BenchmarkError(f"the load client failed: {said}") from None
-    except (subprocess.TimeoutExpired, OSError) as error:
-        raise BenchmarkError(f"the load client failed: {error}") from None
-    return TypeAdapter(Measured).validate_json(done.stdout)
+def played_apart(plan: Plan, halt: Halt | None = None) -> Played:
+    with Crew(1) as crew:
+        played = crew.play(plan, lambda _: None, halt or Halt())
+    if played.lost_processes:
+        raise BenchmarkError("the load process died; what it said is above")
+    return played
 
 
-async def measure(load: Load) -> Measured:
-    """Raises BenchmarkError if no answer came whole within the window."""
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=ANSWER_S_MAX)
-    timeout = aiohttp.ClientTimeout(total=ANSWER_S_MAX)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        askers = _Askers(load, session)
-        tasks = [asyncio.create_task(askers.ask_on(delay_s)) for delay_s in start_delays_s(load)]
-        await asyncio.sleep(load.settle_s)
-        opened = askers.edge()
-        await asyncio.sleep(load.window_s)
-        closed = askers.edge()
-        askers.stopping = True
-        await asyncio.gather(*tasks)
-    return _summary(load, askers, opened, closed)
-
-
-def start_delays_s(load: Load) -> list[float]:
-    """One per asker, all within the time that settles."""
-    step_s = load.settle_s / load.concurrency if load.spread else 0.0
-    return [number * step_s for number in range(load.concurrency)]
-
-
-class _Askers:
-    def __init__(self, load: Load, session: aiohttp.ClientSession) -> None:
-        self.stopping = False
-        self.answers: list[_Answer] = []
-        self.errors = 0
-        self.first_error: str | None = None
-        self._chunks = 0
-        self._reads = 0
-        self._session = session
-        self._targets: Iterator[Target] = itertools.cycle(load.targets)
-        self._body = json.dumps(request_body(load.tokens)).encode()
-        self._proof = b'"completion_tokens":%d' % load.tokens
-        self._watched = {name: psutil.Process(pid) for name, pid in load.watched.items()}
-
-    def edge(self) -> _Edge:
-        times = {name: process.cpu_times() for name, process in self._watched.items()}
-        return _Edge(
-            at_s=time.perf_counter(),
-            chunks=self._chunks,
-            reads=self._reads,
-            client_cpu_s=time.process_time(),
-            machine_cpu_s=sum(psutil.cpu_times()[:3]),  # user, nice, system
-            cpu_s={name: each.user + each.system for name, each in times.items()},
-        )
-
-    async def ask_on(self, delay_s: float) -> None:
-        await asyncio.sleep(delay_s)
-        while not self.stopping and self.errors < ERRORS_MAX:
-            try:
-                self.answers.append(await self._ask(next(self._targets)))
-            except (aiohttp.ClientError, TimeoutError, BenchmarkError) as error:
-                self.errors += 1
-                text = f"{type(error).__name__}: {error}"[:MESSAGE_CHARS_MAX]
-                self.first_error = self.first_error or text
-
-    async def _ask(self, target: Target) -> _Answer:
-        headers = {"authorization": f"Bearer {target.key}", "content-type": "application/json"}
-        parts: list[bytes] = []
-        chunks = 0
-        started_s = time.perf_counter()
-        first_s = started_s
-        async with self._session.post(
-            target.base_url + "/chat/completions", data=self._body, headers=headers
-        ) as response:
-            if response.status != 200:
-                raise BenchmarkError(f"{response.status} {await response.text()}")
-            read = response.content.readany
-            while part := await read():
-                if not parts:
-                    first_s = time.perf_counter()
-                count = part.count(FRAME_END)
-                chunks += count
-                self._chunks += count
-                self._reads += 1
-                parts.append(part)
-        ended_s = time.perf_counter()
-        tail = b"".join(parts[-TAIL_READS:])
-        if not tail.endswith(b"data: [DONE]\n\n") or self._proof not in tail:
-            raise BenchmarkError(f"the answer is not whole; it ends {tail[-MESSAGE_CHARS_MAX:]!r}")
-        return _Answer(ended_s, first_s - started_s, ended_s - started_s, chunks)
-
-
-def request_body(tokens: int) -> dict[str, object]:
-    return {
-        "model": MODEL,
-        "messages": [{"role": "user", "content": PROMPT}],
-        "max_tokens": tokens,
-        "ignore_eos": True,
-        "temperature": 0,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The smallest value that at least ``share`` of the values do not exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
-
-
-def _summary(load: Load, askers: _Askers, opened: _Edge, closed: _Edge) -> Measured:
-    inside = [each for each in askers.answers if opened.at_s <= each.ended_s <= closed.at_s]
-    if not inside or askers.errors >= ERRORS_MAX:
+def measured(load: ClosedLoop, played: Played) -> Measured:
+    opened, closed = played.health[0].edges
+    whole = [row for row in played.rows if _is_whole(row)]
+    inside = [row for row in whole if opened.at_s <= row.ended_s <= closed.at_s]
+    errors, first_error = len(played.rows) - len(whole), _first_error(played)
+    if not inside or errors >= ERRORS_MAX:
         raise BenchmarkError(
             f"{len(inside)} whole answers in {load.window_s:.0f} s at c={load.concurrency}, "
-            f"{askers.errors} errors; the first: {askers.first_error}"
+            f"{errors} errors; the first: {first_error}"
         )
-    window_s = closed.at_s - opened.at_s
-    chunks = closed.chunks - opened.chunks
-    ttfts_ms = [each.ttft_s * 1000 for each in inside]
+    return _summary(load, inside, errors, first_error, opened, closed)
+
+
+def _is_whole(row: Row) -> bool:
+    return row.error == WHOLE and row.output_tokens == row.asked_output_tokens
+
+
+def _first_error(played: Played) -> str | None:
+    for row in sorted(played.rows, key=lambda row: row.ended_s):
+        if row.error != WHOLE:
+            return f"{row.error}: {played.messages.get(row.error, '')}"
+        if not _is_whole(row):
+            return f"not whole: {row.output_tokens} of {row.asked_output_tokens} tokens"
+    return None
+
+
+def _summary(
+    load: ClosedLoop,
+    inside: list[Row],
+    errors: int,
+    first_error: str | None,
+    opened: Edge,
+    closed: Edge,
+) -> Measured:
+    window_s, chunks = closed.at_s - opened.at_s, closed.events - opened.events
+    ttfts_ms = [1000 * ((row.first_token_s or 0.0) - row.sent_s) for row in inside]
     return Measured(
         concurrency=load.concurrency,
         window_s=window_s,
         answers=len(inside),
-        errors=askers.errors,
-        first_error=askers.first_error,
-        req_s=chunks / window_s / fmean(each.chunks for each in inside),
+        errors=errors,
+        first_error=first_error,
+        req_s=chunks / window_s / fmean(row.events for row in inside),
         chunks=chunks,
         chunks_s=chunks / window_s,
         reads_s=(closed.reads - opened.reads) / window_s,
         ttft_ms_p50=percentile(ttfts_ms, 0.50),
         ttft_ms_p99=percentile(ttfts_ms, 0.99),
-        e2e_ms_p50=percentile([each.e2e_s * 1000 for each in inside], 0.50),
+        e2e_ms_p50=percentile([1000 * (row.ended_s - row.sent_s) for row in inside], 0.50),
         client_cpu_share=(closed.client_cpu_s - opened.client_cpu_s) / window_s,
         machine_cpu_s=closed.machine_cpu_s - opened.machine_cpu_s,
         cpu_s={name: closed.cpu_s[name] - opened.cpu_s[name] for name in load.watched},
     )
-
-
-def main() -> None:
-    """Reads a ``Load`` as JSON from stdin, writes a ``Measured`` to stdout."""
-    load = TypeAdapter(Load).validate_json(sys.stdin.buffer.read())
-    try:
-        measured = uvloop.run(measure(load))
-    except (BenchmarkError, psutil.Error) as error:
-        sys.exit(f"benchmarks.rig.closed_loop: {error}")
-    sys.stdout.buffer.write(TypeAdapter(Measured).dump_json(measured))
-
-
-if __name__ == "__main__":
-    main()

@@ -7,13 +7,28 @@ priority is raised where the kernel has one and the user may; elsewhere nothing 
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-NICE = -10
+NICE, USUAL = -10, 0
 
 
 def raise_session(pid: int | None = None) -> None:
     """Of process ``pid``; None is this one."""
+    _set("self" if pid is None else pid, NICE)
+
+
+@contextmanager
+def raised_session() -> Iterator[None]:
+    """This process's, and that of the processes that it starts meanwhile."""
+    raise_session()
+    try:
+        yield
+    finally:
+        _set("self", USUAL)
+
+
+def _set(process: int | str, nice: int) -> None:
     with suppress(OSError):
-        Path(f"/proc/{'self' if pid is None else pid}/autogroup").write_text(str(NICE))
+        Path(f"/proc/{process}/autogroup").write_text(str(nice))

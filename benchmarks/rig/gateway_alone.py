@@ -20,7 +20,8 @@ from statistics import median
 import yaml
 
 from benchmarks.rig.child import Child
-from benchmarks.rig.closed_loop import MODEL, Load, Measured, Target, run_apart
+from benchmarks.rig.closed_loop import ClosedLoop, Measured, run_apart
+from benchmarks.rig.common import MODEL, Target
 
 CONCURRENCY = 64
 PROVIDER = "stand-in"  # the price book has its prices
@@ -101,7 +102,7 @@ class GatewayAlone:
     def _cell(self, target: Target, pid: int, port: int, shape: Shape) -> None:
         with _upstream(port, step_ms=CONCURRENCY / shape.offered_chunks_s * 1000) as upstream:
             upstream.wait_ready()
-            load = Load(
+            load = ClosedLoop(
                 (target,),
                 CONCURRENCY,
                 shape.answer_tokens,

@@ -1,59 +1,67 @@
-"""An open-loop load client: each request is sent at its time, whatever became of those before it.
+"""An open loop on the tiny model: each request is sent at its time, whatever became of the others.
 
-It runs as a process of its own. Prompts are digits, one token each in the tiny model, drawn anew
-for every request, so that no prefix cache helps. While it runs, it reads the load reports that
-the engines push, which hold the engines' own counters.
+It is played by ``benchmarks.load`` in a process of its own. Prompts are digits, one token each in
+the tiny model, drawn anew for every request, so that no prefix cache helps. Meanwhile the load
+reports that the engines push are read, which hold the engines' own counters.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
-import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
-from random import Random
+from dataclasses import dataclass, field, replace
 
 import aiohttp
-import uvloop
-from pydantic import TypeAdapter
 
-from benchmarks.rig.closed_loop import ANSWER_S_MAX, MODEL, ROOT, TAIL_READS, BenchmarkError, Target
-from benchmarks.rig.fair_share import raise_session
+from benchmarks.load.halt import Halt
+from benchmarks.load.prompt import Wording
+from benchmarks.load.replay import Plan
+from benchmarks.load.row import BOUGHT, WHOLE, ErrorKind, Row
+from benchmarks.load.schedule import Ask
+from benchmarks.rig.closed_loop import endpoint, played_apart
+from benchmarks.rig.common import ANSWER_S_MAX, BenchmarkError, Target
+from benchmarks.rig.fair_share import raised_session
 from scheduler.replica import LoadReport
 
 TEMPLATE_TOKENS = 12  # what the chat template of the tiny model adds to a prompt
 DIGITS = "3456789"  # no two of them are one token
+WORDING = Wording(1.0, TEMPLATE_TOKENS, tuple(DIGITS), separator="")
 FAILED = 0  # the status of a request that got no answer at all
-LEAD_S = 0.5  # from the start of the client to its first request
 QUIET_S = 1.0  # reports are read this long after the last answer
-STOP_S_MAX = 60.0
+REASON, HELD_MS, RETRY_AFTER = "x-baseload-reason", "x-baseload-held-ms", "retry-after"
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """One request; ``prompt_tokens`` counts the chat template."""
-
-    at_s: float
-    prompt_tokens: int
-    output_tokens: int
-    budget_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    endpoint: Target
+class OpenLoop:
+    targets: tuple[Target, ...]  # asked round robin
     engines: tuple[Target, ...]  # whose reports are read
-    asks: tuple[Ask, ...]  # by time
+    asks: tuple[Ask, ...]  # by time; a prompt's tokens count the chat template
     seed: int = 1
+
+    def plan(self) -> Plan:
+        kept = (REASON, HELD_MS, RETRY_AFTER)
+        return Plan(
+            endpoints=tuple(endpoint(target, kept) for target in self.targets),
+            wording=WORDING,
+            block_tokens=0,
+            seed=self.seed,
+            asks=tuple(replace(ask, number=number) for number, ask in enumerate(self.asks)),
+            is_closed=False,
+            in_flight_max=len(self.asks),
+            start_s=0.0,  # the crew's to say
+            lasting_s=self.asks[-1].at_s,
+            drain_s=ANSWER_S_MAX,
+            is_light=True,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Times are from the moment the request was sent; ``at_s`` is that moment in the run."""
+    """Times are from the moment the request was sent; ``at_s`` is that moment in the run. The first
+    of its chunks counts as its first token. It is whole if it ended with [DONE] and without an
+    error; one that broke off keeps its status."""
 
     ask: Ask
     at_s: float
@@ -72,7 +80,7 @@ class Answer:
 
     @property
     def is_bought(self) -> bool:
-        return self.target.startswith("offer:")
+        return self.target.startswith(BOUGHT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,134 +105,62 @@ def replica_id(number: int) -> str:
     return f"engine-{number}"
 
 
-def run_apart(plan: Plan) -> Seen:
-    """``play`` in a process of its own. Raises BenchmarkError."""
-    last_s = plan.asks[-1].at_s if plan.asks else 0.0
-    with tempfile.TemporaryFile() as told:
+def run_apart(loop: OpenLoop) -> Seen:
+    """Raises BenchmarkError."""
+    with raised_session():
         try:
-            subprocess.run(
-                [sys.executable, "-m", "benchmarks.rig.open_loop"],
-                input=TypeAdapter(Plan).dump_json(plan),
-                stdout=told,
-                stderr=subprocess.PIPE,
-                cwd=ROOT,
-                timeout=last_s + ANSWER_S_MAX + STOP_S_MAX,
-                check=True,
-                start_new_session=True,
-            )
-        except subprocess.CalledProcessError as error:
-            said = error.stderr.decode(errors="replace").strip()
-            raise BenchmarkError(f"the load client failed: {said}") from None
-        except (subprocess.TimeoutExpired, OSError) as error:
-            raise BenchmarkError(f"the load client failed: {error}") from None
-        told.seek(0)
-        return TypeAdapter(Seen).validate_json(told.read())
+            return asyncio.run(_run(loop))
+        except aiohttp.ClientError as error:
+            raise BenchmarkError(f"an engine does not report its load: {error}") from None
 
 
-async def play(plan: Plan) -> Seen:
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=ANSWER_S_MAX)
-    timeout = aiohttp.ClientTimeout(total=ANSWER_S_MAX)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        player = _Player(plan, session)
+async def _run(loop: OpenLoop) -> Seen:
+    sightings: list[Sighting] = []
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None)) as session:
         readers = [
-            asyncio.create_task(player.read_reports(number, engine))
-            for number, engine in enumerate(plan.engines)
+            asyncio.create_task(_read_reports(session, number, engine, sightings))
+            for number, engine in enumerate(loop.engines)
         ]
-        tasks = []
-        for number, ask in enumerate(plan.asks):
-            await asyncio.sleep(player.start_s + ask.at_s - time.perf_counter())
-            tasks.append(asyncio.create_task(player.ask(number, ask)))
-        await asyncio.gather(*tasks)
+        halt = Halt()
+        try:
+            played = await asyncio.to_thread(played_apart, loop.plan(), halt)
+        except asyncio.CancelledError:  # the thread cannot be: it has to be told
+            halt.is_wanted = True
+            raise
         await asyncio.sleep(QUIET_S)
         for reader in readers:
             reader.cancel()
         with suppress(asyncio.CancelledError):
             await asyncio.gather(*readers)
-    return player.seen
+    return Seen(
+        [answer_of(loop.asks[row.number], row) for row in played.rows],
+        [replace(each, at_s=each.at_s - played.start_s) for each in sightings],
+    )
 
 
-class _Player:
-    def __init__(self, plan: Plan, session: aiohttp.ClientSession) -> None:
-        self.seen = Seen()
-        self.start_s = time.perf_counter() + LEAD_S
-        self._plan = plan
-        self._session = session
-
-    def _now_s(self) -> float:
-        return time.perf_counter() - self.start_s
-
-    async def ask(self, number: int, ask: Ask) -> None:
-        sent_s = self._now_s()
-        try:
-            answer = await self._ask(number, ask, sent_s)
-        except (aiohttp.ClientError, TimeoutError):
-            answer = Answer(ask, sent_s, FAILED)
-        self.seen.answers.append(answer)
-
-    async def _ask(self, number: int, ask: Ask, sent_s: float) -> Answer:
-        endpoint = self._plan.endpoint
-        headers = {
-            "authorization": f"Bearer {endpoint.key}",
-            "content-type": "application/json",
-            "x-baseload-latency-budget-ms": str(ask.budget_ms),
-        }
-        body = request_body(ask, f"{self._plan.seed}:{number}")
-        first_s = 0.0
-        tail: list[bytes] = []
-        url = endpoint.base_url + "/chat/completions"
-        async with self._session.post(url, data=body, headers=headers) as response:
-            while part := await response.content.readany():
-                first_s = first_s or self._now_s()
-                tail = [*tail[1 - TAIL_READS :], part]
-            told = response.headers
-            retry_after = told.get("retry-after")
-            return Answer(
-                ask,
-                at_s=sent_s,
-                status=response.status,
-                target=told.get("x-baseload-target", ""),
-                reason=told.get("x-baseload-reason", ""),
-                held_ms=float(told.get("x-baseload-held-ms", "0")),
-                ttft_ms=(first_s - sent_s) * 1000,
-                e2e_ms=(self._now_s() - sent_s) * 1000,
-                retry_after_s=None if retry_after is None else int(retry_after),
-                is_whole=b"".join(tail).endswith(b"data: [DONE]\n\n"),
-            )
-
-    async def read_reports(self, number: int, engine: Target) -> None:
-        url = engine.base_url.removesuffix("/v1") + "/load"
-        headers = {"authorization": f"Bearer {engine.key}"}
-        endless = aiohttp.ClientTimeout(total=None)
-        async with self._session.get(url, headers=headers, timeout=endless) as response:
-            response.raise_for_status()
-            while line := await response.content.readline():
-                report = LoadReport(replica_id(number), 0, **json.loads(line))
-                self.seen.sightings.append(Sighting(self._now_s(), report))
+async def _read_reports(
+    session: aiohttp.ClientSession, number: int, engine: Target, into: list[Sighting]
+) -> None:
+    url = engine.base_url.removesuffix("/v1") + "/load"
+    headers = {"authorization": f"Bearer {engine.key}"}
+    async with session.get(url, headers=headers) as response:
+        response.raise_for_status()
+        while line := await response.content.readline():
+            report = LoadReport(replica_id(number), 0, **json.loads(line))
+            into.append(Sighting(time.monotonic(), report))
 
 
-def request_body(ask: Ask, seed: str) -> bytes:
-    count = max(1, ask.prompt_tokens - TEMPLATE_TOKENS)
-    body = {
-        "model": MODEL,
-        "messages": [{"role": "user", "content": "".join(Random(seed).choices(DIGITS, k=count))}],
-        "max_tokens": ask.output_tokens,
-        "ignore_eos": True,
-        "temperature": 0,
-        "stream": True,
-    }
-    return json.dumps(body).encode()
-
-
-def main() -> None:
-    """Reads a ``Plan`` as JSON from stdin, writes what was ``Seen`` to stdout."""
-    plan = TypeAdapter(Plan).validate_json(sys.stdin.buffer.read())
-    raise_session()
-    try:
-        seen = uvloop.run(play(plan))
-    except aiohttp.ClientError as error:
-        sys.exit(f"benchmarks.rig.open_loop: {error}")
-    sys.stdout.buffer.write(TypeAdapter(Seen).dump_json(seen))
-
-
-if __name__ == "__main__":
-    main()
+def answer_of(ask: Ask, row: Row) -> Answer:
+    retry_after = row.headers.get(RETRY_AFTER)
+    return Answer(
+        ask,
+        at_s=row.sent_s,
+        status=row.status,
+        target=row.target or "",
+        reason=row.headers.get(REASON, ""),
+        held_ms=float(row.headers.get(HELD_MS, "0")),
+        ttft_ms=0.0 if row.first_token_s is None else (row.first_token_s - row.sent_s) * 1000,
+        e2e_ms=(row.ended_s - row.sent_s) * 1000,
+        retry_after_s=None if retry_after is None else int(retry_after),
+        is_whole=row.error in (WHOLE, ErrorKind.NO_USAGE),
+    )

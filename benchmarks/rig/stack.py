@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.rig.child import Child
-from benchmarks.rig.closed_loop import BenchmarkError, Target
+from benchmarks.rig.common import BenchmarkError, Target
 from benchmarks.rig.comparison import HAPROXY, SCHEDULER
 
 PROFILE = Path(__file__).parent / "overhead.yaml"

@@ -97,14 +97,8 @@ class Limits:
     context_tokens_max: int
 
 
-def fit_profile(
-    samples: Sequence[StepSample], limits: Limits, *, name: str, source: str
-) -> Profile:
-    """The profile that ``samples`` of one replica show; raises CalibrationError."""
-    return as_profile(fit_steps(samples), limits, name=name, source=source)
-
-
 def as_profile(fit: StepFit, limits: Limits, *, name: str, source: str) -> Profile:
+    """The profile of a replica with those steps; raises CalibrationError."""
     if fit.prefill_token_s <= 0:
         raise CalibrationError("the samples show no cost of prefill: add some that take in prompts")
     return Profile(

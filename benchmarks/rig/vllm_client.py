@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.rig.closed_loop import MODEL, ROOT, BenchmarkError
+from benchmarks.rig.common import MODEL, ROOT, BenchmarkError
 
 RUN_S_MAX = 600.0
 EVEN = "10000"  # the shape of its gamma gaps: no draw makes one client's load the harder

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from benchmarks.rig.closed_loop import BenchmarkError, percentile
+from benchmarks.rig.common import BenchmarkError, percentile
 from benchmarks.rig.open_loop import Answer
 from benchmarks.simulation.run import Run
 

@@ -20,16 +20,16 @@ from statistics import median
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.peers.gateway import Gateway
 from benchmarks.peers.plain_engines import WIDE, command
-from benchmarks.rig.closed_loop import MODEL, ROOT, BenchmarkError
+from benchmarks.rig.common import MODEL, ROOT, BenchmarkError
 from benchmarks.rig.comparison import Contrast, contrast, direct_first
 from benchmarks.rig.fair_share import raise_session
 from benchmarks.rig.provenance import command_line, provenance, rounded_floats
 from benchmarks.rig.stack import free_port
+from benchmarks.rig.terminal import keep, note, table_console
 from benchmarks.rig.vllm_client import RUN_S_MAX, Load, Seen, play
 from models.tiny.checkpoint import ensure_tiny_moe
 from models.tiny.weights import TinyShape
@@ -52,7 +52,6 @@ PAIRS = 4
 SECONDS = 20.0
 AT_MOST = 0.05
 SEEDS_APART = 7919
-note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -188,9 +187,8 @@ def main(
         **origin,
         "loads": loads,
     }
-    out.write_text(json.dumps(rounded_floats(told), indent=1) + "\n")
-    Console(highlight=False).print(table(loads))
-    note.print(f"result in {out}")
+    keep(rounded_floats(told), out)
+    table_console().print(table(loads))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ import dataclasses
 import json
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,9 +20,9 @@ from typing import Annotated, Any
 
 import psutil
 import typer
-from rich.console import Console
 
-from benchmarks.rig.closed_loop import ROOT, BenchmarkError, Load, Measured, Target, run_apart
+from benchmarks.rig.closed_loop import ClosedLoop, Measured, run_apart
+from benchmarks.rig.common import ROOT, BenchmarkError, Target
 from benchmarks.rig.comparison import Comparison, Pair, compare, direct_first
 from benchmarks.rig.gateway_alone import (
     SHORT,
@@ -36,6 +35,7 @@ from benchmarks.rig.gateway_alone import (
 )
 from benchmarks.rig.provenance import command_line, provenance, rounded_floats
 from benchmarks.rig.stack import Stack, running
+from benchmarks.rig.terminal import EXIT_INCOMPLETE, keep, note, table_console
 from benchmarks.studies.overhead_tables import alone_table, comparison_table
 
 RESULT = Path(__file__).parents[1] / "results" / "overhead.json"
@@ -44,10 +44,6 @@ STACK_ANSWER_TOKENS = 64
 WARM_UP_S = 3.0
 WARM_UPS_MAX = 5  # of each way
 WARM = 1.1  # a further round brings less than this factor
-EXIT_INCOMPLETE = 1
-PAGE_COLUMNS = 100  # of the tables in a file
-
-note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +95,7 @@ class Overhead:
         def cell(targets: tuple[Target, ...]) -> Measured:
             window_s = self._effort.window_s
             watched = stack.watched
-            load = Load(targets, concurrency, STACK_ANSWER_TOKENS, window_s, watched=watched)
+            load = ClosedLoop(targets, concurrency, STACK_ANSWER_TOKENS, window_s, watched=watched)
             return run_apart(load)
 
         if direct_first(number):
@@ -161,7 +157,7 @@ def _warm_up(targets: tuple[Target, ...]) -> None:
     """Until throughput no longer rises."""
     reached = 0.0
     for _ in range(WARM_UPS_MAX):
-        load = Load(targets, max(CONCURRENCIES), STACK_ANSWER_TOKENS, WARM_UP_S)
+        load = ClosedLoop(targets, max(CONCURRENCIES), STACK_ANSWER_TOKENS, WARM_UP_S)
         found = run_apart(load).req_s
         note.print(f"  warming up: {found:.1f} req/s")
         if found < reached * WARM:
@@ -189,7 +185,8 @@ def main(
     try:
         overhead.run(folder)
     finally:
-        _keep(overhead, file)
+        if file is not None:
+            keep(overhead.document(), file)
     if overhead.failures:
         note.print(f"what the parts left behind is in {folder}")
     else:
@@ -200,19 +197,12 @@ def main(
         raise SystemExit(EXIT_INCOMPLETE)
 
 
-def _keep(overhead: Overhead, file: Path | None) -> None:
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(overhead.document(), indent=1) + "\n")
-        note.print(f"result in {file}")
-
-
 def _show(overhead: Overhead, as_json: bool) -> None:
     document = overhead.document()
     if as_json:
         print(json.dumps(document, indent=1))
         return
-    out = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_COLUMNS)
+    out = table_console()
     if overhead.comparisons:
         out.print(comparison_table(overhead.comparisons))
     if overhead.cells:

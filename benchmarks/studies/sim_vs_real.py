@@ -12,27 +12,25 @@ import dataclasses
 import json
 import shutil
 import signal
-import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from time import sleep
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks.rig.closed_loop import ROOT, BenchmarkError
-from benchmarks.rig.open_loop import Answer, Plan, Seen, run_apart
+from benchmarks.rig.common import ROOT, BenchmarkError
+from benchmarks.rig.open_loop import Answer, OpenLoop, Seen, run_apart
 from benchmarks.rig.provenance import command_line, provenance, rounded_floats
 from benchmarks.rig.stack import Stack, running
 from benchmarks.rig.stand_in import OFFER_ID, limits, stand_in_profile
 from benchmarks.rig.step_fit import CalibrationError
 from benchmarks.rig.step_samples import busy_s
+from benchmarks.rig.terminal import EXIT_INCOMPLETE, keep, note, table_console
 from benchmarks.simulation.offers import make_offer
 from benchmarks.simulation.run import Run as SimulatedRun
 from benchmarks.simulation.simulator import simulate
@@ -60,10 +58,6 @@ RUN_ROWS = 2_400  # about what a run takes; the next one begins so much later
 RAMP_OVER = 1.6  # its top, times the mean rate of the replay, which comes in bursts
 RAMP_ROWS = 1_000  # at most what a ramp takes
 REST_S = 5.0  # between the ramp and the replay
-EXIT_INCOMPLETE = 1
-PAGE_COLUMNS = 100  # of the tables in a file
-
-note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +101,8 @@ class Honesty:
         )
         sleep(REST_S)
         sent = asks(workload.requests, TTFT_BUDGET_MS)
-        seen = run_apart(Plan(self._stack.endpoint, self._stack.engines, sent, seed=2 * number + 2))
+        stack, seed = self._stack, 2 * number + 2
+        seen = run_apart(OpenLoop((stack.endpoint,), stack.engines, sent, seed))
         sleep(REST_S)
         self._ramp()
         calibration = calibrate(self._ramps[-2:], REPLICAS)
@@ -257,7 +252,7 @@ def main(
 
     Example: python -m benchmarks.studies.sim_vs_real --runs 1 --json
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not TRACE.is_file():
         note.print(f"skipped: there is no {TRACE}")
         return
@@ -278,19 +273,14 @@ def main(
         raise SystemExit(EXIT_INCOMPLETE) from None
     finally:
         if honesty is not None and honesty.runs:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(json.dumps(honesty.document(), indent=1) + "\n")
+            keep(honesty.document(), out)
     shutil.rmtree(folder)
     if as_json:
         print(json.dumps(honesty.document(), indent=1))
         return
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_COLUMNS)
+    console = table_console()
     for run in honesty.runs:
         console.print(table_of(run))
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

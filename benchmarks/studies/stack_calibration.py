@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from benchmarks.rig.closed_loop import BenchmarkError
-from benchmarks.rig.open_loop import Answer, Plan, Seen, run_apart
+from benchmarks.rig.common import BenchmarkError
+from benchmarks.rig.open_loop import Answer, OpenLoop, Seen, run_apart
 from benchmarks.rig.stack import Stack
 from benchmarks.rig.stand_in import limits
 from benchmarks.rig.step_fit import StepFit, as_profile, fit_steps
@@ -86,7 +86,7 @@ def play_ramp(
 ) -> Seen:
     """Takes ``RAMP_S``. By itself a warm-up: cold engines compile, which tells nothing of later."""
     rising = asks(ramp(rows, top_per_s, RAMP_S), ttft_budget_ms)
-    return run_apart(Plan(stack.endpoint, stack.engines, rising, seed))
+    return run_apart(OpenLoop((stack.endpoint,), stack.engines, rising, seed))
 
 
 def outside_ms(answers: Sequence[Answer], profile: Profile, step_s: float) -> float:

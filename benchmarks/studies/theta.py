@@ -21,13 +21,14 @@ from statistics import fmean
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from benchmarks.load.result import DOCUMENT
-from benchmarks.rig.closed_loop import MODEL, ROOT, BenchmarkError
+from benchmarks.rig import terminal
+from benchmarks.rig.common import MODEL, ROOT, BenchmarkError
 from benchmarks.rig.fair_share import raise_session
 from benchmarks.rig.provenance import command_line, rounded_floats
 from benchmarks.rig.stack import running
+from benchmarks.rig.terminal import note
 from benchmarks.simulation.traces import read_trace
 from models.cards import find_card
 from models.money import NANO_PER_USD
@@ -43,8 +44,6 @@ WARM_UP_S, SECONDS = 8.0, 45.0
 RUNS = 3
 REPLAY_SHARE = 0.5  # of the tokens per second that theta is
 BENCH_S_MAX = 7_200.0
-
-note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +102,7 @@ def keep(told: dict[str, Any], name: str, results: Path) -> None:
     """Without the address of one day."""
     told["endpoint"] = "the local stack"
     told["command"] = command_line("benchmarks.studies.theta")
-    results.mkdir(parents=True, exist_ok=True)
-    (results / name).write_text(json.dumps(rounded_floats(told), indent=1) + "\n")
-    note.print(f"result in {results / name}")
+    terminal.keep(rounded_floats(told), results / name)
 
 
 def main(

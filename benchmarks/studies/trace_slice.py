@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from benchmarks.rig.open_loop import TEMPLATE_TOKENS, Ask
+from benchmarks.load.schedule import Ask
+from benchmarks.rig.open_loop import TEMPLATE_TOKENS
 from benchmarks.simulation.profile import Profile
 from benchmarks.simulation.traces import TraceRow
 from benchmarks.simulation.workload import Request
@@ -63,5 +64,6 @@ def ramp(rows: Sequence[TraceRow], top_per_s: float, lasting_s: float) -> list[T
 
 def asks(requests: Sequence[Request | TraceRow], budget_ms: int) -> tuple[Ask, ...]:
     return tuple(
-        Ask(each.at_s, each.prompt_tokens, each.output_tokens, budget_ms) for each in requests
+        Ask(number, each.at_s, each.prompt_tokens, each.output_tokens, budget_ms=budget_ms)
+        for number, each in enumerate(requests)
     )

@@ -15,8 +15,9 @@ from random import Random
 
 import pytest
 
-from benchmarks.rig.closed_loop import Target, percentile
-from benchmarks.rig.open_loop import Answer, Ask, Plan, Seen, run_apart
+from benchmarks.load.schedule import Ask
+from benchmarks.rig.common import Target, percentile
+from benchmarks.rig.open_loop import Answer, OpenLoop, Seen, run_apart
 from benchmarks.rig.stack import PROVIDER_KEY_ENV
 from benchmarks.rig.stand_in import stand_in_profile
 from tests.stack.running import Stack, running
@@ -37,7 +38,7 @@ class Site:
     engines: tuple[Target, ...]
 
     def play(self, asks: list[Ask], seed: int) -> Seen:
-        return run_apart(Plan(self.endpoint, self.engines, tuple(asks), seed))
+        return run_apart(OpenLoop((self.endpoint,), self.engines, tuple(asks), seed))
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +58,16 @@ def engines(stack: Stack) -> tuple[Target, ...]:
 
 def arrivals(rate_per_s: float, start_s: float, end_s: float, random: Random) -> list[Ask]:
     """Poisson, with prompts and answers of a few hundred tokens."""
-    asks, at_s = [], start_s
+    asks, at_s = list[Ask](), start_s
     while (at_s := at_s + random.expovariate(rate_per_s)) < end_s:
-        asks.append(Ask(at_s, random.randint(150, 450), random.randint(50, 250), BUDGET_MS))
+        prompt_tokens, output_tokens = random.randint(150, 450), random.randint(50, 250)
+        asks.append(Ask(len(asks), at_s, prompt_tokens, output_tokens, budget_ms=BUDGET_MS))
     return asks
 
 
 def capacity_per_s(site: Site) -> float:
     """Requests per second that the replicas answer when there are more than enough of them."""
-    asks = [Ask(0.0, 300, 150, budget_ms=120_000)] * PROBE_REQUESTS
+    asks = [Ask(0, 0.0, 300, 150, budget_ms=120_000)] * PROBE_REQUESTS
     seen = site.play(asks, seed=1)
     local = [each for each in seen.answers if each.is_local]
     assert len(local) == PROBE_REQUESTS
@@ -123,7 +125,7 @@ def test_a_minute_of_three_times_the_load_then_back_to_normal(site: Site) -> Non
 def test_the_same_load_straight_at_an_engine_does_preempt(site: Site) -> None:
     """Else the zero above would say nothing."""
     straight = Site(site.engines[0], site.engines)
-    seen = straight.play([Ask(0.0, 400, 200, BUDGET_MS)] * 32, seed=3)
+    seen = straight.play([Ask(0, 0.0, 400, 200, budget_ms=BUDGET_MS)] * 32, seed=3)
     preempted = preemptions(seen)
     assert all(each.is_whole for each in seen.answers)
     assert preempted > 0

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +38,7 @@ class Script:
     usd: str = "0.00000002"
     prompts: list[str] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[Mapping[str, str]] = field(default_factory=list)
     started_s: float = field(default_factory=time.monotonic)
 
     async def pause(self) -> None:
@@ -58,6 +59,7 @@ class Server:
         script = self._script
         body = await request.json()
         script.bodies.append(body)
+        script.headers.append(request.headers)
         is_chat = "messages" in body
         prompt = body["messages"][0]["content"] if is_chat else body["prompt"]
         script.prompts.append(prompt)

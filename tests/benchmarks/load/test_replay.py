@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ from tests.benchmarks.load.scripted import TEMPLATE_TOKENS, Script, upstream
 
 def plan_of(url: str, traffic: Traffic, lasting_s: float, **given: Any) -> Plan:
     plan = Plan(
-        endpoint=Endpoint(url, "m"),
+        endpoints=(Endpoint(url, "m"),),
         wording=Wording(1.0, TEMPLATE_TOKENS),
         block_tokens=traffic.block_tokens,
         seed=1,
@@ -160,3 +161,39 @@ async def test_shares_of_a_run_have_numbers_of_their_own() -> None:
     rows, _ = await played(Script(), traffic, 0.2, asks=asks, worker=1, workers=2)
     assert all(row.number % 2 == 1 for row in rows)
     assert all(row.output_tokens == 1 + row.number % 3 for row in rows)
+
+
+async def test_edges_count_what_came_until_then_and_watch_a_process() -> None:
+    traffic = Traffic("closed", concurrency=2, output_tokens=4)
+    rows, health = await played(
+        Script(step_s=0.01), traffic, 0.5, edges_s=(0.1, 0.5), watched={"this": os.getpid()}
+    )
+    opened, closed = health.edges
+    assert 0.1 <= opened.at_s < 0.3 <= closed.at_s
+    assert 0 < opened.events < closed.events <= sum(row.events for row in rows)
+    assert opened.reads < closed.reads
+    assert closed.cpu_s["this"] >= opened.cpu_s["this"] > 0
+    assert closed.machine_cpu_s >= opened.machine_cpu_s
+    assert closed.client_cpu_s > opened.client_cpu_s
+
+
+async def test_streams_of_a_closed_loop_may_start_one_after_the_other() -> None:
+    traffic = Traffic("closed", concurrency=4, output_tokens=100)
+    rows, _ = await played(Script(step_s=0.05), traffic, 0.6, spread_s=0.4, drain_s=0.1)
+    starts_s = sorted(row.sent_s for row in rows)
+    assert len(starts_s) == 4
+    for at_s, wanted_s in zip(starts_s, (0.0, 0.1, 0.2, 0.3), strict=True):
+        assert wanted_s <= at_s < wanted_s + 0.2
+
+
+async def test_endpoints_are_asked_in_turn_and_a_prompt_may_be_the_same() -> None:
+    script = Script()
+    async with upstream(script) as url:
+        endpoints = (Endpoint(url, "m"), Endpoint("http://127.0.0.1:9/v1", "m"))
+        traffic = Traffic("fixed", 20.0, output_tokens=2)
+        plan = plan_of(url, traffic, 0.5, endpoints=endpoints, prompt="the same")
+        player = Player(plan)
+        await player.play()
+    by_number = sorted(player.taken(), key=lambda row: row.number)
+    assert [row.error for row in by_number] == [WHOLE, ErrorKind.CONNECT] * 5
+    assert script.prompts == ["the same"] * 5

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -23,7 +24,7 @@ async def sent(script: Script, **given: object) -> tuple[Row, Sender]:
 
 async def sent_to(endpoint: Endpoint) -> tuple[Row, Sender]:
     async with open_session(endpoint) as session:
-        sender = Sender(endpoint, session, time.monotonic())
+        sender = Sender((endpoint,), session, time.monotonic())
         body = endpoint.body("one two three", ASK.output_tokens)
         return await sender.send(ASK, body, -0.5), sender
 
@@ -34,7 +35,7 @@ async def test_a_whole_answer(api: str) -> None:
     assert row.error == WHOLE
     assert (row.prompt_tokens, row.output_tokens, row.cached_tokens) == (3 + TEMPLATE_TOKENS, 6, 2)
     assert len(row.gaps_ms) == 5
-    assert sender.token_events == 6
+    assert sender.counters.events == 6
     assert row.first_token_s is not None
     assert row.last_token_s is not None
     assert row.scheduled_s < row.sent_s < row.first_token_s < row.last_token_s <= row.ended_s
@@ -98,7 +99,7 @@ async def test_a_request_that_is_given_up_leaves_its_row() -> None:
     async with upstream(Script(step_s=0.05)) as url:
         endpoint = Endpoint(url, "m")
         async with open_session(endpoint) as session:
-            sender = Sender(endpoint, session, time.monotonic())
+            sender = Sender((endpoint,), session, time.monotonic())
             task = asyncio.create_task(sender.send(ASK, endpoint.body("a", 100), 0.0))
             await asyncio.sleep(0.3)
             task.cancel()
@@ -106,3 +107,25 @@ async def test_a_request_that_is_given_up_leaves_its_row() -> None:
     assert row.error == ErrorKind.UNFINISHED
     assert len(row.gaps_ms) >= 1
     assert row.output_tokens is None
+
+
+async def test_of_the_headers_only_what_is_wanted_is_kept_and_a_budget_is_told() -> None:
+    script = Script(slots_own=1)
+    async with upstream(script) as url:
+        endpoint = Endpoint(url, "m", kept_headers=("x-baseload-target", "x-none"))
+        async with open_session(endpoint) as session:
+            sender = Sender((endpoint,), session, time.monotonic())
+            row = await sender.send(replace(ASK, budget_ms=250), endpoint.body("a", 2), 0.0)
+            await sender.send(ASK, endpoint.body("a", 2), 0.0)
+    assert row.headers == {"x-baseload-target": "local:m-1"}
+    told = [headers.get("x-baseload-latency-budget-ms") for headers in script.headers]
+    assert told == ["250", None]
+
+
+@pytest.mark.parametrize(("asks_cost", "told"), [(True, "cost"), (False, None)])
+async def test_what_an_answer_cost_is_only_asked_where_it_is_wanted(
+    asks_cost: bool, told: str | None
+) -> None:
+    script = Script()
+    await sent(script, asks_cost=asks_cost)
+    assert script.headers[0].get("x-baseload-tell") == told

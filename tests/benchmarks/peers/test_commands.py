@@ -7,15 +7,15 @@ import pytest
 import yaml
 
 from benchmarks.peers.baseload_alone import BASELOAD_ALONE
+from benchmarks.peers.gateway_setting import Command, GatewaySetting, Overload
 from benchmarks.peers.litellm import LITELLM
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.plain_engines import NARROW, WIDE, engine_flags
 from benchmarks.peers.ray_serve_llm import RAY_SERVE_LLM
 from benchmarks.peers.roster import PEERS, chosen
-from benchmarks.peers.setting import Command, Overload, Setting
 from benchmarks.peers.smg import SMG
 from benchmarks.peers.vllm_router import VLLM_ROUTER
-from benchmarks.rig.closed_loop import Target
+from benchmarks.rig.common import Target
 
 PYTHON = Path("/peer/bin/python")
 ENGINES = (Target("http://127.0.0.1:1/v1", "a"), Target("http://127.0.0.1:2/v1", "b"))
@@ -26,7 +26,7 @@ OVERLOAD = Overload(
 
 def command(peer: Peer, folder: Path, overload: Overload | None = None) -> Command:
     engines = ENGINES[:1] if peer is BASELOAD_ALONE else ENGINES
-    return peer.command(PYTHON, Setting(engines, 10, 11, folder, overload))
+    return peer.command(PYTHON, GatewaySetting(engines, 10, 11, folder, overload))
 
 
 def value(argv: tuple[str, ...], flag: str) -> str:

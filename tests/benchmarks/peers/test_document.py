@@ -14,7 +14,7 @@ from benchmarks.peers.run import Comparison
 from benchmarks.peers.site import profile
 from benchmarks.peers.tables import overload_table, rows_table, verdict_table
 from benchmarks.peers.verdicts import Verdict, judge
-from benchmarks.rig.closed_loop import Target
+from benchmarks.rig.common import Target
 from tests.benchmarks.peers.test_overload import answer, outcome
 from tests.benchmarks.peers.test_side_by_side import sample
 

@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks.peers import gateway as module
 from benchmarks.peers.gateway import running
+from benchmarks.peers.gateway_setting import Command, GatewaySetting
 from benchmarks.peers.peer import Peer
-from benchmarks.peers.setting import Command, Setting
-from benchmarks.rig.closed_loop import BenchmarkError
+from benchmarks.rig.common import BenchmarkError
 
 SERVES = """
 import http.server, subprocess, sys
@@ -25,7 +25,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Hello).serve_forever()
 
 
 def peer(code: str, titles: tuple[str, ...] = ()) -> Peer:
-    def command(python: Path, setting: Setting) -> Command:
+    def command(python: Path, setting: GatewaySetting) -> Command:
         return Command((str(python), "-c", code, str(setting.port)), "k")
 
     return Peer("p", "P", "p", (), command, "", gateway_titles=titles)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.load.schedule import Ask
 from benchmarks.peers.overload import (
     BUDGET_MS,
     OUTPUT_TOKENS,
@@ -18,14 +19,14 @@ from benchmarks.peers.overload import (
     outcome_of,
     prices,
 )
-from benchmarks.rig.open_loop import FAILED, Answer, Ask
+from benchmarks.rig.open_loop import FAILED, Answer
 from models.prices import Price
 
 PRICE = Price(
     "p", "stand-in", "tiny-moe", 100_000, None, 400_000, date(2026, 1, 1), None, "invented"
 )
 RATES = Prices(PRICE, card_nano_per_hour=36_000_000)
-ASK = Ask(0.0, 300, 150, BUDGET_MS)
+ASK = Ask(0, 0.0, 300, 150, budget_ms=BUDGET_MS)
 ASK_NANO = 300 * 100 + 150 * 400
 NOTHING = Bill()
 

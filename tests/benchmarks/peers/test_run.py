@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers import run as module
+from benchmarks.peers.gateway_setting import Overload
 from benchmarks.peers.litellm import LITELLM
 from benchmarks.peers.overload import Bill
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.plain_engines import Size
 from benchmarks.peers.ray_serve_llm import RAY_SERVE_LLM
 from benchmarks.peers.run import CONCURRENCIES, Comparison, Effort
-from benchmarks.peers.setting import Overload
 from benchmarks.peers.side_by_side import DIRECT, Sample, Way
 from benchmarks.peers.verdicts import CONCURRENCY as JUDGED
 from benchmarks.peers.vllm_router import VLLM_ROUTER
-from benchmarks.rig.closed_loop import BenchmarkError, Measured, Target
+from benchmarks.rig.closed_loop import Measured
+from benchmarks.rig.common import BenchmarkError, Target
 from benchmarks.rig.stack import Stack
 from tests.benchmarks.rig.test_comparison import CELL
 

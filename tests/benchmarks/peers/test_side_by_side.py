@@ -14,7 +14,8 @@ from benchmarks.peers.side_by_side import (
     row_of,
     take_turns,
 )
-from benchmarks.rig.closed_loop import BenchmarkError, Measured, Target
+from benchmarks.rig.closed_loop import Measured
+from benchmarks.rig.common import BenchmarkError, Target
 from tests.benchmarks.rig.test_comparison import CELL
 
 TARGET = Target("http://127.0.0.1:1/v1", "unused")

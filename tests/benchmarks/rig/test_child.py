@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.rig.child import Child
-from benchmarks.rig.closed_loop import BenchmarkError
+from benchmarks.rig.common import BenchmarkError
 from benchmarks.rig.stack import STATE_ENV, marked
 
 WAITS = "print('noise'); print('ready on x', flush=True); __import__('time').sleep(60)"

@@ -14,7 +14,7 @@ from benchmarks.rig.step_fit import (
     Limits,
     StepFit,
     StepSample,
-    fit_profile,
+    as_profile,
     fit_steps,
     left_out_errors,
 )
@@ -114,7 +114,7 @@ def test_a_sample_left_out_is_predicted_by_the_others() -> None:
 
 
 def test_a_profile_has_the_fitted_costs_and_the_engines_limits() -> None:
-    profile = fit_profile(samples(), LIMITS, name="tiny", source="a test")
+    profile = as_profile(fit_steps(samples()), LIMITS, name="tiny", source="a test")
     assert profile.prefill_tok_s == pytest.approx(20_000, rel=1e-3)
     assert profile.step_kv_token_s == pytest.approx(1.5e-8, rel=1e-3)
     assert (profile.kv_tokens_max, profile.running_max) == (500_000, 64)
@@ -144,4 +144,4 @@ def test_too_few_samples_are_refused() -> None:
 def test_a_profile_needs_a_cost_of_prefill() -> None:
     decodes = [sample for sample in samples() if not sample.prefill_tokens]
     with pytest.raises(CalibrationError, match="prefill"):
-        fit_profile(decodes, LIMITS, name="tiny", source="a test")
+        as_profile(fit_steps(decodes), LIMITS, name="tiny", source="a test")

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from benchmarks.rig.closed_loop import BenchmarkError
+from benchmarks.rig.common import BenchmarkError
 from benchmarks.rig.vllm_client import Load, Seen
 from benchmarks.studies.cross_check import AT_MOST, TOKENS, Site, compare, measured
 

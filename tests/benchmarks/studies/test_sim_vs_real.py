@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.rig.closed_loop import BenchmarkError
+from benchmarks.load.prompt import Prompts
+from benchmarks.load.schedule import Ask
+from benchmarks.rig.common import BenchmarkError
 from benchmarks.rig.open_loop import (
+    DIGITS,
     TEMPLATE_TOKENS,
+    WORDING,
     Answer,
-    Ask,
     Sighting,
     replica_id,
-    request_body,
 )
 from benchmarks.rig.stand_in import limits
 from benchmarks.rig.step_samples import STEPS_PER_SAMPLE, busy_s, step_samples
@@ -28,7 +30,7 @@ from scheduler.replica import LoadReport
 CONV = Path(__file__).parents[4] / "shared" / "data" / "AzureLLMInferenceTrace_conv.csv"
 PROFILE = Profile("p", "a test", 10_000.0, 0.004, 0.0002, 0.0, 16_384, 16, 2_048, 4_096)
 REAL = Figures(1000, 0.20, 0.8, 100.0, 150.0, 1000.0, 1900.0, 0.95)
-ASK = Ask(0.0, 300, 100, 2_000)
+ASK = Ask(0, 0.0, 300, 100, budget_ms=2_000)
 
 
 def local(reason: str, held_ms: float, ttft_ms: float) -> Answer:
@@ -161,10 +163,12 @@ def test_a_ramp_ends_at_its_top_rate() -> None:
 
 
 def test_a_prompt_is_as_long_as_asked_and_never_the_same() -> None:
-    one, other = request_body(ASK, "1:1"), request_body(ASK, "1:2")
+    prompts = Prompts(WORDING, 1, 0)
+    one, other = (prompts.text(replace(ASK, number=number)) for number in (1, 2))
     assert one != other
-    assert len(one) == len(other)
-    assert one == request_body(ASK, "1:1")
+    assert len(one) == len(other) == ASK.prompt_tokens - TEMPLATE_TOKENS
+    assert set(one) <= set(DIGITS)
+    assert one == Prompts(WORDING, 1, 0).text(replace(ASK, number=1))
 
 
 def test_the_trace_fits_the_profile() -> None:

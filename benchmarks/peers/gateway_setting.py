@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.rig.closed_loop import Target
+from benchmarks.rig.common import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Overload:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class GatewaySetting:
     """``engines`` are what stands behind the gateway, scripted or real."""
 
     engines: tuple[Target, ...]
