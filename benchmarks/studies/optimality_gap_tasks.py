@@ -95,7 +95,7 @@ def parts_of(folder: Path, trace: str, load: float) -> list[Part]:
 def do(part: Part) -> Done:
     began = perf_counter()
     choices = PARTS[part.priced][part.name]
-    ready = _prepared(_experiment(part, choices.get("pinned_share", 0.0)))
+    ready = _prepared(replace(part, name=""), choices.get("pinned_share", 0.0))
     ready = replace(ready, experiment=replace(ready.experiment, **choices))
     outcome, bound_usd, rule = None, None, ""
     if part.name == BOUND:
@@ -130,9 +130,9 @@ def _experiment(part: Part, pinned_share: float) -> Experiment:
 
 
 @lru_cache(maxsize=1)
-def _prepared(experiment: Experiment) -> Prepared:
-    """The parts that follow each other in a process mostly share it."""
-    return prepare(experiment)
+def _prepared(part: Part, pinned_share: float) -> Prepared:
+    """The parts that follow each other in a process mostly share it, whatever their names."""
+    return prepare(_experiment(part, pinned_share))
 
 
 def do_all(parts: Sequence[Part], jobs: int, work: Callable[[Part], Done] = do) -> Iterator[Done]:
