@@ -79,7 +79,7 @@ class Gateway:
         self._background = Background()
         self._others = OthersSpending(ledger, clock)
         self._connector: Connector | None = None
-        self._clocks = SharedClocks.open(ledger.path, ledger.owner)
+        self._clocks = SharedClocks.open(ledger.store, ledger.owner)
         self._membership = Membership(
             self.pools, self._scheduler, self._clocks, self._apply, self._watchdog, clock
         )

@@ -28,10 +28,12 @@ PAGE_COLUMNS = 160  # where stdout is no terminal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerFile:
-    ledger: Path | None = option("The ledger file (default: this state folder's).", None)
+    ledger: str | None = option(
+        "The ledger file (default: this state folder's).", None, metavar="PATH"
+    )
 
     @property
-    def path(self) -> Path:
+    def url(self) -> str | Path:
         return self.ledger or state_folder() / "ledger.db"
 
 
@@ -54,7 +56,7 @@ def report_command(options: LedgerOptions) -> None:
 
     Example: baseload ledger report --json
     """
-    found = report(options.path)
+    found = report(options.url)
     if options.as_json:
         _print_json(found)
         return
@@ -80,7 +82,7 @@ def requests_command(options: RequestsOptions) -> None:
 
     Example: baseload ledger requests --tenant local --json
     """
-    rows = requests(options.path, since_ms=options.since_ms, tenant=options.tenant)
+    rows = requests(options.url, since_ms=options.since_ms, tenant=options.tenant)
     if options.as_json:
         print(json.dumps([row.model_dump(mode="json") for row in rows], indent=2))
         return
@@ -95,7 +97,7 @@ def audit_command(options: LedgerOptions) -> None:
 
     Example: baseload ledger audit --json
     """
-    found = audit(options.path)
+    found = audit(options.url)
     if options.as_json:
         _print_json(found)
     else:

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Connection, Row, create_engine, select
 
 from models.money import NanoUsd
-from runtime.ledger import sqlite
-from runtime.ledger.chain import GENESIS, link
-from runtime.ledger.migrations import migrate
-from runtime.ledger.owners import Owners
+from runtime.ledger.chain import GENESIS, Entry, link
+from runtime.ledger.open_store import open_store
 from runtime.ledger.report import Report, Sums, report_on
 from runtime.ledger.rows import UNTOLD
-from runtime.ledger.schema import entries, open_attempts
+from runtime.ledger.store import Reading
 
 PROBLEMS_MAX = 20  # told one by one; the count of all of them is told always
 
@@ -59,7 +55,7 @@ class _Account:
         self.rows = 0
         self.head = GENESIS
         self.chain_intact = True
-        self.open: dict[tuple[str, int], Row[Any]] = {}
+        self.open: dict[tuple[str, int], Entry] = {}
         self.total: NanoUsd = 0
         self.by: dict[str, defaultdict[str, NanoUsd]] = {
             name: defaultdict(int) for name in ("tenant", "model", "target")
@@ -73,7 +69,7 @@ class _Account:
         if len(self.problems) < PROBLEMS_MAX:
             self.problems.append(what)
 
-    def take(self, entry: Row[Any]) -> None:
+    def take(self, entry: Entry) -> None:
         self.rows += 1
         expected = link(self.head, entry[:-1])
         if entry.seq != self.rows or entry.chain != expected:
@@ -88,16 +84,16 @@ class _Account:
             for sums in self.by:
                 self.by[sums][getattr(entry, sums)] += 0
         elif (reserve := self.open.pop(key, None)) is None:
-            self.total += entry.cost_nano_usd
+            self.total += entry.cost_nano_usd or 0
             self.problem(f"entry {entry.seq}: an ending of {key}, which is not open")
         else:
             self._end(reserve, entry)
 
-    def _end(self, reserve: Row[Any], ending: Row[Any]) -> None:
-        self.total += ending.cost_nano_usd
+    def _end(self, reserve: Entry, ending: Entry) -> None:
+        cost_nano, bound_nano = ending.cost_nano_usd or 0, reserve.bound_nano_usd
+        self.total += cost_nano
         for name, sums in self.by.items():
-            sums[getattr(reserve, name)] += ending.cost_nano_usd
-        cost_nano, bound_nano = ending.cost_nano_usd, reserve.bound_nano_usd
+            sums[getattr(reserve, name)] += cost_nano
         if bound_nano is not None and cost_nano > bound_nano:
             self.problem(
                 f"entry {ending.seq}: it costs {cost_nano} nano-USD, more than the bound of its "
@@ -113,16 +109,17 @@ class _Account:
         self.doubt_nano_usd += max(0, (bound_nano or 0) - cost_nano)
 
 
-def audit(path: Path) -> Audit:
-    account = _Account()
-    with sqlite.reading(path) as connection:
-        _check_file(connection, account)
-        for entry in connection.execute(select(entries).order_by(entries.c.seq)):
+def audit(url: str | Path) -> Audit:
+    account, store = _Account(), open_store(url)
+    with store.reading() as reading:
+        for damage in reading.damage():
+            account.problem(damage)
+        for entry in reading.entries():
             account.take(entry)
-        _compare(connection, account)
-    owners = Owners(path)
-    alive = {owner: owners.alive(owner) for owner in {row.owner for row in account.open.values()}}
-    live = sum(alive[row.owner] for row in account.open.values())
+        _compare(reading, account)
+    owners = [entry.owner or "" for entry in account.open.values()]
+    alive = {owner: store.liveness.is_alive(owner) for owner in set(owners)}
+    live = sum(alive[owner] for owner in owners)
     return Audit(
         ok=account.problem_count == 0,
         rows=account.rows,
@@ -144,20 +141,9 @@ def audit(path: Path) -> Audit:
     )
 
 
-def _check_file(connection: Connection, account: _Account) -> None:
-    """The file's structure, and that every rule of this version's schema is still in it."""
-    for found in connection.exec_driver_sql("PRAGMA quick_check").scalars():
-        if found != "ok":
-            account.problem(f"file: {found}")
-    held, due = _objects(connection), _objects_of_a_new_ledger()
-    for name in sorted(held.keys() | due.keys()):
-        if held.get(name) != due.get(name):
-            account.problem(f"schema: {name} was added, changed or removed")
-
-
-def _compare(connection: Connection, account: _Account) -> None:
+def _compare(reading: Reading, account: _Account) -> None:
     """The account against what reports and sweeps read."""
-    told: Report = report_on(connection)
+    told: Report = report_on(reading)
     told_by: dict[str, dict[str, Sums]] = {
         "tenant": told.by_tenant,
         "model": told.by_model,
@@ -170,17 +156,6 @@ def _compare(connection: Connection, account: _Account) -> None:
             account.problem(f"conservation: the sum by {name} is not the total")
         if {key: sums.cost_nano_usd for key, sums in told_by[name].items()} != sums:
             account.problem(f"report: its costs by {name} differ from the entries")
-    keys = select(open_attempts.c.request_id, open_attempts.c.attempt)
-    if {(found[0], found[1]) for found in connection.execute(keys)} != account.open.keys():
+    indexed = {(found.request_id, found.attempt) for found in reading.open_attempts()}
+    if indexed != account.open.keys():
         account.problem("open attempts: their index differs from the entries")
-
-
-def _objects(connection: Connection) -> dict[str, str]:
-    query = "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL"
-    return {str(name): str(sql) for name, sql in connection.exec_driver_sql(query)}
-
-
-def _objects_of_a_new_ledger() -> dict[str, str]:
-    with create_engine("sqlite+pysqlite://").connect() as connection:
-        migrate(connection)
-        return _objects(connection)

@@ -1,16 +1,15 @@
-"""The one thread that writes: it takes all that waits, commits it at once, and tells who asked.
+"""Group commit: one thread takes all rows that wait, commits them at once, and tells who asked.
 
 The longer a flush takes, the more rows share the next one. A commit costs the same processor
 time however many rows it holds, so commits keep a small distance: a lone row is written at
 once, and under load a row waits a few milliseconds for company. A commit that fails is never
-tried again: what the disk holds is then unknown until the file is reopened.
+tried again: what the store holds is then unknown until it is opened anew.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -18,15 +17,10 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-
-from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from runtime.errors import LedgerUnavailable
 from runtime.ledger.rows import Reserve, Row
-from runtime.ledger.sqlite import cause
-from runtime.ledger.transaction import Answer, Appender
+from runtime.ledger.store import Answer, Appender
 
 RESERVES_WAITING_MAX = 4096  # eight full batches: beyond it the disk does not keep up
 COMMIT_INTERVAL_S = 0.005  # between the end of a commit and the start of the next
@@ -56,13 +50,13 @@ class Ticket:
     waiter: Waiter | None
 
 
-class Writer:
-    def __init__(self, connection: Connection, path: Path) -> None:
+class GroupCommit:
+    def __init__(self, appender: Appender, name: str) -> None:
+        """``name`` is the store's, for the operator."""
         self.counts = Counts()
         self.failure: str | None = None  # for the operator, one line
-        self._connection = connection
-        self._appender = Appender(connection)
-        self._path = path
+        self._appender = appender
+        self._name = name
         self._waiting: deque[Ticket] = deque()
         self._wake = threading.Condition()
         self._closing = False
@@ -94,8 +88,14 @@ class Writer:
         """Rows wait for company, not for a turn at the interpreter. A glance, too."""
         return self._paced
 
+    def fail(self, why: str) -> None:
+        """Takes no more rows. ``why`` is a line for the operator."""
+        with self._wake:
+            self.failure = why
+        log.critical("%s", self.failure)
+
     def close(self) -> None:
-        """Write what waits, then let go of the file."""
+        """Writes what waits, then lets go of the store."""
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -107,13 +107,12 @@ class Writer:
             while batch := self._next_batch():
                 self._commit(batch)
                 self._committed_s = time.monotonic()
-        except sqlite3.Error as error:
-            self._fail(cause(error))
+        except LedgerUnavailable as error:
+            self.fail(str(error))
         finally:
             # Also when this thread ends by a defect: nobody may wait for a dead thread.
             self._abandon(batch)
-            with suppress(SQLAlchemyError):  # a broken file cannot even be rolled back
-                self._connection.close()
+            self._appender.close()
 
     def _next_batch(self) -> Sequence[Ticket]:
         with self._wake:
@@ -142,15 +141,10 @@ class Writer:
                 log.error("ledger refused a row: %s", answer)
         _tell(batch, answers)
 
-    def _fail(self, why: str) -> None:
-        with self._wake:
-            self.failure = f"ledger {self._path}: {why}"
-        log.critical("%s", self.failure)
-
     def _abandon(self, batch: Sequence[Ticket]) -> None:
         with self._wake:
             if not self._closing and self.failure is None:
-                self.failure = f"ledger {self._path}: its writer died of a defect; see the log"
+                self.failure = f"ledger {self._name}: its writer died of a defect; see the log"
             lost = [*batch, *self._waiting]
             self._waiting.clear()
             self._busy = False

@@ -14,49 +14,42 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 
-from sqlalchemy import select
-
 from runtime.errors import LedgerUnavailable
-from runtime.ledger import sqlite
-from runtime.ledger.group_commit import COMMIT_INTERVAL_S, Counts, Ticket, Writer
-from runtime.ledger.owners import Owners
+from runtime.ledger.explained import explained
+from runtime.ledger.giving_way import GivingWay
+from runtime.ledger.group_commit import Counts, GroupCommit, Ticket
+from runtime.ledger.liveness import Claim
+from runtime.ledger.open_store import open_store
 from runtime.ledger.rows import Ending, Reserve, Settle
-from runtime.ledger.schema import open_attempts
-
-# A busy event loop lets go of the interpreter lock only for system calls too short for another
-# thread to wake up in, and each one restarts that thread's wait for its turn: the writer could
-# starve for seconds. Once rows wait this long, the loop sleeps now and then to give it turns.
-GIVE_WAY_AFTER_S = 0.008
-GIVE_WAY_EVERY_S = 0.0005
-GIVE_WAY_S = 0.00005
+from runtime.ledger.store import OpenAttempt, Store
 
 SWEEP_ROWS_MAX = 1000  # expired at once; more follow in the same sweep
 
 
 class Ledger:
-    def __init__(self, path: Path, owner: str, held: int, writer: Writer) -> None:
+    def __init__(self, store: Store, owner: str, claim: Claim, writer: GroupCommit) -> None:
         """Use ``open``."""
-        self.path = path
+        self.store = store
         self.owner = owner
-        self._owners = Owners(path)
-        self._held = held
+        self._claim = claim
         self._writer = writer
+        self._giving_way = GivingWay(writer)
         self._closed = False
-        self._gives_way: asyncio.AbstractEventLoop | None = None
         atexit.register(self.close)
 
     @classmethod
-    def open(cls, path: Path, *, owner: str) -> Ledger:
-        """Create or migrate the file, and prove that it can be written durably."""
-        owners = Owners(path)
-        with sqlite.explained(path):
-            sqlite.create(path)
-            with owners.alone(), ExitStack() as undo:
-                held = owners.claim(owner)
-                undo.callback(owners.release, owner, held)
-                connection = sqlite.connect(path)
-                undo.pop_all()
-        return cls(path, owner, held, Writer(connection, path))
+    def open(cls, url: str | Path, *, owner: str) -> Ledger:
+        """Make the store or bring it to this version, and prove that it can be written durably.
+
+        ``url`` is ``sqlite:///FILE`` or just the file (``open_store``)."""
+        store = open_store(url)
+        with ExitStack() as undo:
+            with explained(store.name):
+                claim = store.liveness.claim(owner)
+            undo.callback(claim.end)
+            appender = store.appender()
+            undo.pop_all()
+        return cls(store, owner, claim, GroupCommit(appender, store.name))
 
     @property
     def counts(self) -> Counts:
@@ -89,16 +82,18 @@ class Ledger:
         self._writer.submit([Ticket(row, None)])
 
     def sweep(self) -> int:
-        """End the open attempts of dead owners; returns how many this call ended."""
+        """Say that this owner lives, and end the open attempts of those that do not; returns how
+        many this call ended."""
         if not self.healthy():
             raise LedgerUnavailable
+        self._renew()
         ended = 0
         for owner in self._owners_of_open_attempts():
-            if self._owners.alive(owner):
+            if self.store.liveness.is_alive(owner):
                 continue
             while expired := self._expire(self._open_rows(owner)):
                 ended += expired
-            self._owners.forget(owner)
+            self.store.liveness.forget(owner)
         return ended
 
     def close(self) -> None:
@@ -108,38 +103,31 @@ class Ledger:
         self._closed = True
         atexit.unregister(self.close)
         self._writer.close()
-        self._owners.release(self.owner, self._held)
+        self._claim.end()
 
     async def _ask(self, row: Reserve | Settle) -> bool:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[bool] = loop.create_future()
         self._writer.submit([Ticket(row, waiter)])
-        if self._gives_way is not loop:
-            self._gives_way = loop
-            loop.call_later(GIVE_WAY_AFTER_S, self._give_way, loop)
+        self._giving_way.begin(loop)
         return await waiter
 
-    def _give_way(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._writer.idle():
-            self._gives_way = None
-        elif self._writer.paced():
-            loop.call_later(COMMIT_INTERVAL_S, self._give_way, loop)
-        else:
-            time.sleep(GIVE_WAY_S)
-            loop.call_later(GIVE_WAY_EVERY_S, self._give_way, loop)
+    def _renew(self) -> None:
+        try:
+            with explained(self.store.name):
+                self._claim.renew()
+        except LedgerUnavailable as error:  # others take it for dead, and end its attempts
+            self._writer.fail(str(error))
+            raise
 
     def _owners_of_open_attempts(self) -> list[str]:
-        with sqlite.reading(self.path) as connection:
-            return list(connection.execute(select(open_attempts.c.owner).distinct()).scalars())
+        with self.store.reading() as reading:
+            return reading.owners_of_open_attempts()
 
     def _open_rows(self, owner: str) -> list[Settle]:
-        query = select(open_attempts).where(open_attempts.c.owner == owner).limit(SWEEP_ROWS_MAX)
         now_ms = time.time_ns() // 1_000_000
-        with sqlite.reading(self.path) as connection:
-            return [
-                _expiry(found.request_id, found.attempt, found.reserved_at_ms, now_ms)
-                for found in connection.execute(query)
-            ]
+        with self.store.reading() as reading:
+            return [_expiry(each, now_ms) for each in reading.open_attempts(owner, SWEEP_ROWS_MAX)]
 
     def _expire(self, rows: list[Settle]) -> int:
         waiters: list[Future[bool]] = [Future() for _ in rows]
@@ -147,10 +135,10 @@ class Ledger:
         return sum(waiter.result() for waiter in waiters)
 
 
-def _expiry(request_id: str, attempt: int, reserved_at_ms: int, now_ms: int) -> Settle:
+def _expiry(left: OpenAttempt, now_ms: int) -> Settle:
     return Settle(
-        request_id=request_id,
-        attempt=attempt,
+        request_id=left.request_id,
+        attempt=left.attempt,
         at_ms=now_ms,
         ending=Ending.EXPIRE,
         outcome="owner_died",
@@ -162,5 +150,5 @@ def _expiry(request_id: str, attempt: int, reserved_at_ms: int, now_ms: int) -> 
         derivation="nobody measured it; at most the bound of the reserve",
         held_ms=0,
         ttft_ms=None,
-        e2e_ms=max(0, now_ms - reserved_at_ms),
+        e2e_ms=max(0, now_ms - left.reserved_at_ms),
     )

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from models.money import NanoUsd, format_usd
-from runtime.ledger import sqlite
-from runtime.ledger.rows import UNTOLD, Ending
-from runtime.ledger.schema import attempts
+from runtime.ledger.open_store import open_store
+from runtime.ledger.store import Attempt, Reading, Usage
 from runtime.replica_time import replica_hour_nano
 
 HOUR_MS = 3_600_000
@@ -89,50 +86,41 @@ class RequestCost(BaseModel):
     derivation: str | None
 
 
-def report(path: Path) -> Report:
-    with sqlite.reading(path) as connection:
-        return report_on(connection)
+def report(url: str | Path) -> Report:
+    with open_store(url).reading() as reading:
+        return report_on(reading)
 
 
-def report_on(connection: Connection) -> Report:
-    a = attempts.c
-    (total,) = connection.execute(_sums()).mappings()
-    rent = _rent(connection)
+def report_on(reading: Reading) -> Report:
+    (total,) = reading.usage()
+    rent = _rent(reading)
     return Report(
-        lines=[
-            Line(**facts, cost_usd=format_usd(facts["cost_nano_usd"]))
-            for facts in connection.execute(
-                _sums(a.tenant, a.feature, a.model, a.target)
-            ).mappings()
-        ],
-        by_tenant=_by(connection, a.tenant),
-        by_feature=_by(connection, a.feature),
-        by_model=_by(connection, a.model),
-        by_target=_by(connection, a.target),
-        total=Sums(**total, cost_usd=format_usd(total["cost_nano_usd"])),
+        lines=[_line(usage) for usage in reading.usage("tenant", "feature", "model", "target")],
+        by_tenant=_by(reading, "tenant"),
+        by_feature=_by(reading, "feature"),
+        by_model=_by(reading, "model"),
+        by_target=_by(reading, "target"),
+        total=_sums(total),
         rent=rent,
-        not_included=_not_included(connection, rent),
+        not_included=_not_included(reading, rent),
     )
 
 
-def requests(path: Path, *, since_ms: int = 0, tenant: str | None = None) -> list[RequestCost]:
+def requests(url: str | Path, *, since_ms: int = 0, tenant: str | None = None) -> list[RequestCost]:
     """Every request reserved since ``since_ms``, oldest first; of one tenant if named.
 
     All of them, however many: their costs add up to the report's total.
     """
-    query = select(attempts).order_by(attempts.c.request_id, attempts.c.attempt)
-    if tenant is not None:
-        query = query.where(attempts.c.tenant == tenant)
     found: list[RequestCost] = []
-    with sqlite.reading(path) as connection:
-        for _, rows in groupby(connection.execute(query), key=lambda row: str(row.request_id)):
-            tried = list(rows)
+    with open_store(url).reading() as reading:
+        for _, attempts in groupby(reading.attempts(tenant), key=lambda each: each.request_id):
+            tried = list(attempts)
             if tried[0].reserved_at_ms >= since_ms:
                 found.append(_request(tried))
     return sorted(found, key=lambda request: request.reserved_at_ms)
 
 
-def _request(tried: list[Row[Any]]) -> RequestCost:
+def _request(tried: list[Attempt]) -> RequestCost:
     last = tried[-1]
     return RequestCost(
         request_id=last.request_id,
@@ -151,20 +139,9 @@ def _request(tried: list[Row[Any]]) -> RequestCost:
     )
 
 
-def _rent(connection: Connection) -> Rent:
-    a = attempts.c
-    query = (
-        select(
-            func.min(a.reserved_at_ms),
-            func.max(func.coalesce(a.ended_at_ms, a.reserved_at_ms)),
-            func.coalesce(func.sum(a.cost_nano_usd), 0),
-            func.max(a.derivation).filter(a.ending == Ending.SETTLE.value),
-        )
-        .where(a.target.startswith(LOCAL, autoescape=True))
-        .group_by(a.target)
-    )
+def _rent(reading: Reading) -> Rent:
     replicas = rent_nano = billed_nano = 0
-    for first_ms, last_ms, cost_nano, derivation in connection.execute(query):
+    for first_ms, last_ms, cost_nano, derivation in reading.target_use(LOCAL):
         hour_nano = replica_hour_nano(derivation or "")
         if hour_nano is None:  # nothing was billed there
             continue
@@ -177,7 +154,7 @@ def _rent(connection: Connection) -> Rent:
     )
 
 
-def _not_included(connection: Connection, rent: Rent) -> list[str]:
+def _not_included(reading: Reading, rent: Rent) -> list[str]:
     found: list[str] = []
     if rent.billed_share is not None:
         found.append(
@@ -186,46 +163,39 @@ def _not_included(connection: Connection, rent: Rent) -> list[str]:
             f"{rent.billed_share:.1%} of the {format_usd(rent.cost_nano_usd)} USD that the cards "
             f"of {rent.replicas} replicas cost from each one's first request to its last ending"
         )
-    a = attempts.c
-    is_untold = (a.ending == Ending.SETTLE.value) & a.usage_source.in_(UNTOLD)
-    doubt = func.sum(a.bound_nano_usd - func.coalesce(a.cost_nano_usd, 0))
-    for which, says in (
-        (a.ending.is_(None), "attempts under way, which are billed when they end"),
-        (a.ending == Ending.EXPIRE.value, "attempts whose gateway died, in doubt"),
+    exposures = reading.exposures()
+    for exposure, says in (
+        (exposures.under_way, "attempts under way, which are billed when they end"),
+        (exposures.expired, "attempts whose gateway died, in doubt"),
         (
-            is_untold & a.bound_nano_usd.is_not(None),
+            exposures.untold,
             "attempts whose vendor told no tokens, beyond the estimate that is billed",
         ),
     ):
-        query = select(func.count(), func.coalesce(doubt, 0)).where(which)
-        count, doubt_nano = connection.execute(query).one()
-        if count:
-            doubt_usd = format_usd(doubt_nano)
-            found.append(f"{count} {says}: purchases among them cost up to {doubt_usd} USD")
+        if exposure.attempts:
+            usd = format_usd(exposure.nano_usd)
+            found.append(f"{exposure.attempts} {says}: purchases among them cost up to {usd} USD")
     return found
 
 
-def _by(connection: Connection, column: ColumnElement[str]) -> dict[str, Sums]:
-    found = connection.execute(_sums(column.label("name"))).mappings()
-    return {
-        facts["name"]: Sums(
-            **{key: value for key, value in facts.items() if key != "name"},
-            cost_usd=format_usd(facts["cost_nano_usd"]),
-        )
-        for facts in found
-    }
+def _by(reading: Reading, name: str) -> dict[str, Sums]:
+    return {usage.group[0]: _sums(usage) for usage in reading.usage(name)}
 
 
-def _sums(*groups: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
-    a = attempts.c
-    counted = select(
-        *groups,
-        func.count(a.request_id.distinct()).label("requests"),
-        func.count().label("attempts"),
-        func.count().filter(a.ending.is_(None)).label("open_attempts"),
-        *(
-            func.coalesce(func.sum(column), 0).label(column.name)
-            for column in (a.prompt_tokens, a.cached_tokens, a.completion_tokens, a.cost_nano_usd)
-        ),
-    ).select_from(attempts)
-    return counted.group_by(*groups).order_by(*groups) if groups else counted
+def _line(usage: Usage) -> Line:
+    tenant, feature, model, target = usage.group
+    names = {"tenant": tenant, "feature": feature, "model": model, "target": target}
+    return Line(**names, **dict(_sums(usage)))
+
+
+def _sums(usage: Usage) -> Sums:
+    return Sums(
+        requests=usage.requests,
+        attempts=usage.attempts,
+        open_attempts=usage.open_attempts,
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        completion_tokens=usage.completion_tokens,
+        cost_nano_usd=usage.cost_nano_usd,
+        cost_usd=format_usd(usage.cost_nano_usd),
+    )

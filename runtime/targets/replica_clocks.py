@@ -4,7 +4,7 @@ A replica's time is divided among the requests in flight on it, whoever sent the
 as in every rolling upgrade, must not each bill the whole of it. And a replica that a gateway
 loses from sight and finds again is still the same one. So a clock belongs to one boot of a
 replica, and its state lies beside the ledger, where a lock makes each step one of its own.
-Gateways of one ledger are on one host (``ledger.owners``), so the same monotonic time is read.
+Gateways of one ledger are on one host (``ledger.lock_files``), so the same monotonic time is read.
 
 A gateway that dies leaves requests behind. The others take them off when they next look, and
 the share that these had by then is billed to nobody.
@@ -23,8 +23,9 @@ from pathlib import Path
 from types import TracebackType
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger import sqlite
-from runtime.ledger.owners import Owners
+from runtime.ledger.explained import explained
+from runtime.ledger.liveness import Liveness
+from runtime.ledger.store import Store
 from runtime.limits import refusals
 from runtime.replica_time import ShareClock
 
@@ -115,20 +116,20 @@ class _State:
 class SharedClocks:
     """One for a gateway, which must own the ledger by then. ``with`` holds the file's lock."""
 
-    def __init__(self, file: int, owners: Owners, owner: str) -> None:
+    def __init__(self, file: int, liveness: Liveness, owner: str) -> None:
         """Use ``open``."""
         self.place = 0
         self._file = file
-        self._owners = owners
+        self._liveness = liveness
         self._owner = owner
 
     @classmethod
-    def open(cls, ledger: Path, owner: str) -> SharedClocks:
+    def open(cls, ledger: Store, owner: str) -> SharedClocks:
         """Raises LedgerUnavailable, with a line for the operator."""
-        path = ledger.with_name(f"{ledger.name}.clocks")
-        with sqlite.explained(path):
+        path = ledger.host_file("clocks")
+        with explained(str(path)):
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            clocks = cls(file, Owners(ledger), owner)
+            clocks = cls(file, ledger.liveness, owner)
             try:
                 with clocks:
                     clocks._enter()
@@ -226,7 +227,7 @@ class SharedClocks:
         self._write_head(boot, gateways, used)
 
     def _is_alive(self, name: bytes) -> bool:
-        return self._owners.alive(name.rstrip(b"\0").decode())
+        return self._liveness.is_alive(name.rstrip(b"\0").decode())
 
     def _forget(self, place: int) -> None:
         """What a gateway has in flight ends where each clock stands, and its place is free."""

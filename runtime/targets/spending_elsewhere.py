@@ -15,7 +15,7 @@ from scheduler.state_machine import Scheduler
 class OthersSpending:
     def __init__(self, ledger: Ledger, clock: Clock = SYSTEM) -> None:
         """``clock`` is the one that the scheduler is told the time by."""
-        self._purchases = Purchases(ledger.path, ledger.owner)
+        self._purchases = Purchases(ledger.store, ledger.owner)
         self._clock = clock
 
     async def tell(self, scheduler: Scheduler) -> None:

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from runtime.ledger.owners import Owners
+from runtime.ledger.open_store import open_store
 from runtime.targets.replica_clocks import SharedClocks
 
 REQUESTS = 3_000
@@ -18,10 +18,9 @@ AT_ONCE = 4
 
 
 def main(ledger: Path, owner: str) -> None:
-    owners = Owners(ledger)
-    with owners.alone():
-        held = owners.claim(owner)
-    clocks = SharedClocks.open(ledger, owner)
+    store = open_store(ledger)
+    claim = store.liveness.claim(owner)
+    clocks = SharedClocks.open(store, owner)
     clock = clocks.clock("r1", 1)
     began_ns, shares_ns, marks = time.monotonic_ns(), 0, list[int]()
     for _ in range(REQUESTS):
@@ -32,7 +31,7 @@ def main(ledger: Path, owner: str) -> None:
         shares_ns += clock.stop(marks.pop(0), time.monotonic_ns())
     ended_ns = time.monotonic_ns()
     clocks.close()
-    owners.release(owner, held)
+    claim.end()
     print(shares_ns, began_ns, ended_ns)
 
 

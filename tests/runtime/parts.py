@@ -206,7 +206,7 @@ async def stack(
         headers={"authorization": f"Bearer {KEY}"}, timeout=aiohttp.ClientTimeout(total=20)
     )
     client = AsyncOpenAI(base_url=url, api_key=KEY, max_retries=0)
-    made = Stack(gateway, served[:-1], served[-1], ledger.path, url, http, client, edge)
+    made = Stack(gateway, served[:-1], served[-1], tmp_path / "ledger.db", url, http, client, edge)
     try:
         await until(lambda: len(gateway.locals) == len(scripts))
         await until(lambda: _all_reported(gateway, served[:-1]))
@@ -220,10 +220,10 @@ async def stack(
         edge.close()
         await asyncio.gather(front.stop(), *(each.server.stop() for each in served))
     if ledger.failure is not None:  # as the next start does
-        sweeper = Ledger.open(ledger.path, owner="next")
+        sweeper = Ledger.open(made.ledger, owner="next")
         sweeper.sweep()
         sweeper.close()
-    assert_books_agree(ledger.path)
+    assert_books_agree(made.ledger)
 
 
 def assert_books_agree(ledger: Path) -> None:

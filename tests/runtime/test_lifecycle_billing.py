@@ -192,7 +192,7 @@ async def test_several_choices_fit_a_context_one_by_one(tmp_path: Path) -> None:
 async def test_a_ledger_that_fails_stops_admission_before_any_work(tmp_path: Path) -> None:
     async with stack(tmp_path, scripts=[Script()] * 2, sells=True) as s:
         assert (await s.post(chat())).status == 200
-        s.gateway.ledger._writer._fail("the disk is full")
+        s.gateway.ledger._writer.fail("the disk is full")
         for streamed in (True, False):
             answer = await s.post(chat(stream=streamed))
             assert answer.status == 503
@@ -209,7 +209,7 @@ async def test_an_end_that_cannot_be_billed_is_not_told(tmp_path: Path) -> None:
     async with stack(tmp_path, scripts=[Script(token_s=0.05)]) as s:
         answer = await s.post(chat(stream=True))
         await answer.content.readany()
-        s.gateway.ledger._writer._fail("the disk is full")
+        s.gateway.ledger._writer.fail("the disk is full")
         rest = await answer.read()
         assert b'"code":"ledger_unavailable"' in rest
         assert b'"message":"The usage of this answer could not be recorded' in rest

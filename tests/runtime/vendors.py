@@ -11,11 +11,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-
 from models.prices import Price, PriceBook
-from runtime.ledger import sqlite
-from runtime.ledger.schema import attempts
+from runtime.ledger.open_store import open_store
 from runtime.targets.pools import Pool
 from tests.runtime.parts import KEY_ENV, MODEL, POOL, Stack, stack
 from tests.runtime.targets.servers import CHUNKED, END, HOST, chunk, sized
@@ -111,9 +108,9 @@ def _price(provider: str, times: int) -> Price:
 
 def settled(s: Stack) -> list[dict[str, Any]]:
     """The rows of ended attempts, in their order."""
-    query = select(attempts).where(attempts.c.ending.is_not(None)).order_by(attempts.c.attempt)
-    with sqlite.reading(s.ledger) as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
+    with open_store(s.ledger).reading() as reading:
+        ended = [each._asdict() for each in reading.attempts() if each.ending is not None]
+    return sorted(ended, key=lambda each: each["attempt"])
 
 
 def delta(content: str | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:

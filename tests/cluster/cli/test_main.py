@@ -111,6 +111,17 @@ def test_a_file_that_is_no_ledger(tmp_path: Path, baseload: Baseload) -> None:
     assert str(path) in baseload.refused("ledger", "audit", "--ledger", str(path))
 
 
+def test_a_ledger_is_named_by_its_path_or_its_url(tmp_path: Path, baseload: Baseload) -> None:
+    path = tmp_path / "books.db"
+    asyncio.run(_fill(path))
+    for name in (str(path), f"sqlite:///{path}"):
+        told = RUNNER.invoke(app, ["ledger", "audit", "--ledger", name])
+        assert (told.exit_code, told.stdout.split(",")[0]) == (0, "ok: 4 entries")
+    refused = baseload.refused("ledger", "audit", "--ledger", "postgresql://me:secret@host/x")
+    assert "a ledger cannot be kept in postgresql" in refused
+    assert "secret" not in refused
+
+
 async def _fill(path: Path) -> None:
     with opened(path) as ledger:
         await ledger.reserve(reserve("a"))

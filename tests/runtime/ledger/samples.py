@@ -54,8 +54,8 @@ def settle(request_id: str, **facts: Any) -> Settle:
 
 
 @contextmanager
-def opened(path: Path, owner: str = "boot-1") -> Iterator[Ledger]:
-    ledger = Ledger.open(path, owner=owner)
+def opened(url: str | Path, owner: str = "boot-1") -> Iterator[Ledger]:
+    ledger = Ledger.open(url, owner=owner)
     try:
         yield ledger
     finally:

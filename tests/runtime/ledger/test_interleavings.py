@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from runtime.ledger.ledger import Ledger
 from runtime.ledger.report import report, requests
 from runtime.ledger.rows import Ending, Reserve, Settle
 from tests.runtime.ledger.samples import reserve, settle
+from tests.runtime.ledger.store_kinds import KINDS
 
 OWNERS = ("boot-1", "boot-2")
 Key = tuple[str, int]
@@ -90,16 +92,16 @@ async def _submit(ledgers: dict[str, Ledger], row: Reserve | Settle) -> bool | t
         return ValueError
 
 
-async def _run(path: Path, steps: list[list[Reserve | Settle] | str]) -> None:
+async def _run(url: str, steps: list[list[Reserve | Settle] | str]) -> None:
     model = Model()
-    ledgers = {owner: Ledger.open(path, owner=owner) for owner in OWNERS}
+    ledgers = {owner: Ledger.open(url, owner=owner) for owner in OWNERS}
     for step in steps:
         if isinstance(step, str):
             ledgers[step].close()
-            ledgers[step] = Ledger.open(path, owner=f"{step}-reopened")
+            ledgers[step] = Ledger.open(url, owner=f"{step}-reopened")
             assert ledgers[step].sweep() == model.sweep(step)
             ledgers[step].close()
-            ledgers[step] = Ledger.open(path, owner=step)
+            ledgers[step] = Ledger.open(url, owner=step)
             continue
         for owner in OWNERS:  # the rows of one ledger keep their order, those of two need not
             mine = [r for r in step if (r.owner if isinstance(r, Reserve) else OWNERS[0]) == owner]
@@ -107,11 +109,11 @@ async def _run(path: Path, steps: list[list[Reserve | Settle] | str]) -> None:
             assert told == [model.take(row) for row in mine]
     for ledger in ledgers.values():
         ledger.close()
-    _compare(path, model)
+    _compare(url, model)
 
 
-def _compare(path: Path, model: Model) -> None:
-    found = audit(path)
+def _compare(url: str, model: Model) -> None:
+    found = audit(url)
     assert found.problems == []
     assert found.total_nano_usd == model.cost()
     assert found.rows == len(model.reserves) + len(model.endings)
@@ -119,16 +121,17 @@ def _compare(path: Path, model: Model) -> None:
     assert found.doubt_nano_usd == 2**40 * sum(
         kind == "expire" for kind, _ in model.endings.values()
     )
-    assert sum(request.cost_nano_usd for request in requests(path)) == model.cost()
-    told = report(path)
+    assert sum(request.cost_nano_usd for request in requests(url)) == model.cost()
+    told = report(url)
     assert {t: s.cost_nano_usd for t, s in told.by_tenant.items()} == {
         tenant: model.cost(tenant) for tenant in {r.tenant for r in model.reserves.values()}
     }
     assert told.total.open_attempts == found.open_reserves
 
 
+@pytest.mark.parametrize("name", KINDS)
 @settings(max_examples=30, deadline=None)
-@given(groups)
-def test_one_ending_and_conservation(steps: list[list[Reserve | Settle] | str]) -> None:
+@given(steps=groups)
+def test_one_ending_and_conservation(name: str, steps: list[list[Reserve | Settle] | str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_run(Path(folder) / "ledger.db", steps))
+        asyncio.run(_run(KINDS[name].url(Path(folder)), steps))

@@ -2,37 +2,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger import group_commit as writer
+from runtime.ledger import group_commit
 from runtime.ledger.audit import audit
 from runtime.ledger.ledger import Ledger
+from runtime.ledger.open_store import open_store
 from runtime.ledger.report import report, requests
 from runtime.ledger.rows import Ending, Row
-from runtime.ledger.transaction import Answer, Appender
+from runtime.ledger.store import Answer
 from tests.runtime.ledger.samples import opened, reserve, settle
+from tests.runtime.ledger.store_kinds import StoreKind
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.db"
-
-
-async def test_an_attempt_has_one_reserve_and_one_ending(path: Path) -> None:
-    with opened(path) as ledger:
+async def test_an_attempt_has_one_reserve_and_one_ending(url: str) -> None:
+    with opened(url) as ledger:
         await ledger.reserve(reserve("a"))
         assert await ledger.settle(settle("a"))
         assert not await ledger.settle(settle("a", ending=Ending.VOID, cost_nano_usd=0))
         assert ledger.counts.replays == 1
-    (found,) = requests(path)
+    (found,) = requests(url)
     assert (found.ending, found.cost_nano_usd) == ("settle", 1_234)
 
 
-async def test_a_row_that_contradicts_the_ledger_fails_alone(path: Path) -> None:
-    with opened(path) as ledger:
+async def test_a_row_that_contradicts_the_ledger_fails_alone(url: str) -> None:
+    with opened(url) as ledger:
         await ledger.reserve(reserve("a"))
         again, orphan, fine = await asyncio.gather(
             ledger.reserve(reserve("a", tenant="other")),
@@ -45,11 +41,11 @@ async def test_a_row_that_contradicts_the_ledger_fails_alone(path: Path) -> None
         assert fine is True
         assert ledger.healthy()
         assert ledger.counts.refused == 2
-    assert [r.tenant for r in requests(path)] == ["acme"]
+    assert [r.tenant for r in requests(url)] == ["acme"]
 
 
-async def test_reserve_and_ending_may_share_a_commit(path: Path) -> None:
-    with opened(path) as ledger:
+async def test_reserve_and_ending_may_share_a_commit(url: str) -> None:
+    with opened(url) as ledger:
         results = await asyncio.gather(
             ledger.reserve(reserve("a")),
             ledger.settle(settle("a")),
@@ -61,23 +57,23 @@ async def test_reserve_and_ending_may_share_a_commit(path: Path) -> None:
     assert isinstance(results[3], ValueError)
 
 
-async def test_only_its_own_owner_reserves(path: Path) -> None:
+async def test_only_its_own_owner_reserves(url: str) -> None:
     """Else the sweep would look for the wrong lock and end a living attempt."""
-    with opened(path) as ledger, pytest.raises(ValueError, match="cannot reserve for"):
+    with opened(url) as ledger, pytest.raises(ValueError, match="cannot reserve for"):
         await ledger.reserve(reserve("a", owner="boot-2"))
-    assert report(path).total.attempts == 0
+    assert report(url).total.attempts == 0
 
 
-async def test_rows_that_wait_together_share_commits(path: Path) -> None:
-    with opened(path) as ledger:
+async def test_rows_that_wait_together_share_commits(url: str) -> None:
+    with opened(url) as ledger:
         await asyncio.gather(*(ledger.reserve(reserve(f"r{n}")) for n in range(500)))
         assert ledger.counts.rows == 500
         assert ledger.counts.commits <= 20
-    assert audit(path).open_reserves == 500
+    assert audit(url).open_reserves == 500
 
 
-async def test_a_cancelled_waiter_loses_no_row(path: Path) -> None:
-    with opened(path) as ledger:
+async def test_a_cancelled_waiter_loses_no_row(url: str) -> None:
+    with opened(url) as ledger:
         tasks = [asyncio.create_task(ledger.reserve(reserve(f"r{n}"))) for n in range(50)]
         await asyncio.sleep(0)
         for task in tasks:
@@ -87,27 +83,27 @@ async def test_a_cancelled_waiter_loses_no_row(path: Path) -> None:
             )
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert all(isinstance(result, asyncio.CancelledError) for result in results)
-    found = audit(path)
+    found = audit(url)
     assert (found.ok, found.rows, found.open_reserves) == (True, 100, 0)
 
 
-def test_a_loop_that_ended_loses_no_row(path: Path) -> None:
+def test_a_loop_that_ended_loses_no_row(url: str) -> None:
     async def leave_early(ledger: Ledger) -> None:
         tasks = [asyncio.create_task(ledger.reserve(reserve(f"r{n}"))) for n in range(50)]
         await asyncio.sleep(0)
         assert not all(task.done() for task in tasks)
 
-    with opened(path) as ledger:
+    with opened(url) as ledger:
         asyncio.run(leave_early(ledger))
         asyncio.run(ledger.reserve(reserve("later")))
-    assert audit(path).open_reserves == 51
+    assert audit(url).open_reserves == 51
 
 
 async def test_a_full_queue_fails_closed_for_reserves_only(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "RESERVES_WAITING_MAX", 0)
-    with opened(path) as ledger:
+    monkeypatch.setattr(group_commit, "RESERVES_WAITING_MAX", 0)
+    with opened(url) as ledger:
         with pytest.raises(LedgerUnavailable):
             await ledger.reserve(reserve("a"))
         with pytest.raises(ValueError, match="no reserve to end"):
@@ -116,8 +112,8 @@ async def test_a_full_queue_fails_closed_for_reserves_only(
         assert ledger.healthy()
 
 
-async def test_close_writes_what_waits_and_then_refuses(path: Path) -> None:
-    with opened(path) as ledger:
+async def test_close_writes_what_waits_and_then_refuses(url: str) -> None:
+    with opened(url) as ledger:
         await ledger.reserve(reserve("a"))
         ledger.settle_detached(settle("a"))
         ledger.close()
@@ -129,47 +125,48 @@ async def test_close_writes_what_waits_and_then_refuses(path: Path) -> None:
             ledger.settle_detached(settle("a"))
         with pytest.raises(LedgerUnavailable):
             ledger.sweep()
-    assert requests(path)[0].ending == "settle"
+    assert requests(url)[0].ending == "settle"
 
 
 async def test_sweep_ends_the_attempts_of_the_dead_only(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.ledger.ledger.SWEEP_ROWS_MAX", 2)
-    with opened(path, "boot-1") as dead:
+    with opened(url, "boot-1") as dead:
         for name in ("a", "b", "c", "d", "e"):
             await dead.reserve(reserve(name, bound_nano_usd=None if name == "a" else 5_000))
         await dead.settle(settle("e"))
-    with opened(path, "boot-2") as living, opened(path, "boot-3") as sweeper:
+    with opened(url, "boot-2") as living, opened(url, "boot-3") as sweeper:
         await living.reserve(reserve("f", owner="boot-2"))
         await sweeper.reserve(reserve("g", owner="boot-3"))
         assert sweeper.sweep() == 4
         assert sweeper.sweep() == 0
         assert living.sweep() == 0
-        found = audit(path)
+        found = audit(url)
         assert (found.ok, found.open_reserves_live, found.open_reserves_dead) == (True, 2, 0)
         assert (found.expired, found.doubt_nano_usd, found.doubt_unbounded) == (4, 15_000, 1)
         assert not await sweeper.settle(settle("a"))
-    ended = {r.request_id: (r.ending, r.outcome, r.cost_nano_usd) for r in requests(path)}
+    ended = {r.request_id: (r.ending, r.outcome, r.cost_nano_usd) for r in requests(url)}
     assert ended["a"] == ("expire", "owner_died", 0)
     assert ended["f"] == (None, None, 0)
 
 
-async def test_a_swept_owner_leaves_no_lock(path: Path) -> None:
-    with opened(path, "boot-1") as dead:
+async def test_a_swept_owner_leaves_no_lock(url: str) -> None:
+    with opened(url, "boot-1") as dead:
         await dead.reserve(reserve("a"))
-    lock = path.with_name("ledger.db.owners") / "boot-1.lock"
+    lock = open_store(url).host_file("owners") / "boot-1.lock"
     lock.touch()  # as after a kill, which removes nothing
-    with opened(path, "boot-2") as sweeper:
+    with opened(url, "boot-2") as sweeper:
         assert sweeper.sweep() == 1
         assert not lock.exists()
 
 
-async def test_a_failed_commit_is_final(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with opened(path, "boot-1") as ledger, opened(path, "boot-2") as other:
+async def test_a_failed_commit_is_final(
+    kind: StoreKind, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(url, "boot-1") as ledger, opened(url, "boot-2") as other:
         await ledger.reserve(reserve("a"))
-        ledger._writer._connection.exec_driver_sql("PRAGMA max_page_count = 1")
-        ledger._writer._connection.rollback()
+        kind.fill(ledger)
         results = await asyncio.gather(
             *(ledger.reserve(reserve(f"r{n}", reason="x" * 1000)) for n in range(100)),
             return_exceptions=True,
@@ -177,17 +174,20 @@ async def test_a_failed_commit_is_final(path: Path, caplog: pytest.LogCaptureFix
         assert all(isinstance(result, LedgerUnavailable) for result in results)
         assert str(results[0]) == LedgerUnavailable.says  # no path, no cause: clients see it
         assert not ledger.healthy()
-        assert ledger.failure == f"ledger {path}: the disk is full; free space, then restart"
+        assert (
+            ledger.failure
+            == f"ledger {ledger.store.name}: the disk is full; free space, then restart"
+        )
         assert ledger.failure in caplog.text
         with pytest.raises(LedgerUnavailable):
             await ledger.settle(settle("a"))
         assert other.healthy()
         await other.reserve(reserve("b", owner="boot-2"))
-    found = audit(path)
+    found = audit(url)
     assert (found.ok, found.rows, found.open_reserves_dead) == (True, 2, 2)
 
 
-async def test_a_busy_loop_does_not_starve_the_writer(path: Path) -> None:
+async def test_a_busy_loop_does_not_starve_the_writer(url: str) -> None:
     """It never waits, and lets go of the interpreter only for calls that are too short."""
 
     async def spin() -> None:
@@ -198,7 +198,7 @@ async def test_a_busy_loop_does_not_starve_the_writer(path: Path) -> None:
             await asyncio.sleep(0)
 
     loop = asyncio.get_running_loop()
-    with opened(path) as ledger:
+    with opened(url) as ledger:
         spinning = asyncio.create_task(spin())
         async with asyncio.timeout(5):
             for turn in range(5):
@@ -209,16 +209,38 @@ async def test_a_busy_loop_does_not_starve_the_writer(path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 async def test_a_writer_that_dies_of_a_defect_is_not_healthy(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def defect(appender: Appender, rows: Sequence[Row]) -> list[Answer]:
+    def defect(rows: Sequence[Row]) -> list[Answer]:
         raise RuntimeError("a defect")
 
-    with opened(path) as ledger:
-        monkeypatch.setattr(Appender, "append", defect)
+    with opened(url) as ledger:
+        monkeypatch.setattr(ledger._writer._appender, "append", defect)
         with pytest.raises(LedgerUnavailable):
             await ledger.reserve(reserve("a"))
         assert not ledger.healthy()
         assert "died of a defect" in str(ledger.failure)
         with pytest.raises(LedgerUnavailable):
             await ledger.reserve(reserve("b"))
+
+
+async def test_an_owner_whose_name_was_lost_writes_no_more(url: str) -> None:
+    """Others take it for dead, and end its attempts."""
+    with opened(url) as ledger:
+        await ledger.reserve(reserve("a"))
+
+        class Lost:
+            def renew(self) -> None:
+                raise LedgerUnavailable("another process is owner 'boot-1'")
+
+            def end(self) -> None: ...
+
+        held, ledger._claim = ledger._claim, Lost()
+        with pytest.raises(LedgerUnavailable, match="another process is owner"):
+            ledger.sweep()
+        assert not ledger.healthy()
+        assert ledger.failure == f"ledger {ledger.store.name}: another process is owner 'boot-1'"
+        with pytest.raises(LedgerUnavailable):
+            await ledger.reserve(reserve("b"))
+        held.end()
+    assert audit(url).rows == 1

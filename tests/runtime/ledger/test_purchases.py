@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from runtime.ledger.ledger import Ledger
+from runtime.ledger.open_store import open_store
 from runtime.ledger.purchases import LATE_MS, Purchase, Purchases
 from runtime.ledger.rows import Ending
 from tests.runtime.ledger.samples import opened, reserve, settle
@@ -29,9 +28,8 @@ def _told(purchases: list[Purchase]) -> list[tuple[str, int, bool]]:
     return [(each.request_id, each.nano_usd, each.is_open) for each in purchases]
 
 
-async def test_the_first_look_is_at_the_last_hour(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    with opened(path) as ledger:
+async def test_the_first_look_is_at_the_last_hour(url: str) -> None:
+    with opened(url) as ledger:
         await _bought(ledger, "old", at_ms=SINCE_MS - LATE_MS - 1)
         await _bought(ledger, "late", at_ms=SINCE_MS - 1)
         await _bought(ledger, "settled", at_ms=SINCE_MS)
@@ -39,7 +37,7 @@ async def test_the_first_look_is_at_the_last_hour(tmp_path: Path) -> None:
         await _bought(ledger, "in doubt", Ending.EXPIRE)
         await _bought(ledger, "open", None)
         await ledger.reserve(reserve("local", at_ms=NOW_MS))
-    found = Purchases(path, "next").news(SINCE_MS)
+    found = Purchases(open_store(url), "next").news(SINCE_MS)
     assert _told(found) == [
         ("settled", COST, False),
         ("void", 0, False),
@@ -49,11 +47,10 @@ async def test_the_first_look_is_at_the_last_hour(tmp_path: Path) -> None:
     assert [(each.tenant, each.at_ms) for each in found[:1]] == [("acme", SINCE_MS)]
 
 
-async def test_later_looks_tell_what_is_new_of_others(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
-    with opened(path, "mine") as mine, opened(path, "other") as other:
+async def test_later_looks_tell_what_is_new_of_others(url: str) -> None:
+    with opened(url, "mine") as mine, opened(url, "other") as other:
         await _bought(other, "first", None)
-        purchases = Purchases(path, "mine")
+        purchases = Purchases(open_store(url), "mine")
         assert _told(purchases.news(SINCE_MS)) == [("first", BOUND, True)]
         assert purchases.news(SINCE_MS) == []
         await _bought(mine, "my own")
@@ -69,14 +66,13 @@ async def test_later_looks_tell_what_is_new_of_others(tmp_path: Path) -> None:
         assert purchases.news(SINCE_MS) == []
 
 
-async def test_who_comes_next_counts_what_the_same_name_bought_before(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.db"
+async def test_who_comes_next_counts_what_the_same_name_bought_before(url: str) -> None:
     for number in range(2):
-        with opened(path, "same") as ledger:
-            assert len(Purchases(path, "same").news(SINCE_MS)) == number
+        with opened(url, "same") as ledger:
+            assert len(Purchases(open_store(url), "same").news(SINCE_MS)) == number
             await _bought(ledger, f"q{number}")
 
 
-async def test_an_empty_ledger_has_no_news(tmp_path: Path) -> None:
-    with opened(tmp_path / "ledger.db"):
-        assert Purchases(tmp_path / "ledger.db", "x").news(SINCE_MS) == []
+async def test_an_empty_ledger_has_no_news(url: str) -> None:
+    with opened(url):
+        assert Purchases(open_store(url), "x").news(SINCE_MS) == []

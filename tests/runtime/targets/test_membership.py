@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from runtime.ledger.open_store import open_store
 from runtime.targets.connector import Connector
 from runtime.targets.membership import Endpoint, Membership
 from runtime.targets.replica_clocks import SharedClocks
@@ -37,7 +38,7 @@ class _Waiting:
 @asynccontextmanager
 async def _membership(tmp_path: Path) -> AsyncIterator[tuple[Membership, _Waiting, Connector]]:
     waiting, connector = _Waiting(), Connector()
-    clocks = SharedClocks.open(tmp_path / "ledger.db", "test")
+    clocks = SharedClocks.open(open_store(tmp_path / "ledger.db"), "test")
     scheduler = Scheduler(Settings())
     membership = Membership({MODEL: POOL}, scheduler, clocks, lambda actions: None, waiting)
     try:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.owners import Owners
+from runtime.ledger.open_store import open_store
 from runtime.limits import refusals
 from runtime.targets import replica_clocks
 from runtime.targets.replica_clocks import GATEWAYS_MAX, SharedClock, SharedClocks
@@ -30,13 +30,11 @@ def _ledgers() -> Iterator[Path]:
 
 @contextmanager
 def _alive(ledger: Path, owner: str) -> Iterator[None]:
-    owners = Owners(ledger)
-    with owners.alone():
-        held = owners.claim(owner)
+    claim = open_store(ledger).liveness.claim(owner)
     try:
         yield
     finally:
-        owners.release(owner, held)
+        claim.end()
 
 
 class _Gateway:
@@ -45,7 +43,7 @@ class _Gateway:
     def __init__(self, ledger: Path, owner: str) -> None:
         self.life = ExitStack()
         self.life.enter_context(_alive(ledger, owner))
-        self.clocks = SharedClocks.open(ledger, owner)
+        self.clocks = SharedClocks.open(open_store(ledger), owner)
         self.requests: list[tuple[str, SharedClock, int]] = []
         self.known: dict[str, SharedClock] = {}
 
@@ -204,7 +202,7 @@ def test_one_gateway_too_many_is_told_so(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.db"
     gateways = [_Gateway(ledger, f"g{number}") for number in range(GATEWAYS_MAX)]
     with _alive(ledger, "more"), pytest.raises(LedgerUnavailable, match="8 gateways"):
-        SharedClocks.open(ledger, "more")
+        SharedClocks.open(open_store(ledger), "more")
     gateways.pop().close()
     _Gateway(ledger, "more").close()
     for gateway in gateways:

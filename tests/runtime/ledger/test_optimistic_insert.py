@@ -1,23 +1,25 @@
-"""A batch is tried as one statement first; what comes of it is the same as row by row."""
+"""A batch is tried as one statement first; what comes of it is the same as row by row.
+
+Over the tables of SQLite: the rules that refuse a batch are theirs.
+"""
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.ledger import sqlite
-from runtime.ledger import transaction as appending
 from runtime.ledger.audit import audit
-from runtime.ledger.rows import Reserve, Settle
-from runtime.ledger.transaction import AT_ONCE_ROWS_MAX, CAREFUL_BATCHES, Answer, Appender
+from runtime.ledger.optimistic_insert import AT_ONCE_ROWS_MAX, CAREFUL_BATCHES, OptimisticInsert
+from runtime.ledger.rows import Row
+from runtime.ledger.sql import sqlite
+from runtime.ledger.sql.sqlite_appender import SqliteTables
+from runtime.ledger.store import Answer
 from tests.runtime.ledger.samples import reserve, settle
-
-Row = Reserve | Settle
 
 
 @pytest.fixture
@@ -31,14 +33,20 @@ def path(tmp_path: Path) -> Path:
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of the batches that were looked at row by row."""
     sizes: list[int] = []
-    look = Appender._looked_at
+    look = OptimisticInsert._looked_at
 
-    def noted(self: Appender, rows: list[Row]) -> list[Answer]:
+    def noted(self: OptimisticInsert, rows: list[Row]) -> list[Answer]:
         sizes.append(len(rows))
         return look(self, rows)
 
-    monkeypatch.setattr(Appender, "_looked_at", noted)
+    monkeypatch.setattr(OptimisticInsert, "_looked_at", noted)
     return sizes
+
+
+@contextmanager
+def appending(path: Path) -> Iterator[OptimisticInsert]:
+    with sqlite.connect(path) as connection:
+        yield OptimisticInsert(SqliteTables(connection))
 
 
 def _same(answer: Answer) -> object:
@@ -46,8 +54,7 @@ def _same(answer: Answer) -> object:
 
 
 def test_only_the_first_batch_is_looked_at(path: Path, looks: list[int]) -> None:
-    with sqlite.connect(path) as connection:
-        appender = Appender(connection)
+    with appending(path) as appender:
         for number in range(5):
             name = f"r{number}"
             assert appender.append([reserve(name), settle(name)]) == [True, True]
@@ -55,9 +62,16 @@ def test_only_the_first_batch_is_looked_at(path: Path, looks: list[int]) -> None
     assert audit(path).problems == []
 
 
+def test_the_head_is_known_also_where_nothing_was_written(path: Path, looks: list[int]) -> None:
+    with appending(path) as appender:
+        assert [_same(each) for each in appender.append([settle("a")])] == [ValueError]
+        assert appender.append([reserve("a")]) == [True]
+    assert looks == [1]
+    assert audit(path).problems == []
+
+
 def test_a_batch_that_contradicts_is_looked_at(path: Path, looks: list[int]) -> None:
-    with sqlite.connect(path) as connection:
-        appender = Appender(connection)
+    with appending(path) as appender:
         appender.append([reserve("a")])
         answers = appender.append([reserve("b"), reserve("a"), settle("c"), settle("a")])
         assert [_same(each) for each in answers] == [True, ValueError, ValueError, True]
@@ -69,8 +83,7 @@ def test_a_batch_that_contradicts_is_looked_at(path: Path, looks: list[int]) -> 
 def test_after_a_clash_with_another_process_it_is_careful_for_a_while(
     path: Path, looks: list[int]
 ) -> None:
-    with sqlite.connect(path) as one, sqlite.connect(path) as other:
-        ours, theirs = Appender(one), Appender(other)
+    with appending(path) as ours, appending(path) as theirs:
         ours.append([reserve("a")])
         theirs.append([reserve("b")])
         looks.clear()
@@ -81,8 +94,7 @@ def test_after_a_clash_with_another_process_it_is_careful_for_a_while(
 
 
 def test_many_rows_are_looked_at(path: Path, looks: list[int]) -> None:
-    with sqlite.connect(path) as connection:
-        appender = Appender(connection)
+    with appending(path) as appender:
         appender.append([reserve("a")])
         rows = [reserve(f"r{number}") for number in range(AT_ONCE_ROWS_MAX + 1)]
         assert appender.append(rows) == [True] * len(rows)
@@ -92,26 +104,13 @@ def test_many_rows_are_looked_at(path: Path, looks: list[int]) -> None:
 
 def test_what_is_refused_leaves_nothing_behind(path: Path) -> None:
     with sqlite.connect(path) as connection:
-        appender = Appender(connection)
+        tables = SqliteTables(connection)
+        appender = OptimisticInsert(tables)
         appender.append([reserve("a")])
         assert appender._head is not None
         assert not appender._at_once([reserve("b"), reserve("a")], appender._head)
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        assert not driver.in_transaction
-        assert driver.execute("SELECT count(*) FROM entries").fetchone() == (1,)
-
-
-def test_a_failure_of_the_file_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    with sqlite.connect(path) as connection:
-        appender = Appender(connection)
-        appender.append([reserve("a")])
-        monkeypatch.setattr(appending, "_write", full)
-        with pytest.raises(sqlite3.OperationalError):
-            appender.append([reserve("b")])
+        assert not tables._driver.in_transaction
+        assert tables._driver.execute("SELECT count(*) FROM entries").fetchone() == (1,)
 
 
 _ROWS = st.builds(
@@ -128,8 +127,7 @@ def test_the_answers_are_those_of_looking(
     answers = []
     for name in ("tried", "looked"):
         sqlite.create(folder / name)
-        with sqlite.connect(folder / name) as connection:
-            appender = Appender(connection)
+        with appending(folder / name) as appender:
             told = []
             for batch in batches:
                 appender._careful = 0 if name == "tried" else 1

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger import sqlite
 from runtime.ledger.ledger import Ledger
+from runtime.ledger.sql import sqlite
 from tests.runtime.ledger.samples import opened, reserve
 
 
@@ -80,14 +80,14 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with opened(path):
         pass
-    with sqlite.reading(path) as connection, pytest.raises(DBAPIError, match="readonly"):
+    with sqlite.read_only(path) as connection, pytest.raises(DBAPIError, match="readonly"):
         connection.exec_driver_sql("CREATE TABLE mine (id)")
 
 
 def test_a_reader_makes_no_file(tmp_path: Path) -> None:
     with (
         pytest.raises(LedgerUnavailable, match="there is no such file"),
-        sqlite.reading(tmp_path / "none.db"),
+        sqlite.read_only(tmp_path / "none.db"),
     ):
         pass
     assert not list(tmp_path.iterdir())

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Table, inspect
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger import schema, sqlite
 from runtime.ledger.ledger import Ledger
-from runtime.ledger.migrations import NAMES
+from runtime.ledger.sql import schema, sqlite
+from runtime.ledger.sql.sqlite_migrations import NAMES
 from tests.runtime.ledger.samples import opened, reserve, settle
 
 
@@ -75,7 +75,7 @@ def test_types_are_strict(intruder: sqlite3.Connection) -> None:
     "table", [schema.entries, schema.open_attempts, schema.attempts, schema.migrations]
 )
 def test_queries_see_the_columns_that_exist(path: Path, table: Table) -> None:
-    with sqlite.reading(path) as connection:
+    with sqlite.read_only(path) as connection:
         held = [column["name"] for column in inspect(connection).get_columns(table.name)]
     assert [column.name for column in table.columns] == held
 
@@ -91,12 +91,12 @@ def test_a_newer_schema_is_refused(path: Path, intruder: sqlite3.Connection) -> 
     intruder.commit()
     with pytest.raises(LedgerUnavailable, match=r"newer schema \(m9999_future\): upgrade"):
         Ledger.open(path, owner="boot-2")
-    with pytest.raises(LedgerUnavailable, match="newer schema"), sqlite.reading(path):
+    with pytest.raises(LedgerUnavailable, match="newer schema"), sqlite.read_only(path):
         pass
 
 
 def test_a_reader_does_not_migrate(path: Path, intruder: sqlite3.Connection) -> None:
     intruder.execute("DELETE FROM migrations")
     intruder.commit()
-    with pytest.raises(LedgerUnavailable, match="older schema"), sqlite.reading(path):
+    with pytest.raises(LedgerUnavailable, match="older schema"), sqlite.read_only(path):
         pass

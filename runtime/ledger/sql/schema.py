@@ -1,4 +1,5 @@
-"""The tables and the view, as queries see them. ``migrations.py`` owns their definition.
+"""The tables and the view, as queries see them. The migrations of a store own their
+definition.
 
 ``entries`` is the ledger: both rows of every attempt, in the order of their commits.
 ``open_attempts`` is an index that triggers keep: the attempts that have no ending yet.

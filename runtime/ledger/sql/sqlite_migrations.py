@@ -1,4 +1,4 @@
-"""The shape of the file, as numbered steps that are recorded by name and never edited.
+"""The shape of a SQLite file, as numbered steps that are recorded by name and never edited.
 
 What must hold is declared here rather than trusted to the writer: one reserve and one ending
 per attempt, no ending without a reserve, entries in sequence, no UPDATE, no DELETE. The checks
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, insert, inspect, select
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.schema import migrations
+from runtime.ledger.sql.schema import migrations
 
 APPLICATION_ID = 0x42534C44  # "BSLD" in the file's header: this file is a ledger
 

@@ -1,4 +1,4 @@
-"""The door to SQLite: how a ledger file is created, opened, checked, and how it fails.
+"""Connections to SQLite: how a ledger file is created, opened, checked, and how it fails.
 
 Durability rests on pragmas, and builds differ in their defaults: they are set on each
 connection and read back, and a connection that does not hold them is refused.
@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.migrations import APPLICATION_ID, migrate, require_current
+from runtime.ledger.explained import explained as plainly_explained
+from runtime.ledger.sql.sqlite_migrations import APPLICATION_ID, migrate, require_current
 
 BUSY_TIMEOUT_MS = 10_000  # several gateways take turns, a few ms each; longer means stuck
 
@@ -68,35 +69,31 @@ def connect(path: Path) -> Connection:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Connection]:
-    """A read-only connection, inside one transaction: everything it reads is of one moment."""
-    with explained(path):
-        if not path.is_file():
-            raise LedgerUnavailable("there is no such file")
-        with _engine(path, "ro", READER_PRAGMAS, "BEGIN").connect() as connection:
-            require_current(connection)
-            yield connection
+def read_only(path: Path) -> Iterator[Connection]:
+    """A connection inside one transaction: everything it reads is of one moment."""
+    if not path.is_file():
+        raise LedgerUnavailable("there is no such file")
+    with _engine(path, "ro", READER_PRAGMAS, "BEGIN").connect() as connection:
+        require_current(connection)
+        yield connection
 
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Any failure of the store as LedgerUnavailable, in one line for the operator."""
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error, OSError, LedgerUnavailable) as error:
-        raise LedgerUnavailable(f"ledger {path}: {cause(error)}") from error
+    """As ``runtime.ledger.explained``, of what SQLite raises as well."""
+    with plainly_explained(str(path)):
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as error:
+            raise LedgerUnavailable(cause(error)) from error
 
 
-def cause(error: Exception) -> str:
-    """What went wrong and what to do, in one line."""
+def cause(error: DBAPIError | sqlite3.Error) -> str:
+    """What went wrong and what to do."""
     raised = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    if isinstance(raised, OSError):
-        return f"{(raised.strerror or str(raised)).lower()}; check the path and its permissions"
-    if isinstance(raised, sqlite3.Error):
-        code = getattr(raised, "sqlite_errorcode", sqlite3.SQLITE_OK)
-        known = _CAUSES.get(code & 0xFF)  # the low byte: extended codes refine it
-        return known or " ".join(str(raised).split())
-    return " ".join(str(raised).split())
+    code = getattr(raised, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    known = _CAUSES.get(code & 0xFF)  # the low byte: extended codes refine it
+    return known or str(raised)
 
 
 def _engine(path: Path, mode: str, pragmas: dict[str, str | int], begin: str) -> Engine:
