@@ -41,7 +41,6 @@ class Card:
     nvlink_gb_s: float | None = None
     network_gb_s: float | None = None
     power_w: float | None = None
-    sm_count: float | None = None
     nano_usd_per_hour: NanoUsd | None = None
     nano_usd_per_hour_low: NanoUsd | None = None
     nano_usd_per_hour_high: NanoUsd | None = None
@@ -104,7 +103,6 @@ class _Figures(Entry):
     nvlink_gb_s: _Figure | None = None
     network_gb_s: _Figure | None = None
     power_w: _Figure | None = None
-    sm_count: _Figure | None = None
 
 
 class _CardEntry(_Figures):

@@ -128,7 +128,7 @@ class Formats:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A text model. ``mtp_layers`` are draft layers that are loaded only for speculation."""
+    """A text model. Draft layers for speculation are not part of it: nothing loads them."""
 
     architecture: str  # name in the engine's registry
     hidden: int
@@ -139,7 +139,6 @@ class Shape:
     formats: Formats
     tied_embeddings: bool = False
     residual_streams: int = 1  # DeepSeek-V4 mixes several between its layers
-    mtp_layers: int = 0
     unknown: tuple[str, ...] = ()
 
     @property

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
 
-import yaml
 from pydantic import BaseModel
 
 from cluster.arguments import AppArgs, AutoscalingArgs, PoolArgs, StandInArgs
-from cluster.finding import ARGS, HTTP, ROUTING, at_path
 from cluster.profile import HttpOptions
 from runtime.config import (
     GatewayConfig,
@@ -42,7 +38,6 @@ applications:
       - name: Scheduler
         user_config: {}
 """
-_PLACES = {"http_options": HTTP, "args": ARGS, "user_config": ROUTING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +49,6 @@ class Section:
     lead: str
     example: str
     without: frozenset[str] = frozenset()
-
-
-def whole(example: str) -> dict[str, Any]:
-    """The smallest file with what an example says in its places."""
-    document: dict[str, Any] = yaml.safe_load(SMALLEST)
-    for part, given in yaml.safe_load(example).items():
-        at_path(document, _PLACES[part]).update(deepcopy(given))
-    return document
 
 
 WHAT_RUNS = (

@@ -78,13 +78,6 @@ class Series:
                 return unit
         raise NoMeaning(f"{self.name} has no unit: name it after one, or add what it counts")
 
-    @property
-    def exported(self) -> tuple[str, ...]:
-        """The names that a query may ask for."""
-        if self.kind != "histogram":
-            return (self.name,)
-        return tuple(f"{self.name}_{part}" for part in ("bucket", "sum", "count"))
-
 
 def exported_series() -> list[Series]:
     """Those of a Scheduler that has just been made, by name."""

@@ -75,7 +75,6 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
         formats=formats,
         tied_embeddings=keys.flag("tie_word_embeddings"),
         residual_streams=keys.count_or(1, "hc_mult"),
-        mtp_layers=_mtp_layers(keys),
         unknown=keys.assumed,
     )
 
@@ -100,10 +99,6 @@ def _architecture(keys: Keys) -> str:
         return names[0]
     keys.problems.append("architectures is missing: the engine's name for this kind of model")
     return ""
-
-
-def _mtp_layers(keys: Keys) -> int:
-    return keys.count_or(0, "num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
 
 
 def _feed_forward(keys: Keys, layers: int, architecture: str) -> tuple[FeedForward, ...]:

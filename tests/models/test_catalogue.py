@@ -12,8 +12,9 @@ from models.data_file import BadDataFile
 from models.hf.config import shape_of
 from models.lookup import NAME_CHARS_MAX
 from models.tiny.tokenizer import VOCAB_SIZE
-from models.tiny.weights import TINY, active_params, model_config, tensor_shapes
+from models.tiny.weights import TINY, model_config, tensor_shapes
 from tests.models.published import published_config
+from tests.models.tiny.params import active_params
 
 CATALOGUE = load_catalogue()
 MODELS = CATALOGUE.models

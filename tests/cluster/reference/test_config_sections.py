@@ -11,12 +11,22 @@ import yaml
 from pydantic import BaseModel
 
 from cluster.checks.report import Place, Report, Surroundings, check_file
-from cluster.finding import ROUTING, at_path
+from cluster.finding import ARGS, HTTP, ROUTING, at_path
 from cluster.machine.inventory import Inventory
-from cluster.reference.config_sections import SECTIONS, SMALLEST, Section, whole
+from cluster.reference.config_sections import SECTIONS, SMALLEST, Section
 from cluster.reference.keys import NONE, rows
 from runtime.config import GatewayConfig
 from scheduler.settings import Settings
+
+PLACES = {"http_options": HTTP, "args": ARGS, "user_config": ROUTING}
+
+
+def whole(example: str) -> dict[str, Any]:
+    """The smallest file with what an example says in its places."""
+    document: dict[str, Any] = yaml.safe_load(SMALLEST)
+    for part, given in yaml.safe_load(example).items():
+        at_path(document, PLACES[part]).update(given)
+    return document
 
 
 def checked(document: Any, folder: Path) -> Report:

@@ -7,12 +7,19 @@ from enum import StrEnum
 
 import pytest
 
-from cluster.reference.metrics_page import exported_series, page
+from cluster.reference.metrics_page import Series, exported_series, page
 from cluster.reference.watch import WATCH, Watch
 from runtime.targets.connection_faults import Fault
 from scheduler.decision import Outcome, Reason
 
-LABELS = {name: set(each.labels) for each in exported_series() for name in each.exported}
+
+def names_in_queries(series: Series) -> tuple[str, ...]:
+    if series.kind != "histogram":
+        return (series.name,)
+    return tuple(f"{series.name}_{part}" for part in ("bucket", "sum", "count"))
+
+
+LABELS = {name: set(each.labels) for each in exported_series() for name in names_in_queries(each)}
 BUCKET = {"le"}
 VALUES: dict[str, set[str]] = {
     "reason": set(Reason),

@@ -12,8 +12,9 @@ from models.shape import CompressedLatent, DeltaNet, Dense, Gqa, Indexer, Mla, M
 from models.sizing.tensors import tensors
 from models.sizing.weights import weights
 from models.tiny.tokenizer import VOCAB_SIZE
-from models.tiny.weights import active_params, model_config
+from models.tiny.weights import model_config
 from tests.models.published import FILES, GLM_45, QWEN3_NEXT, published, published_config
+from tests.models.tiny.params import active_params
 
 SMALL: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -72,7 +73,6 @@ def test_latent_attention_with_an_indexer() -> None:
         Mla(61, 128, 1536, 512, 64, 128, 128, Indexer(heads=64, head_dim=128, top_k=2048)),
     )
     assert shape.feed_forward == (Dense(3, 18432), Moe(58, 256, 8, 2048, shared_inter=2048))
-    assert shape.mtp_layers == 1
 
 
 def test_compressed_attention_by_ratio() -> None:
