@@ -10,9 +10,9 @@ import json
 import re
 from typing import Any
 
+from runtime.wire.event_splitter import EVENT_END
 from runtime.wire.whole_answer import is_error
 
-NEXT = b"\n\n"
 DONE = b"data: [DONE]\n\n"
 _BOM = b"\xef\xbb\xbf"
 _LINE_ENDS = (b"}\n\n", b"}")
@@ -60,8 +60,8 @@ def surely_has_words(content: bytes) -> bool | None:
 def last_content_end(chunk: bytes) -> int:
     """Where the last frame that may be content ends; 0 if there is none."""
     last = max(chunk.rfind(_FINISH + null) for null in _NULL)
-    end = chunk.find(NEXT, last) if last >= 0 else -1
-    return end + len(NEXT) if end >= 0 else 0
+    end = chunk.find(EVENT_END, last) if last >= 0 else -1
+    return end + len(EVENT_END) if end >= 0 else 0
 
 
 def data_of(frame: bytes) -> bytes | None:

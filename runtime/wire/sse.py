@@ -21,10 +21,10 @@ from runtime.wire.choices import (
     has_words,
 )
 from runtime.wire.delivered import Delivered
+from runtime.wire.event_splitter import EVENT_END, EventSplitter
 from runtime.wire.frame_likeness import Likeness
 from runtime.wire.frames import (
     DONE,
-    NEXT,
     data_of,
     decoded,
     is_content,
@@ -39,15 +39,13 @@ class FrameScanner:
     """One stream. After an error frame or ``[DONE]`` nothing more is passed on or held."""
 
     __slots__ = (
-        "_after_cr",
         "_choices",
         "_finished",
-        "_held",
         "_likeness",
         "_looks",
         "_opening",
         "_opening_frames",
-        "_searched",
+        "_splitter",
         "_tail",
         "_tally",
         "_wants_usage",
@@ -73,9 +71,7 @@ class FrameScanner:
         self._finished: set[int] = set()
         self._tally = Tally()
         self._likeness = Likeness()
-        self._held = bytearray()  # the beginning of a frame
-        self._searched = 0  # how far _held has been searched for its end
-        self._after_cr = False  # a line end may have been cut in two
+        self._splitter = EventSplitter()
         self._opening = bytearray()  # frames before the first words
         self._opening_frames = 0
         self._tail = bytearray()
@@ -119,7 +115,7 @@ class FrameScanner:
 
     def end(self) -> bytes:
         """The target has ended its answer: what lacks only its empty line is a frame, too."""
-        return self._split(NEXT) if self._held.strip() else b""
+        return b"" if self.over else self._taken(self._splitter.end())
 
     def plain_frames(self, chunk: bytes) -> int:
         """How many whole content frames the chunk is, if it is nothing else; they are not counted.
@@ -131,7 +127,7 @@ class FrameScanner:
         # One line, then an empty one: one frame.
         if chunk.find(b"\n") == len(chunk) - 2:
             return int(self._likeness.holds(chunk) or self._is_content(chunk))
-        *lines, rest = chunk.split(NEXT)
+        *lines, rest = chunk.split(EVENT_END)
         if rest or chunk.count(b"\n") != 2 * len(lines):
             return 0
         for line in lines:
@@ -146,32 +142,20 @@ class FrameScanner:
         return True
 
     def _split(self, chunk: bytes) -> bytes:
-        if self.over or not chunk:
+        if self.over:
             return b""
-        if self._after_cr or b"\r" in chunk:
-            chunk = self._with_plain_line_ends(chunk)
-        self._held += chunk
+        return self._taken(self._splitter.feed(chunk))
+
+    def _taken(self, frames: list[bytes]) -> bytes:
         passed = bytearray()
-        start = 0
-        search = max(0, self._searched - 1)  # the end of a frame may be split, too
-        while not self.over and (found := self._held.find(NEXT, search)) >= 0:
-            end = search = found + len(NEXT)
-            frame = bytes(self._held[start:end])
-            start = end
+        for frame in frames:
             passed += self._take(frame)
-        del self._held[:start]
-        self._searched = len(self._held)
+            if self.over:
+                break
         self._check_size()
         is_flowing = self.begun and not (self.finished or self.over)
-        self._looks = bool(self._held) or not is_flowing
+        self._looks = bool(self._splitter.held) or not is_flowing
         return bytes(passed)
-
-    def _with_plain_line_ends(self, chunk: bytes) -> bytes:
-        """A line may end in CR, LF or both, and both may come apart; JSON has no other CR."""
-        if self._after_cr and chunk.startswith(b"\n"):
-            chunk = chunk[1:]
-        self._after_cr = chunk.endswith(b"\r")
-        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _take(self, frame: bytes) -> bytes:
         """What may be passed on at once: this frame, with those before the first words."""
@@ -255,9 +239,10 @@ class FrameScanner:
             self._fail(frame[: LIMITS.shown_chars_max], None)
 
     def _check_size(self) -> None:
-        if max(len(self._held), len(self._tail)) > LIMITS.frame_bytes_max and not self.over:
+        held = self._splitter.held
+        if max(len(held), len(self._tail)) > LIMITS.frame_bytes_max and not self.over:
             refusals["frame_bytes_max"] += 1
-            self._fail(bytes((self._held or self._tail)[: LIMITS.shown_chars_max]), None)
+            self._fail(bytes((held or self._tail)[: LIMITS.shown_chars_max]), None)
 
     def _fail(self, frame: bytes, told: dict[str, Any] | None) -> None:
         self.error = frame
@@ -265,6 +250,6 @@ class FrameScanner:
         self.over = True
         self.finished = False
         self._finished.clear()
-        self._held.clear()
+        self._splitter.held.clear()
         self._opening.clear()
         self._tail.clear()
