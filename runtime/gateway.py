@@ -271,11 +271,12 @@ class Gateway:
     async def _sweep_forever(self) -> None:
         while True:
             try:
-                swept = await asyncio.to_thread(self.ledger.sweep)
+                if swept := await asyncio.to_thread(self.ledger.sweep):
+                    log.warning("ledger: ended %d rows of gateways that had died", swept)
                 await self._others.tell(self._scheduler)
                 self._clocks.forget_dead()
-            except LedgerUnavailable:
-                return  # for good: readiness and health say so
-            if swept:
-                log.warning("ledger: ended %d rows of gateways that had died", swept)
+            except LedgerUnavailable as error:
+                if not self.ledger.healthy():
+                    return  # for good: readiness and health say so
+                log.error("what others have bought is not known for now: %s", error)
             await asyncio.sleep(SWEEP_S)

@@ -11,6 +11,7 @@ import pytest
 from models.prices import load_price_book
 from runtime.config import load_config
 from runtime.engine.fault_script import Fault, Reports, Script
+from runtime.errors import LedgerUnavailable
 from runtime.gateway import SETTLE_S_MAX, Gateway
 from runtime.ledger.ledger import Ledger
 from runtime.limits import refusals
@@ -197,3 +198,26 @@ async def test_an_action_for_a_caller_who_has_left_gives_its_room_back(tmp_path:
         assert s.in_books() == 1
         s.gateway._apply(actions)
         assert s.in_books() == 0
+
+
+async def test_a_ledger_that_cannot_be_read_for_a_moment_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what other gateways buy would count no more towards the caps, and nobody would know."""
+    monkeypatch.setattr("runtime.gateway.SWEEP_S", 0.01)
+    looks = 0
+    async with stack(tmp_path) as s:
+        sweep = s.gateway.ledger.sweep
+
+        def unreadable_at_first() -> int:
+            nonlocal looks
+            looks += 1
+            if looks < 3:
+                raise LedgerUnavailable
+            return sweep()
+
+        monkeypatch.setattr(s.gateway.ledger, "sweep", unreadable_at_first)
+        await until(lambda: looks > 3)
+        assert s.gateway.ready()
+        s.gateway.ledger._writer.fail("the disk is full")
+        await until(lambda: not s.gateway._background.runs("sweep"))
