@@ -55,6 +55,15 @@ def test_a_clock_that_goes_back_gives_no_time_twice() -> None:
     assert clock.stop(mark, 130) == 30
 
 
+def test_what_requests_of_a_dead_gateway_left_undivided_belongs_to_nobody() -> None:
+    clock = ShareClock()
+    for _ in range(4):
+        clock.start(0)
+    clock.start(3)  # three nanoseconds among four
+    clock.in_flight = 0  # as whoever takes the dead off the books does
+    assert clock.stop(clock.start(100), 101) == 1
+
+
 def test_idle_time_belongs_to_nobody() -> None:
     clock = ShareClock()
     assert clock.stop(clock.start(1_000), 1_010) == 10

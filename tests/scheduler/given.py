@@ -112,7 +112,7 @@ def offer(
 
 
 SETTINGS = Settings(
-    queue=QueueSettings(deadline_margin_ms=100, wait_ms_max=10_000),
+    queue=QueueSettings(deadline_margin_ms=100, wait_ms_max=10_000, retry_after_s_default=7),
     admission=AdmissionSettings(report_age_ms_max=60_000),
     circuit_breaker=CircuitBreakerSettings(failures=2),
 )

@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import walk_packages
 
 import pytest
 
@@ -51,6 +52,12 @@ def test_no_module_reaches_for_a_clock_chance_or_the_outside(path: Path) -> None
         if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
     }
     assert not calls & {"open", "print", "input"}
+
+
+def test_the_files_of_every_folder_are_looked_at() -> None:
+    modules = {found.name for found in walk_packages(scheduler.__path__, "scheduler.")}
+    assert {_module(path) for path in FILES} == modules | {"scheduler"}
+    assert {path.parent.name for path in FILES} > {"choose", "pool", "learned"}
 
 
 def test_loading_the_room_loads_nothing_heavy() -> None:

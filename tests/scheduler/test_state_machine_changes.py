@@ -21,6 +21,7 @@ from scheduler.state_machine import Scheduler
 from tests.scheduler.given import (
     SETTINGS,
     arrival,
+    changed,
     offer,
     only,
     patient,
@@ -141,6 +142,22 @@ def test_settings_change_without_losing_the_states() -> None:
     rejected = only(scheduler.on_arrival(arrival("q4", ttft_budget_ms=0), 0.3))
     assert isinstance(rejected, Reject)
     assert rejected.reason is Reason.QUEUE_FULL
+
+
+@pytest.mark.parametrize(("step_s", "wait_s"), [(0.1, 11), (0.5, 51)])
+def test_rates_that_nobody_measured_are_assumed_as_they_are_set_now(
+    step_s: float, wait_s: int
+) -> None:
+    """50 steps and a tenth of a second for its prompt, of the one that waits and of the new one."""
+    full = changed(SETTINGS, queue={"requests_max": 1})
+    scheduler = running(settings=full)
+    scheduler.on_arrival(patient("q1"), 0.0)
+    slow = changed(full, admission={"decode_step_s_assumed": step_s})
+    scheduler.set_settings(slow, [], 0.1)
+    assert scheduler.on_arrival(patient("q2"), 0.1) == [Hold("q2")]
+    refused = only(scheduler.on_arrival(patient("q3"), 0.1))
+    assert isinstance(refused, Reject)
+    assert refused.retry_after_s == wait_s
 
 
 def test_an_offer_that_is_taken_away_and_comes_back_keeps_its_limits() -> None:

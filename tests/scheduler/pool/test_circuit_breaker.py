@@ -35,6 +35,14 @@ def probed(now: float = 1.0) -> Breaker:
     return breaker
 
 
+@pytest.mark.parametrize("open_ms", [250, 2_000])
+def test_it_opens_for_as_long_as_is_set(open_ms: int) -> None:
+    breaker = Breaker()
+    settings = CircuitBreakerSettings(failures=1, open_ms=open_ms)
+    assert breaker.on_end("r", FAILED, settings, 0.0) is OPEN
+    assert breaker.condition(0.0).left_s == open_ms / 1000
+
+
 def test_opens_after_consecutive_failures_only() -> None:
     breaker = Breaker()
     for outcome in (FAILED, FAILED, OK, FAILED, FAILED):

@@ -88,6 +88,16 @@ def test_bounds() -> None:
     assert not queue.has_requests_room(settings)
 
 
+def test_bytes_are_bounded_for_the_first_request_too() -> None:
+    settings = Settings(queue=QueueSettings(bytes_max=1_000))
+    queue = Queue()
+    assert queue.has_bytes_room(waiting("a", body_bytes=1_000), settings)
+    assert not queue.has_bytes_room(waiting("a", body_bytes=1_001), settings)
+    queue.add(waiting("a", body_bytes=600), 0.0)
+    assert queue.has_bytes_room(waiting("b", body_bytes=400), settings)
+    assert not queue.has_bytes_room(waiting("b", body_bytes=401), settings)
+
+
 @given(st.data())
 def test_sums_of_the_parts_under_any_changes(data: st.DataObject) -> None:
     queue, held = Queue(), list[QueuedRequest]()

@@ -230,9 +230,10 @@ def test_an_absurd_report_takes_the_trust_and_leaves_the_measurements() -> None:
 
 def test_unmeasured_rates_are_assumed() -> None:
     state = ReplicaState(replica())
-    assert state.prefill_tok_s(SETTINGS) == SETTINGS.admission.prefill_tok_s_assumed
+    slow = changed(SETTINGS, admission={"prefill_tok_s_assumed": 77.0})
+    assert state.prefill_tok_s(slow) == 77.0
     state.take_report(report(decode_step_s=None, prefill_tok_s=None), 0.0)
-    assert state.prefill_tok_s(SETTINGS) == SETTINGS.admission.prefill_tok_s_assumed
+    assert state.prefill_tok_s(slow) == 77.0
 
 
 def test_requests_of_other_schedulers_take_slots_while_the_report_is_fresh() -> None:

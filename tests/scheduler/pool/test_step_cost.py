@@ -48,6 +48,8 @@ def test_at_first_the_rates_are_assumed() -> None:
     cost = StepCost.assumed(SETTINGS)
     assert costs(cost) == (0.1, 0.001, 0.0)
     assert not cost.is_measured
+    fast = AdmissionSettings(prefill_tok_s_assumed=500.0, decode_step_s_assumed=0.25)
+    assert costs(StepCost.assumed(Settings(admission=fast))) == (0.25, 0.002, 0.0)
 
 
 @pytest.mark.parametrize(("noise", "error"), [(0.0, 0.02), (0.2, 0.25)])
