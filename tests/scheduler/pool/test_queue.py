@@ -86,16 +86,11 @@ def test_bounds() -> None:
     assert queue.has_tokens_room(waiting("b", 150), settings)
     queue.add(waiting("b", 150), 0.0)
     assert not queue.has_requests_room(settings)
-
-
-def test_bytes_are_bounded_for_the_first_request_too() -> None:
-    settings = Settings(queue=QueueSettings(bytes_max=1_000))
-    queue = Queue()
-    assert queue.has_bytes_room(waiting("a", body_bytes=1_000), settings)
-    assert not queue.has_bytes_room(waiting("a", body_bytes=1_001), settings)
-    queue.add(waiting("a", body_bytes=600), 0.0)
-    assert queue.has_bytes_room(waiting("b", body_bytes=400), settings)
-    assert not queue.has_bytes_room(waiting("b", body_bytes=401), settings)
+    settings, queue = Settings(queue=QueueSettings(bytes_max=1_000)), Queue()
+    for held, room in ((0, 1_000), (600, 400)):
+        queue.add(waiting(f"{held}", body_bytes=held), 0.0)
+        assert queue.has_bytes_room(waiting("b", body_bytes=room), settings)
+        assert not queue.has_bytes_room(waiting("b", body_bytes=room + 1), settings)
 
 
 @given(st.data())
