@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-NONE = "–"
 _TAG = re.compile("<(?=[A-Za-z/!?])")
 _RULES = {"l": "---", "r": "--:"}
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from benchmarks.documents.markdown import NONE, pairs, paragraphs, plain, table
+from benchmarks.documents.markdown import pairs, paragraphs, plain, table
 from benchmarks.documents.results import Result
 from benchmarks.documents.section import Section
+from benchmarks.pages import UNKNOWN
 
 ROWS_MAX = 64  # a longer list is raw data
 _OF_THE_ORIGIN = ("date", "command")
@@ -56,7 +57,7 @@ def _label(name: str) -> str:
 def _text(value: object) -> str:
     match value:
         case None:
-            return NONE
+            return UNKNOWN
         case bool():
             return "yes" if value else "no"
         case int() | float():

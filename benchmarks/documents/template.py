@@ -8,31 +8,22 @@ of it. A name that the code does not give is an error; a figure that is None is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Undefined
-
-from benchmarks.documents.markdown import NONE, plain, short_count, table
+from benchmarks.documents.markdown import plain, short_count
 from benchmarks.documents.section import Section
 from benchmarks.economics.words import figure, monthly_usd, percent
 from benchmarks.load.figures import dollars, milliseconds, per_second
+from benchmarks.pages import UNKNOWN
 from benchmarks.pages.drawing import Plot
+from benchmarks.pages.templates import environment
 from benchmarks.simulation.figures import duration, share, usd
 
 _GAP = re.compile(r"\n{3,}")
 
 
-def _or_dash(text: Callable[..., str]) -> Callable[..., str]:
-    def shown(value: Any, *more: str) -> str:
-        if isinstance(value, Undefined):
-            return str(value)  # raises, and says its name
-        return NONE if value is None else text(value, *more)
-
-    return shown
-
-
-def _yes_or_no(value: bool | None, unknown: str = NONE) -> str:
+def _yes_or_no(value: bool | None, unknown: str = UNKNOWN) -> str:
     return unknown if value is None else "yes" if value else "no"
 
 
@@ -44,22 +35,23 @@ def _ratio(found: Mapping[str, float], digits: int = 2) -> str:
     return f"{middle} ({low}–{high})"
 
 
-_TEMPLATES = Environment(
-    loader=PackageLoader("benchmarks.documents"),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    autoescape=False,  # noqa: S701 -- Markdown; text from results goes through ``plain``
+_TEMPLATES = environment(
+    "benchmarks.documents",
+    is_html=False,
+    dollars=dollars,
+    duration=duration,
+    figure=figure,
+    milliseconds=milliseconds,
+    monthly_usd=monthly_usd,
+    per_second=per_second,
+    percent=percent,
+    share=share,
+    short_count=short_count,
+    usd=usd,
 )
-_TEMPLATES.globals |= {"table": table}
 _TEMPLATES.filters |= {
-    "fmt": _or_dash(format),
-    **{text.__name__: _or_dash(text) for text in (dollars, milliseconds, per_second)},
-    **{text.__name__: _or_dash(text) for text in (duration, share, usd)},
-    **{text.__name__: _or_dash(text) for text in (figure, monthly_usd, percent)},
     "plain": lambda value: plain(str(value)),
     "ratio": _ratio,
-    "short_count": short_count,
     "yes_or_no": _yes_or_no,
 }
 

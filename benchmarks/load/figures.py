@@ -10,7 +10,8 @@ from benchmarks.load.interval import Interval, over_runs
 from benchmarks.load.measures import Latency
 from benchmarks.load.run import Run
 from benchmarks.load.sweep import Sweep
-from benchmarks.simulation.figures import UNKNOWN, share
+from benchmarks.pages import UNKNOWN
+from benchmarks.simulation.figures import share
 
 Text = Callable[[float], str]
 

@@ -10,9 +10,10 @@ from benchmarks.load.figures import FIGURES, dollars, milliseconds, per_second, 
 from benchmarks.load.plots import cost_by_utilization, latencies, over_time
 from benchmarks.load.result import Bench
 from benchmarks.load.sweep import Sweep
+from benchmarks.pages import UNKNOWN
 from benchmarks.pages.drawing import Plot
 from benchmarks.pages.page import head, notes, page, pairs, plots, row, section
-from benchmarks.simulation.figures import UNKNOWN, share
+from benchmarks.simulation.figures import share
 
 TITLE = "Baseload benchmark"
 OVER_TIME_MAX = 6  # plots of single runs

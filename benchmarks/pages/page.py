@@ -1,7 +1,7 @@
 """A page for people: one HTML file without script, that loads nothing from anywhere.
 
 All of its text is escaped: names of files, models and offers come from outside. How a page looks is
-in ``templates/page.html.j2``.
+in ``templates``.
 """
 
 from __future__ import annotations
@@ -10,22 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any, Protocol
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks.pages.drawing import Plot, numbered
+from benchmarks.pages.templates import environment
 
-_PARTS: Any = (
-    Environment(
-        loader=PackageLoader("benchmarks.pages"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
-    )
-    .get_template("page.html.j2")
-    .module
-)
+_TEMPLATES = environment("benchmarks.pages", is_html=True)
+_PARTS: Any = _TEMPLATES.get_template("parts.html.j2").module
 
 
 class Named(Protocol):
@@ -44,7 +35,7 @@ def _html(part: str, *given: object) -> Markup:
 
 def page(title: str, parts: Iterable[Markup]) -> str:
     """``parts`` are made by the functions below."""
-    return str(_PARTS.page(title, list(parts)))
+    return _TEMPLATES.get_template("page.html.j2").render(title=title, parts=parts)
 
 
 def head(title: str, lead: str, verdict: str | None = None) -> Markup:
@@ -81,7 +72,12 @@ def notes(texts: Iterable[str]) -> Markup:
 
 def plots(drawn: Iterable[Plot], title: str = "Plots") -> Markup:
     """An empty title leaves them without a heading of their own."""
-    return _html("plots", title, [(plot, _labelled(plot, at)) for at, plot in enumerate(drawn)])
+    return _html("plots", title, labelled(drawn))
+
+
+def labelled(drawn: Iterable[Plot]) -> list[tuple[Plot, str]]:
+    """Each with its SVG as it may stand in a page beside the others."""
+    return [(plot, _labelled(plot, at)) for at, plot in enumerate(drawn)]
 
 
 def _labelled(plot: Plot, number: int) -> str:

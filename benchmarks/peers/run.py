@@ -13,6 +13,7 @@ from time import sleep
 import psutil
 
 from benchmarks.peers.baseload_alone import BASELOAD, BASELOAD_ALONE
+from benchmarks.peers.baseload_profile import profile
 from benchmarks.peers.environment import Skipped, python_of, version_of
 from benchmarks.peers.gateway import running
 from benchmarks.peers.gateway_setting import Overload
@@ -39,11 +40,11 @@ from benchmarks.peers.side_by_side import (
     row_of,
     take_turns,
 )
-from benchmarks.peers.site import profile, provider
 from benchmarks.peers.verdicts import CONCURRENCY as JUDGED
 from benchmarks.rig.common import BenchmarkError, Target
 from benchmarks.rig.open_loop import OpenLoop, run_apart
 from benchmarks.rig.stack import running as stack_running
+from benchmarks.rig.stand_in import provider
 
 CONCURRENCIES = (1, 8, JUDGED, 128)
 WARM_UP_CONCURRENCY = 32

@@ -22,11 +22,11 @@ import yaml
 from benchmarks.rig.child import Child
 from benchmarks.rig.closed_loop import ClosedLoop, Measured, run_apart
 from benchmarks.rig.common import MODEL, Target
+from benchmarks.rig.scripted_upstream import READY_LINE
 
 CONCURRENCY = 64
 PROVIDER = "stand-in"  # the price book has its prices
 PROVIDER_KEY_ENV = "BASELOAD_BENCH_KEY"
-READY_LINE = "ready on "
 GATEWAY = "gateway"
 UPSTREAM = "upstream"
 ANSWER_TOKENS = 256

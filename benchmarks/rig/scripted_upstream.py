@@ -22,6 +22,7 @@ from typing import Any, cast
 import uvloop
 
 HOST = "127.0.0.1"
+READY_LINE = "ready on "  # and its base URL
 BACKLOG = 1024
 REQUEST_BYTES_MAX = 1024 * 1024
 ROUTE = b"POST /v1/chat/completions "
@@ -250,7 +251,7 @@ async def _serve(port: int, step_s: float, *, count_prompts: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     bound = server.sockets[0].getsockname()[1]
-    print(f"ready on http://{HOST}:{bound}/v1", flush=True)
+    print(f"{READY_LINE}http://{HOST}:{bound}/v1", flush=True)
     await stop.wait()
     stepping.cancel()
     server.close()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
 
 from benchmarks.rig.child import Child
+from benchmarks.rig.common import Target
 from benchmarks.rig.fair_share import raise_session
+from benchmarks.rig.scripted_upstream import READY_LINE
 from benchmarks.rig.step_fit import Limits
 
 TEMPLATE = Path(__file__).parent / "sim_vs_real.yaml"
-READY_LINE = "ready on "
 OFFER_ID = "stand-in/tiny-moe"
+STEP_MS = 20.0
 BLOCK_TOKENS = 128  # of vLLM's KV cache on a CPU
 
 
@@ -31,19 +33,33 @@ def limits() -> Limits:
 
 
 @contextlib.contextmanager
-def stand_in_profile(
-    folder: Path, step_ms: float, *, kv_blocks: int | None = None
-) -> Iterator[Path]:
-    """The profile, while its provider runs: one token of each answer every ``step_ms``."""
+def provider(step_ms: float = STEP_MS) -> Iterator[Target]:
+    """One token of each answer every ``step_ms``; it is not to wait behind the engines."""
     argv = [sys.executable, "-m", "benchmarks.rig.scripted_upstream", "--count-prompts"]
-    with Child([*argv, "--step-ms", str(step_ms)], READY_LINE) as provider:
-        raise_session(provider.pid)
-        url = provider.wait_ready().removeprefix(READY_LINE)
-        document = yaml.safe_load(TEMPLATE.read_text())
-        app = document["applications"][0]
-        app["deployments"][0]["user_config"]["providers"]["stand-in"]["base_url"] = url
-        if kv_blocks is not None:
-            app["args"]["pools"][0]["engine"]["kv_blocks"] = kv_blocks
-        path = folder / "profile.yaml"
-        path.write_text(yaml.safe_dump(document))
-        yield path
+    with Child([*argv, "--step-ms", str(step_ms)], READY_LINE) as child:
+        raise_session(child.pid)
+        yield Target(child.wait_ready().removeprefix(READY_LINE), "unused")
+
+
+@contextlib.contextmanager
+def stand_in_profile(
+    folder: Path, step_ms: float = STEP_MS, *, kv_blocks: int | None = None
+) -> Iterator[Path]:
+    """The profile, while its provider runs."""
+    with provider(step_ms) as offering:
+        yield write_profile(folder, offering, {} if kv_blocks is None else {"kv_blocks": kv_blocks})
+
+
+def write_profile(
+    folder: Path, offering: Target, engine: Mapping[str, int], **routing: object
+) -> Path:
+    """The profile with that provider; ``engine`` and ``routing`` say what is not as usual in it."""
+    document = yaml.safe_load(TEMPLATE.read_text())
+    app = document["applications"][0]
+    user_config = app["deployments"][0]["user_config"]
+    user_config |= routing
+    user_config["providers"]["stand-in"]["base_url"] = offering.base_url
+    app["args"]["pools"][0]["engine"] |= engine
+    path = folder / "profile.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchmarks.pages import UNKNOWN
 from benchmarks.simulation.outcome import Outcome
-
-UNKNOWN = "–"
 
 
 @dataclass(frozen=True, slots=True)

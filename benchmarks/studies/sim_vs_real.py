@@ -27,7 +27,7 @@ from benchmarks.rig.common import ROOT, BenchmarkError
 from benchmarks.rig.open_loop import Answer, OpenLoop, Seen, run_apart
 from benchmarks.rig.provenance import command_line, provenance, rounded_floats
 from benchmarks.rig.stack import Stack, running
-from benchmarks.rig.stand_in import OFFER_ID, limits, stand_in_profile
+from benchmarks.rig.stand_in import OFFER_ID, STEP_MS, limits, stand_in_profile
 from benchmarks.rig.step_fit import CalibrationError
 from benchmarks.rig.step_samples import busy_s
 from benchmarks.rig.terminal import EXIT_INCOMPLETE, keep, note, table_console
@@ -52,7 +52,6 @@ DIVISORS = Divisors(prompt=4, output=2)
 REPLICAS = 2
 LOAD = 1.3
 TTFT_BUDGET_MS = 2_000
-PROVIDER_STEP_MS = 20.0
 RUN_S = 90.0
 RUN_ROWS = 2_400  # about what a run takes; the next one begins so much later
 RAMP_OVER = 1.6  # its top, times the mean rate of the replay, which comes in bursts
@@ -177,7 +176,7 @@ class Honesty:
             "0.01",
             offer_id=OFFER_ID,
             ttft_ms=calibration.offer_ttft_ms,
-            output_tok_s=1000 / PROVIDER_STEP_MS,
+            output_tok_s=1000 / STEP_MS,
         )
         made = make_workload(
             part,
@@ -203,7 +202,7 @@ class Honesty:
                 "load": self._load,
                 "ttft_budget_ms": TTFT_BUDGET_MS,
                 "ramp_s": RAMP_S,
-                "provider_step_ms": PROVIDER_STEP_MS,
+                "provider_step_ms": STEP_MS,
             },
             "runs": [_as_json(run) for run in self.runs],
         }
@@ -261,7 +260,7 @@ def main(
     folder = Path(tempfile.mkdtemp(prefix="baseload-honesty-"))
     try:
         with (
-            stand_in_profile(folder, PROVIDER_STEP_MS) as profile,
+            stand_in_profile(folder) as profile,
             running(folder / "state", port, profile) as stack,
         ):
             honesty = Honesty(stack, rows, load)

@@ -18,7 +18,8 @@ from benchmarks.load.result import Bench
 from benchmarks.load.run import Run
 from benchmarks.load.sweep import Sweep
 from benchmarks.load.worker_processes import Pulse
-from benchmarks.simulation.figures import UNKNOWN, share
+from benchmarks.pages import UNKNOWN
+from benchmarks.simulation.figures import share
 from cluster.cli.terminal import note, page
 
 RATE_S = 3.0  # over which a rate of the moment is taken

@@ -8,10 +8,10 @@ import yaml
 from rich.console import Console
 
 from benchmarks.peers.__main__ import QUICK, TITLES, document
+from benchmarks.peers.baseload_profile import profile
 from benchmarks.peers.plain_engines import NARROW
 from benchmarks.peers.roster import PEERS
 from benchmarks.peers.run import Comparison
-from benchmarks.peers.site import profile
 from benchmarks.peers.tables import overload_table, rows_table, verdict_table
 from benchmarks.peers.verdicts import Verdict, judge
 from benchmarks.rig.common import Target

@@ -17,7 +17,7 @@ from benchmarks.load.worker_processes import Played
 from benchmarks.rig.child import Child
 from benchmarks.rig.closed_loop import ClosedLoop, Measured, endpoint, measured, run_apart
 from benchmarks.rig.common import BenchmarkError, Target, percentile
-from benchmarks.rig.scripted_upstream import HOST, StepClock, frames, listen
+from benchmarks.rig.scripted_upstream import HOST, READY_LINE, StepClock, frames, listen
 
 EXTRA_CHUNKS = 4  # role, finish reason, usage, [DONE]
 
@@ -132,8 +132,8 @@ def test_percentile_is_the_smallest_that_suffices(values: list[float], share: fl
 def test_a_load_is_played_in_a_process_of_its_own() -> None:
     """The upstream's process is watched; the client's CPU is not in it."""
     argv = [sys.executable, "-m", "benchmarks.rig.scripted_upstream", "--step-ms", "5"]
-    with Child(argv, "ready on ") as child:
-        target = Target(child.wait_ready().removeprefix("ready on "), "k")
+    with Child(argv, READY_LINE) as child:
+        target = Target(child.wait_ready().removeprefix(READY_LINE), "k")
         watched = {"upstream": child.pid}
         load = ClosedLoop(
             (target,), 4, 16, window_s=0.6, settle_s=0.2, spread=True, watched=watched

@@ -16,6 +16,7 @@ from benchmarks.load.schedule import Ask
 from benchmarks.rig.child import Child
 from benchmarks.rig.common import BenchmarkError, Target
 from benchmarks.rig.open_loop import FAILED, OpenLoop, run_apart
+from benchmarks.rig.scripted_upstream import READY_LINE
 from tests.benchmarks.load.scripted import Script, serving
 
 REPORT = {
@@ -63,8 +64,8 @@ def asks(*at_s: float) -> tuple[Ask, ...]:
 
 def test_answers_are_whole_and_timed_from_when_they_were_sent() -> None:
     argv = [sys.executable, "-m", "benchmarks.rig.scripted_upstream", "--step-ms", "20"]
-    with Child(argv, "ready on ") as child, engine() as reporting:
-        target = Target(child.wait_ready().removeprefix("ready on "), "k")
+    with Child(argv, READY_LINE) as child, engine() as reporting:
+        target = Target(child.wait_ready().removeprefix(READY_LINE), "k")
         gone = Target("http://127.0.0.1:9/v1", "k")
         engines = (Target(reporting, "token"),)
         seen = run_apart(OpenLoop((target, gone), engines, asks(0.0, 0.1, 0.3, 0.4)))

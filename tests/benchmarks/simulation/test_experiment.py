@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.pages import UNKNOWN
 from benchmarks.simulation.alternatives import BOUND_NOT_FOUND
 from benchmarks.simulation.experiment import (
     HORIZON_S_MIN,
@@ -19,7 +20,7 @@ from benchmarks.simulation.experiment import (
     Experiment,
     prepare,
 )
-from benchmarks.simulation.figures import FIGURES, UNKNOWN, regret_in_words
+from benchmarks.simulation.figures import FIGURES, regret_in_words
 from benchmarks.simulation.simulator import OnProgress
 from benchmarks.simulation.sweep import TRIALS_MAX, sweep
 from scheduler.settings import Settings

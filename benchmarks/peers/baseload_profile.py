@@ -1,0 +1,26 @@
+"""The profile of Baseload's stack for this comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.peers.plain_engines import (
+    BATCHED_TOKENS_MAX,
+    CONTEXT_TOKENS_MAX,
+    Size,
+)
+from benchmarks.rig.common import Target
+from benchmarks.rig.stand_in import write_profile
+
+PATIENT_MS = 60_000  # the budget of who names none: nothing is bought for them
+
+
+def profile(folder: Path, offering: Target, size: Size) -> Path:
+    """As the plain engines are, so that Baseload's are: as many as its profile has."""
+    engine = {
+        "context_tokens_max": CONTEXT_TOKENS_MAX,
+        "running_max": size.running_max,
+        "batched_tokens_max": BATCHED_TOKENS_MAX,
+        "kv_blocks": size.kv_blocks,
+    }
+    return write_profile(folder, offering, engine, ttft_budget_ms=PATIENT_MS)
