@@ -217,7 +217,7 @@ class Attempt:
             feature=job.tags.feature or "",
             task=job.tags.task or "",
             model=job.model,
-            target=self.decision.target,
+            target=str(self.decision.target),
             reason=self.decision.reason.value,
             price_id=price_id,
             prompt_tokens_est=arrival.prompt_tokens,

@@ -1,8 +1,7 @@
 """The Scheduler process's one object: targets, books, ledger and the waiting requests.
 
-It turns the pure scheduler's actions into answers for waiting requests, feeds it load
-reports and progress, watches for stalls, and keeps the books of replica time. It does not
-know the order in which a request passes through it: that is ``runtime.lifecycle``.
+It turns the pure scheduler's actions into answers, feeds it load reports and progress, watches for
+stalls, and keeps the books of replica time. In what order a request passes, ``lifecycle`` knows.
 """
 
 from __future__ import annotations
@@ -37,6 +36,7 @@ from runtime.wire.tags import Sensitivity
 from scheduler.arrival import Arrival
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reject
 from scheduler.state_machine import Scheduler
+from scheduler.target import Target
 
 TICK_S = 0.05
 SWEEP_S = 5.0
@@ -176,7 +176,7 @@ class Gateway:
         """The offers that a request may be bought from."""
         return self._buyable[sensitivity] if self.config.may_buy(tenant) else frozenset()
 
-    async def decide(self, arrival: Arrival, failed_target: str | None) -> Dispatch | Buy:
+    async def decide(self, arrival: Arrival, failed_target: Target | None) -> Dispatch | Buy:
         """Waits for the scheduler's answer; raises what a rejection means to the caller."""
         if self.draining:
             raise Draining()

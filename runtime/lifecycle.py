@@ -30,6 +30,7 @@ from runtime.targets.response import Broken, Response
 from runtime.targets.upstream import read_answer, read_opening
 from runtime.wire.dialect import WholeAnswer
 from scheduler.decision import Buy, Dispatch, Outcome
+from scheduler.target import Target
 
 ATTEMPTS_MAX = 2
 EMPTY = "the target ended its stream before its first words"
@@ -82,7 +83,7 @@ class _Passage:
 
     async def _open(self) -> tuple[Attempt, Relay | WholeAnswer]:
         """An attempt whose target has answered, or has begun to."""
-        failed_target: str | None = None
+        failed_target: Target | None = None
         failed: UpstreamFailed | None = None
         for number in range(1, ATTEMPTS_MAX + 1):
             decision = await self._decide(failed_target, failed)
@@ -109,7 +110,7 @@ class _Passage:
         raise UpstreamFailed("The model server failed twice before its first token.") from failed
 
     async def _decide(
-        self, failed_target: str | None, failed: UpstreamFailed | None
+        self, failed_target: Target | None, failed: UpstreamFailed | None
     ) -> Dispatch | Buy:
         arrival = self._job.arrival_at(self._gateway.clock.monotonic_s())
         try:

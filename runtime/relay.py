@@ -152,7 +152,7 @@ def head(status: int, content_type: bytes, attempt: Attempt) -> dict[str, Any]:
         "headers": [
             (b"content-type", content_type),
             (b"cache-control", b"no-store"),
-            (b"x-baseload-target", decision.target.encode()),
+            (b"x-baseload-target", str(decision.target).encode()),
             (b"x-baseload-reason", decision.reason.value.encode()),
             (b"x-baseload-model", attempt.job.model.encode()),
             (b"x-baseload-held-ms", str(attempt.held_ms).encode()),

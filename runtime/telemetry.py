@@ -176,7 +176,7 @@ class Telemetry:
     def ended(self, job: Job, decision: Dispatch | Buy, row: Settle) -> None:
         _note(job.record, decision, row)
         outcome = row.outcome.partition(":")[0]
-        place = "local" if isinstance(decision, Dispatch) else "offer"
+        place = decision.target.kind.value
         self._attempts.note(job.model, place, decision.reason, outcome, row)
         if isinstance(decision, Buy):
             spill = self._spill.setdefault(job.model, SlidingSum(HOUR_S))
@@ -188,7 +188,7 @@ class Telemetry:
                 {
                     "request_id": job.request_id,
                     "model_id": job.model,
-                    "target": decision.target,
+                    "target": str(decision.target),
                     "route_reason": decision.reason.value,
                     "prompt_tokens": row.prompt_tokens or 0,
                     "completion_tokens": row.completion_tokens or 0,
@@ -212,10 +212,10 @@ class Telemetry:
         self._in_flight.clear()
         self._kv.clear()
         for replica in snapshot.replicas:
-            self._in_flight.labels(f"local:{replica.replica_id}").set(replica.in_flight)
-            self._kv.labels(f"local:{replica.replica_id}").set(replica.kv_tokens_reserved)
+            self._in_flight.labels(str(replica.target)).set(replica.in_flight)
+            self._kv.labels(str(replica.target)).set(replica.kv_tokens_reserved)
         for offer in snapshot.offers:
-            self._in_flight.labels(f"offer:{offer.offer_id}").set(offer.in_flight)
+            self._in_flight.labels(str(offer.target)).set(offer.in_flight)
         self._shut.clear()
         for target, condition in shut_targets(snapshot).items():
             cause = condition.cause.value if condition.cause is not None else ""
@@ -243,7 +243,7 @@ class Telemetry:
 def _note(record: RequestRecord, decision: Dispatch | Buy, row: Settle) -> None:
     """For the request's line in the log, which is written when the answer is over, too."""
     record.attempts = row.attempt
-    record.target, record.reason = decision.target, decision.reason.value
+    record.target, record.reason = str(decision.target), decision.reason.value
     record.cost_nano_usd += row.cost_nano_usd
     record.last = row
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from scheduler.target import Target
 
 
 class Reason(StrEnum):
@@ -49,32 +52,37 @@ class Refusal(StrEnum):
 class Verdict:
     """The finding on one candidate; ``refusal`` is None where it could have served."""
 
-    target: str  # "local:<replica>" or "offer:<provider>/<model>"
+    target: Target
     refusal: Refusal | None
+
+
+def verdicts_on(target: Target) -> Mapping[Refusal | None, Verdict]:
+    """Every verdict that one target can get: the same few come again with each request."""
+    return {refusal: Verdict(target, refusal) for refusal in (None, *Refusal)}
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
     request_id: str
-    replica_id: str
+    target: Target  # a replica
     reason: Reason
     verdicts: tuple[Verdict, ...] = ()
 
     @property
-    def target(self) -> str:
-        return f"local:{self.replica_id}"
+    def replica_id(self) -> str:
+        return self.target.id
 
 
 @dataclass(frozen=True, slots=True)
 class Buy:
     request_id: str
-    offer_id: str
+    target: Target  # an offer
     reason: Reason
     verdicts: tuple[Verdict, ...] = ()
 
     @property
-    def target(self) -> str:
-        return f"offer:{self.offer_id}"
+    def offer_id(self) -> str:
+        return self.target.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from models.prices import Price
 from scheduler.arrival import Arrival
+from scheduler.target import Target, TargetKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,10 @@ class Offer:
     requests_per_min_max: int | None = None
     tokens_per_min_max: int | None = None  # prompt and answer
     output_tokens_max: int | None = None  # of one answer, if its caller names no limit
+
+    @property
+    def target(self) -> Target:
+        return Target(TargetKind.OFFER, self.offer_id)
 
     def answer_tokens_most(self, arrival: Arrival) -> int:
         """The most that all answers to a request can have here."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scheduler.target import Incarnation, Target, TargetKind
+
 
 @dataclass(frozen=True, slots=True)
 class Replica:
@@ -22,6 +24,14 @@ class Replica:
     running_max: int
     batched_tokens_max: int
     kv_block_tokens: int = 1  # the KV cache is given out in blocks of so many
+
+    @property
+    def target(self) -> Target:
+        return Target(TargetKind.LOCAL, self.replica_id)
+
+    @property
+    def incarnation(self) -> Incarnation:
+        return Incarnation(self.target, self.generation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from scheduler.pool.pool import Pool
 from scheduler.pool.prefix_index import PrefixLimit
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.settings import Settings
+from scheduler.target import Target
 
 
 class Limit(StrEnum):
@@ -51,7 +52,7 @@ class PoolView:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaView:
-    replica_id: str
+    target: Target
     model: str
     generation: int
     in_flight: int
@@ -64,7 +65,7 @@ class ReplicaView:
 
 @dataclass(frozen=True, slots=True)
 class OfferView:
-    offer_id: str
+    target: Target
     model: str
     in_flight: int
     breaker: Condition
@@ -110,7 +111,7 @@ def pool_view(pool: Pool) -> PoolView:
 
 def replica_view(state: ReplicaState, settings: Settings, now: float) -> ReplicaView:
     return ReplicaView(
-        replica_id=state.replica.replica_id,
+        target=state.target,
         model=state.replica.model,
         generation=state.replica.generation,
         in_flight=state.in_flight,
@@ -124,4 +125,4 @@ def replica_view(state: ReplicaState, settings: Settings, now: float) -> Replica
 
 def offer_view(state: OfferState, now: float) -> OfferView:
     condition = state.breaker.condition(now)
-    return OfferView(state.offer.offer_id, state.offer.model, len(state.requests), condition)
+    return OfferView(state.target, state.offer.model, len(state.requests), condition)

@@ -30,6 +30,7 @@ from scheduler.pool.step_cost import SAMPLE_S
 from scheduler.replica import LoadReport, Replica
 from scheduler.settings import Settings
 from scheduler.snapshot import Limit, Snapshot, offer_view, pool_view, queue_view, replica_view
+from scheduler.target import Incarnation, Target, TargetKind
 
 # Tokens that a block of a prompt stands for at least; sizes the memory of what replicas hold.
 PREFIX_BLOCK_TOKENS = 64
@@ -123,10 +124,11 @@ class Scheduler:
     def on_arrival(self, arrival: Arrival, now: float) -> list[Action]:
         return self._admit(QueuedRequest(arrival, now), now)
 
-    def on_retry(self, arrival: Arrival, failed_target: str, now: float) -> list[Action]:
+    def on_retry(self, arrival: Arrival, failed: Target, now: float) -> list[Action]:
         """As ``on_arrival``, after ``on_finish`` of the first attempt; not to the same target."""
-        replica = self._replicas.get(failed_target.removeprefix("local:"))
-        excluded = replica.incarnation if replica is not None else failed_target
+        excluded = Incarnation(failed, None)
+        if failed.kind is TargetKind.LOCAL and (state := self._replicas.get(failed.id)):
+            excluded = state.replica.incarnation
         return self._admit(QueuedRequest(arrival, now, excluded), now)
 
     def _admit(self, waiting: QueuedRequest, now: float) -> list[Action]:

@@ -17,11 +17,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.load.endpoint import BadLoad
-from benchmarks.load.row import BOUGHT, WHOLE, ErrorKind
+from benchmarks.load.row import WHOLE, ErrorKind
 from models.money import NANO_PER_USD
+from scheduler.target import TargetKind
 
 SECONDS_PER_HOUR = 3600.0
-IS_BOUGHT = pl.col("target").str.starts_with(BOUGHT).fill_null(value=False)
+IS_BOUGHT = pl.col("target").str.starts_with(TargetKind.OFFER.prefix).fill_null(value=False)
 NOT_INTERRUPTED = pl.col("error") != ErrorKind.INTERRUPTED.value
 
 

@@ -20,7 +20,6 @@ class ErrorKind(StrEnum):
     INTERRUPTED = "interrupted"  # by whoever stopped the run: no fault of the server's
 
 
-BOUGHT = "offer:"  # how the target of a purchase begins
 WHOLE = ""  # the error of an answer that has none
 
 

@@ -18,12 +18,13 @@ import aiohttp
 from benchmarks.load.halt import Halt
 from benchmarks.load.prompt import Wording
 from benchmarks.load.replay import Plan
-from benchmarks.load.row import BOUGHT, WHOLE, ErrorKind, Row
+from benchmarks.load.row import WHOLE, ErrorKind, Row
 from benchmarks.load.schedule import Ask
 from benchmarks.rig.closed_loop import endpoint, played_apart
 from benchmarks.rig.common import ANSWER_S_MAX, BenchmarkError, Target
 from benchmarks.rig.fair_share import raised_session
 from scheduler.replica import LoadReport
+from scheduler.target import TargetKind
 
 TEMPLATE_TOKENS = 12  # what the chat template of the tiny model adds to a prompt
 DIGITS = "3456789"  # no two of them are one token
@@ -76,11 +77,11 @@ class Answer:
 
     @property
     def is_local(self) -> bool:
-        return self.target.startswith("local:")
+        return self.target.startswith(TargetKind.LOCAL.prefix)
 
     @property
     def is_bought(self) -> bool:
-        return self.target.startswith(BOUGHT)
+        return self.target.startswith(TargetKind.OFFER.prefix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,8 @@ class SimGateway:
     def _fail(self, passage: Passage) -> None:
         """Its target failed: another attempt, unless it had begun to answer or had its chance."""
         request_id, target, now = passage.request.request_id, passage.target, self._clock.now
+        if target is None:
+            raise ValueError(f"{request_id!r} failed without a target")
         is_last = passage.first_token_s is not None or passage.attempts >= ATTEMPTS_MAX
         passage.target = None
         if is_last:
@@ -153,7 +155,7 @@ class SimGateway:
         self._tell(self._scheduler.on_finish, request_id, Outcome.TARGET_FAILED, now, 0)
         if not is_last:
             self._run.retries += 1
-            self._tell(self._scheduler.on_retry, passage.arrival, target or "", now)
+            self._tell(self._scheduler.on_retry, passage.arrival, target, now)
 
     def _progress(self, request_id: str, tokens_out: int) -> None:
         self.stopwatch.time(self._scheduler.on_progress, request_id, tokens_out, self._clock.now)

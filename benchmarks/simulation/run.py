@@ -18,6 +18,7 @@ from benchmarks.simulation.series import Series
 from benchmarks.simulation.workload import Request, SimOffer
 from models.money import NanoUsd
 from scheduler.arrival import Arrival
+from scheduler.target import Target
 
 LATE_S = 1e-9  # what adding up times may be off by
 
@@ -28,7 +29,7 @@ class Passage:
 
     request: Request
     arrival: Arrival
-    target: str | None = None  # None: without one, perhaps held
+    target: Target | None = None  # None: without one, perhaps held
     attempts: int = 0
     paid_nano: NanoUsd | None = None  # None: not bought
     first_token_s: float | None = None

@@ -11,9 +11,9 @@ from models.money import NanoUsd, format_usd
 from runtime.ledger.open_store import open_store
 from runtime.ledger.store import Attempt, Reading, Usage
 from runtime.replica_time import replica_hour_nano
+from scheduler.target import TargetKind
 
 HOUR_MS = 3_600_000
-LOCAL = "local:"  # a target that is a replica
 
 
 class Sums(BaseModel):
@@ -141,7 +141,7 @@ def _request(tried: list[Attempt]) -> RequestCost:
 
 def _rent(reading: Reading) -> Rent:
     replicas = rent_nano = billed_nano = 0
-    for first_ms, last_ms, cost_nano, derivation in reading.target_use(LOCAL):
+    for first_ms, last_ms, cost_nano, derivation in reading.target_use(TargetKind.LOCAL.prefix):
         hour_nano = replica_hour_nano(derivation or "")
         if hour_nano is None:  # nothing was billed there
             continue

@@ -20,6 +20,7 @@ from runtime.targets.upstream import Upstream
 from scheduler.decision import Action
 from scheduler.replica import LoadReport, Replica
 from scheduler.state_machine import Scheduler
+from scheduler.target import Target, TargetKind
 
 log = logging.getLogger("baseload.membership")
 
@@ -95,7 +96,7 @@ class Membership:
 
     def _follow(self, endpoint: Endpoint, connector: Connector) -> None:
         replica = endpoint.replica
-        name = f"local:{replica.model}"
+        name = str(Target(TargetKind.LOCAL, replica.model))  # all replicas of a model share it
         upstream = Upstream(connector, endpoint.base_url, endpoint.token, name)
         follower = self._followers[endpoint] = Follower(replica, upstream, self)
 

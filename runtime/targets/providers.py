@@ -93,7 +93,7 @@ def open_accounts(
                 tokens_per_min_max=terms.tokens_per_min_max,
                 output_tokens_max=terms.output_tokens_max,
             )
-            named = replace(upstream, name=f"offer:{offer.offer_id}")
+            named = replace(upstream, name=str(offer.target))
             accounts[offer.offer_id] = Account(
                 offer, named, terms.name, settings.allowed_sensitivity
             )

@@ -14,8 +14,8 @@ log = logging.getLogger("baseload.targets")
 
 def shut_targets(snapshot: Snapshot) -> dict[str, Condition]:
     """By target; those whose breaker is closed are not among them."""
-    conditions = {f"local:{view.replica_id}": view.breaker for view in snapshot.replicas}
-    conditions |= {f"offer:{view.offer_id}": view.breaker for view in snapshot.offers}
+    conditions = {str(view.target): view.breaker for view in snapshot.replicas}
+    conditions |= {str(view.target): view.breaker for view in snapshot.offers}
     return {
         target: condition
         for target, condition in conditions.items()

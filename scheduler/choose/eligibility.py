@@ -7,10 +7,9 @@ own queue stays near empty and whatever waits, waits where it can still go elsew
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import ceil
 
-from scheduler.decision import Refusal, Verdict
+from scheduler.decision import Refusal
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest
@@ -34,9 +33,6 @@ CAPS = frozenset(
     }
 )
 
-# The same few verdicts come again and again, one for each candidate of each request.
-verdict = lru_cache(maxsize=4096)(Verdict)
-
 
 def refuse_lasting(waiting: QueuedRequest, state: ReplicaState, now: float) -> Refusal | None:
     """What no amount of free room at a replica would change."""
@@ -44,7 +40,7 @@ def refuse_lasting(waiting: QueuedRequest, state: ReplicaState, now: float) -> R
         return Refusal.CONTEXT
     if not state.is_alive:
         return Refusal.DEAD
-    if waiting.excluded is not None and state.incarnation == waiting.excluded:
+    if waiting.excluded is not None and state.replica.incarnation == waiting.excluded:
         return Refusal.EXCLUDED
     return state.breaker.refuses(now)
 
@@ -101,7 +97,7 @@ def refuse_offer(
     most_nano = offer.most_nano(arrival)
     if most_nano is None:
         return Refusal.PRICE_UNKNOWN
-    if state.target == waiting.excluded:
+    if waiting.excluded is not None and state.target == waiting.excluded.target:
         return Refusal.EXCLUDED
     if len(state.requests) >= offer.in_flight_max:
         return Refusal.IN_FLIGHT_MAX

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.choose.eligibility import FULL_FOR_ALL, refuse_offer, refuse_replica, verdict
+from scheduler.choose.eligibility import FULL_FOR_ALL, refuse_offer, refuse_replica
 from scheduler.decision import Refusal, Verdict
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
@@ -52,7 +52,7 @@ def best_replica(
     for state in states:
         tokens = prefill_tokens(waiting, state, pool)
         refusal = refuse_replica(waiting, tokens, state, pool.cost, settings, now)
-        verdicts.append(verdict(state.target, refusal))
+        verdicts.append(state.verdicts[refusal])
         if refusal is not None:
             if refusal in FULL_FOR_ALL:
                 pool.close(state)
@@ -86,7 +86,7 @@ def cheapest_offer(
     output_tokens = waiting.output_tokens
     for state in pool.offers:
         refusal = refuse_offer(waiting, state, spending, settings, now)
-        verdicts.append(verdict(state.target, refusal))
+        verdicts.append(state.verdicts[refusal])
         cost_nano = state.cost_nano(waiting.arrival, output_tokens)
         if refusal is not None or cost_nano is None:
             continue
@@ -111,5 +111,5 @@ def survey_replicas(
     for state in pool.some(CANDIDATES_MAX):
         tokens = prefill_tokens(waiting, state, pool)
         refusal: Refusal | None = refuse_replica(waiting, tokens, state, pool.cost, settings, now)
-        found.append(verdict(state.target, refusal))
+        found.append(state.verdicts[refusal])
     return found

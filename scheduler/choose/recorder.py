@@ -58,7 +58,7 @@ class DecisionRecorder:
         state.add(arrival, tokens)
         pool.in_flight += 1
         pool.bid.occupy(pool.occupancy)
-        action = Dispatch(arrival.request_id, replica_id, reason, tuple(verdicts))
+        action = Dispatch(arrival.request_id, state.target, reason, tuple(verdicts))
         self._placed[arrival.request_id] = state
         state.breaker.on_start(arrival.request_id, settings.circuit_breaker, now)
         self._end(action, pool)
@@ -84,7 +84,7 @@ class DecisionRecorder:
         if waiting.excluded is not None:
             reason = Reason.RETRY
         replicas = survey_replicas(waiting, pool, settings, now)
-        action = Buy(arrival.request_id, state.offer.offer_id, reason, (*replicas, *offers))
+        action = Buy(arrival.request_id, state.target, reason, (*replicas, *offers))
         most_nano = state.offer.most_nano(arrival) or 0
         self._spending.on_buy(arrival.request_id, arrival.tenant, most_nano, now)
         state.add(arrival, now)

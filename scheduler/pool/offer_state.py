@@ -6,14 +6,16 @@ the mean deviation (as TCP sets its timers, RFC 6298): a purchase must leave tha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scheduler.arrival import Arrival
-from scheduler.decision import Refusal
+from scheduler.decision import Refusal, Verdict, verdicts_on
 from scheduler.learned.sliding_sum import SlidingSum
 from scheduler.offer import Offer
 from scheduler.pool.circuit_breaker import OfferBreaker
 from scheduler.settings import Settings
+from scheduler.target import Target
 
 MINUTE_S = 60.0
 MEAN_WEIGHT, DEVIATION_WEIGHT = 1 / 8, 1 / 4
@@ -30,9 +32,12 @@ class OfferState:
     ttft_mean_s: float | None = None
     ttft_deviation_s: float = 0.0
 
-    @property
-    def target(self) -> str:
-        return f"offer:{self.offer.offer_id}"
+    target: Target = field(init=False)
+    verdicts: Mapping[Refusal | None, Verdict] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.target = self.offer.target
+        self.verdicts = verdicts_on(self.target)
 
     def ttft_s(self, settings: Settings) -> float:
         if self.ttft_mean_s is None:

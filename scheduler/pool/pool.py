@@ -110,7 +110,7 @@ class Pool:
         if len(self.reserved) >= max(1, len(self.replicas) // RESERVED_SHARE):
             return False
         near = [
-            self.replicas[verdict.target.removeprefix("local:")]
+            self.replicas[verdict.target.id]
             for verdict in verdicts
             if verdict.refusal in (Refusal.NO_KV_ROOM, Refusal.ENGINE_QUEUE)
         ]

@@ -19,6 +19,7 @@ from math import ceil, inf
 
 from scheduler.arrival import PRIORITY_FIRST, PRIORITY_LAST, Arrival
 from scheduler.settings import Settings
+from scheduler.target import Incarnation
 
 QUANTUM_TOKENS = 4_096  # that a tenant may have served per turn
 TENANTS_LOOKED_AT_MAX = 64  # per question who is next
@@ -45,7 +46,7 @@ class QueuedRequest:
 
     arrival: Arrival
     since: float
-    excluded: str | None = None
+    excluded: Incarnation | None = None
     is_held: bool = False
     cost_nano: int | None = None  # expected, at the cheapest offer that it may have
     work_s: float = 0.0  # expected engine seconds

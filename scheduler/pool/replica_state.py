@@ -9,14 +9,17 @@ the in-flight level that the last good report showed to be safe.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import sqrt
 
 from scheduler.arrival import Arrival
+from scheduler.decision import Refusal, Verdict, verdicts_on
 from scheduler.learned.lengths import LengthCurve
 from scheduler.pool.circuit_breaker import Breaker
 from scheduler.replica import LoadReport, Replica
 from scheduler.settings import Settings
+from scheduler.target import Target
 
 PREFILL_TOK_S_MAX = 1e8
 DECODE_STEP_S_MAX = 60.0
@@ -72,12 +75,12 @@ class ReplicaState:
     untracked_requests: int = 0
     foreign_kv_tokens: int = 0
 
-    target: str = field(init=False)
-    incarnation: str = field(init=False)  # the target in this very boot
+    target: Target = field(init=False)
+    verdicts: Mapping[Refusal | None, Verdict] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.target = f"local:{self.replica.replica_id}"
-        self.incarnation = f"{self.target}#{self.replica.generation}"
+        self.target = self.replica.target
+        self.verdicts = verdicts_on(self.target)
 
     def add(self, arrival: Arrival, prefill_tokens: int) -> None:
         expected = arrival.output_tokens_expected

@@ -238,7 +238,7 @@ def assert_books_agree(ledger: Path) -> None:
 def _all_reported(gateway: Gateway, replicas: list[Served]) -> bool:
     views = gateway._scheduler.snapshot(gateway.clock.monotonic_s()).replicas
     honest = {each.name for each in replicas if each.engine.script.reports == "honest"}
-    return all(view.report_age_s is not None for view in views if view.replica_id in honest)
+    return all(view.report_age_s is not None for view in views if view.target.id in honest)
 
 
 def routing_of(

@@ -38,7 +38,7 @@ async def _status(s: Stack, model: str) -> int:
 
 def _conditions(s: Stack) -> dict[str, Condition]:
     snapshot = s.gateway._scheduler.snapshot(asyncio.get_running_loop().time())
-    return {view.offer_id.partition("/")[2]: view.breaker for view in snapshot.offers}
+    return {view.target.id.partition("/")[2]: view.breaker for view in snapshot.offers}
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from scheduler.state_machine import Scheduler
 from tests.runtime.jobs import made_job
 from tests.runtime.parts import MODEL, POOL
 from tests.runtime.wire.bodies import chat
+from tests.scheduler.given import at_offer, local
 
 EMPTY = Scheduler(Settings()).snapshot(0.0)
 NOW = 0.0
@@ -61,7 +62,10 @@ def test_prices_are_told_per_hour_of_a_replica() -> None:
 
 def test_a_target_that_is_kept_away_from_has_a_series_until_it_serves_again() -> None:
     shut = Condition(BreakerState.PAUSED, Outcome.RATE_LIMITED, 12.5)
-    offers = (OfferView("v/m", MODEL, 0, shut), OfferView("v/n", MODEL, 0, CLOSED))
+    offers = (
+        OfferView(at_offer("v/m"), MODEL, 0, shut),
+        OfferView(at_offer("v/n"), MODEL, 0, CLOSED),
+    )
     seen = _seen(replace(EMPTY, offers=offers))
     name, labels = "baseload_target_shut_seconds", {"state": "paused", "cause": "rate_limited"}
     assert _read(seen, name, target="offer:v/m", **labels) == 12.5
@@ -106,9 +110,9 @@ def test_spill_can_be_compared_with_the_price_of_one_more_replica() -> None:
     telemetry.start([POOL.model_copy(update={"cards_per_replica": 2})])
     assert _read(telemetry, "baseload_replica_usd_per_hour", model=MODEL) == pytest.approx(0.1)
     assert _read(telemetry, "baseload_spill_usd_last_hour", model=MODEL) == 0
-    _end(telemetry, Buy("r", "v/m", Reason.SPILL_PRICE), 40_000_000)
-    _end(telemetry, Buy("s", "v/m", Reason.SPILL_LATENCY), 50_000_000)
-    _end(telemetry, Dispatch("t", "r1", Reason.VALLEY), 70_000_000)
+    _end(telemetry, Buy("r", at_offer("v/m"), Reason.SPILL_PRICE), 40_000_000)
+    _end(telemetry, Buy("s", at_offer("v/m"), Reason.SPILL_LATENCY), 50_000_000)
+    _end(telemetry, Dispatch("t", local("r1"), Reason.VALLEY), 70_000_000)
     now = time.monotonic()
     for at, spent in ((now, 0.09), (now + HOUR_S / 2, 0.09), (now + 1.1 * HOUR_S, 0)):
         telemetry.observe(replace(EMPTY, spill_nano_last_hour=95_000_000), {}, at)
@@ -123,7 +127,7 @@ def test_a_reason_is_in_the_series_and_in_the_span(reason: Reason) -> None:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
     telemetry._tracer = provider.get_tracer("test")
-    job = _end(telemetry, Buy("r", "v/m", reason), 5)
+    job = _end(telemetry, Buy("r", at_offer("v/m"), reason), 5)
     labels = {"model": MODEL, "place": "offer", "reason": reason.value}
     assert _read(telemetry, "baseload_attempts_total", **labels, outcome="ok") == 1
     (span,) = spans.get_finished_spans()
@@ -143,8 +147,8 @@ def test_a_span_is_the_child_of_its_callers() -> None:
     job = made_job(chat(model=MODEL))
     job.record.trace = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", 1)
     job.record.client_request_id = "mine"
-    _end(telemetry, Dispatch("r", "r1", Reason.LOCAL_FIT), 5, job)
-    _end(telemetry, Dispatch("r", "r1", Reason.LOCAL_FIT), 5)
+    _end(telemetry, Dispatch("r", local("r1"), Reason.LOCAL_FIT), 5, job)
+    _end(telemetry, Dispatch("r", local("r1"), Reason.LOCAL_FIT), 5)
     child, alone = spans.get_finished_spans()
     assert child.parent is not None
     assert child.context.trace_id == int(job.record.trace.trace_id, 16)

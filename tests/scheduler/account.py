@@ -16,6 +16,7 @@ from scheduler.decision import Action, Buy, Dispatch, Hold, Reason, Reject
 from scheduler.offer import Offer
 from scheduler.replica import Replica
 from scheduler.settings import Settings
+from scheduler.target import Target, TargetKind
 
 HOUR_S, MINUTE_S = 3600.0, 60.0
 Boot = tuple[str, int]
@@ -44,7 +45,7 @@ class Account:
     ended: Counter[str] = field(default_factory=Counter)
     live: dict[str, Replica] = field(default_factory=dict)
     on: dict[str, Boot] = field(default_factory=dict)  # by request
-    excluded: dict[str, Boot | str] = field(default_factory=dict)
+    excluded: dict[str, Boot | Target] = field(default_factory=dict)
     purchases: list[Purchase] = field(default_factory=list)
     running: dict[str, Purchase] = field(default_factory=dict)
 
@@ -115,21 +116,21 @@ class Account:
         assert len(sold) <= (bought.requests_per_min_max or inf)
         assert sum(each.tokens for each in sold) <= (bought.tokens_per_min_max or inf)
 
-    def end(self, request_id: str) -> str:
+    def end(self, request_id: str) -> Target | None:
         """A placed or held request ends; the target that it had."""
         self.ended[request_id] += 1
         self.running.pop(request_id, None)
         self.on.pop(request_id, None)
         if request_id in self.held:
             del self.held[request_id]
-            return ""
+            return None
         return self.placed.pop(request_id).target
 
-    def again(self, request_id: str, failed_target: str) -> None:
+    def again(self, request_id: str, failed: Target) -> None:
         """A retry: its first attempt had ended, and it must not go where that failed."""
         del self.ended[request_id]
-        known = self.live.get(failed_target.removeprefix("local:"))
-        self.excluded[request_id] = boot_of(known) if known else failed_target
+        known = self.live.get(failed.id) if failed.kind is TargetKind.LOCAL else None
+        self.excluded[request_id] = boot_of(known) if known else failed
 
     def check_waits(self, now: float) -> None:
         """After a tick, nobody waits who should have been decided."""

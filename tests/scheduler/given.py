@@ -27,8 +27,17 @@ from scheduler.settings import (
     SpillSettings,
 )
 from scheduler.state_machine import Scheduler
+from scheduler.target import Target, TargetKind
 
 MODEL = "moe"
+
+
+def local(replica_id: str) -> Target:
+    return Target(TargetKind.LOCAL, replica_id)
+
+
+def at_offer(offer_id: str) -> Target:
+    return Target(TargetKind.OFFER, offer_id)
 
 
 def arrival(

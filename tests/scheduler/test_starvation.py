@@ -44,7 +44,7 @@ class Engines:
                 self.take(self.scheduler.on_finish(request_id, Outcome.OK, now))
         if reports:
             for view in self.scheduler.snapshot(now).replicas:
-                told = report(view.replica_id, running=view.in_flight)
+                told = report(view.target.id, running=view.in_flight)
                 self.take(self.scheduler.on_load_report(told, now))
         self.take(self.scheduler.on_tick(now))
 

@@ -18,6 +18,8 @@ from scheduler.state_machine import Scheduler
 from tests.scheduler.given import (
     SETTINGS,
     arrival,
+    at_offer,
+    local,
     offer,
     only,
     patient,
@@ -30,7 +32,7 @@ from tests.scheduler.given import (
 
 def test_a_replica_with_room_serves_at_once() -> None:
     action = only(running().on_arrival(arrival(), 0.0))
-    assert action == Dispatch("q1", "r1", Reason.LOCAL_FIT, (Verdict("local:r1", None),))
+    assert action == Dispatch("q1", local("r1"), Reason.LOCAL_FIT, (Verdict(local("r1"), None),))
 
 
 def test_a_held_request_is_released_when_room_comes_free() -> None:
@@ -70,9 +72,9 @@ def test_a_full_pool_holds_until_the_latest_sensible_moment_and_then_buys() -> N
     bought = only(scheduler.on_tick(0.01))
     assert bought == Buy(
         "q2",
-        "vendor/m",
+        at_offer("vendor/m"),
         Reason.SPILL_LATENCY,
-        (Verdict("local:r1", Refusal.NO_SLOT), Verdict("offer:vendor/m", None)),
+        (Verdict(local("r1"), Refusal.NO_SLOT), Verdict(at_offer("vendor/m"), None)),
     )
     assert scheduler.on_tick(3.89) == []
     assert isinstance(only(scheduler.on_tick(3.91)), Buy)

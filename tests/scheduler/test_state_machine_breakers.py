@@ -79,7 +79,7 @@ def test_a_refused_key_closes_every_offer_of_the_provider_at_once() -> None:
     ended(scheduler, Outcome.KEY_REFUSED)
     assert not scheduler.can_serve("moe", 0.0)
     assert bought(scheduler, "q3", 0.0, "other") == "w/other"
-    views = {view.offer_id: view.breaker for view in scheduler.snapshot(0.0).offers}
+    views = {view.target.id: view.breaker for view in scheduler.snapshot(0.0).offers}
     shut = Condition(BreakerState.OPEN, Outcome.KEY_REFUSED, 1.0)
     assert views == {"v/m": shut, "v/other": shut, "w/other": CLOSED}
     assert bought(scheduler, "probe", 1.0, "other") == "v/other"

@@ -21,7 +21,9 @@ from scheduler.state_machine import Scheduler
 from tests.scheduler.given import (
     SETTINGS,
     arrival,
+    at_offer,
     changed,
+    local,
     offer,
     only,
     patient,
@@ -33,19 +35,19 @@ from tests.scheduler.given import (
 
 def test_a_retry_avoids_the_failed_replica() -> None:
     scheduler = running(replicas=2)
-    assert only(scheduler.on_arrival(arrival(), 0.0)).target == "local:r1"  # type: ignore[union-attr]
+    assert only(scheduler.on_arrival(arrival(), 0.0)).target == local("r1")  # type: ignore[union-attr]
     scheduler.on_finish("q1", Outcome.TARGET_FAILED, 0.1)
-    retried = only(scheduler.on_retry(arrival(), "local:r1", 0.1))
+    retried = only(scheduler.on_retry(arrival(), local("r1"), 0.1))
     assert isinstance(retried, Dispatch)
     assert (retried.replica_id, retried.reason) == ("r2", Reason.RETRY)
-    assert Verdict("local:r1", Refusal.EXCLUDED) in retried.verdicts
+    assert Verdict(local("r1"), Refusal.EXCLUDED) in retried.verdicts
 
 
 def test_a_retry_avoids_the_failed_offer() -> None:
     scheduler = Scheduler(SETTINGS, [offer("a/m", provider="a"), offer("b/m", provider="b")])
     scheduler.on_arrival(arrival(), 0.0)
     scheduler.on_finish("q1", Outcome.TARGET_FAILED, 0.1)
-    retried = only(scheduler.on_retry(arrival(), "offer:a/m", 0.1))
+    retried = only(scheduler.on_retry(arrival(), at_offer("a/m"), 0.1))
     assert isinstance(retried, Buy)
     assert (retried.offer_id, retried.reason) == ("b/m", Reason.RETRY)
 
@@ -54,7 +56,7 @@ def test_a_retry_that_waits_for_a_reboot_blocks_nobody() -> None:
     scheduler = running()
     scheduler.on_arrival(arrival("q1"), 0.0)
     scheduler.on_finish("q1", Outcome.TARGET_FAILED, 0.1)
-    assert scheduler.on_retry(patient("q1"), "local:r1", 0.1) == [Hold("q1")]
+    assert scheduler.on_retry(patient("q1"), local("r1"), 0.1) == [Hold("q1")]
     assert isinstance(only(scheduler.on_arrival(patient("q2"), 0.2)), Dispatch)
     assert scheduler.on_arrival(patient("q3"), 0.2) == [Hold("q3")]
     assert isinstance(only(scheduler.on_finish("q2", Outcome.OK, 0.3)), Dispatch)
@@ -72,7 +74,7 @@ def test_one_attempt_at_a_time() -> None:
         with pytest.raises(ValueError, match="has not finished"):
             scheduler.on_arrival(patient(request_id), 0.1)
         with pytest.raises(ValueError, match="has not finished"):
-            scheduler.on_retry(patient(request_id), "local:r1", 0.1)
+            scheduler.on_retry(patient(request_id), local("r1"), 0.1)
 
 
 def test_unknown_ids_are_no_ops() -> None:
@@ -134,7 +136,7 @@ def test_settings_change_without_losing_the_states() -> None:
     wider = Settings(queue=QueueSettings(requests_max=1))
     scheduler.set_settings(wider, [offer(in_flight_max=2), offer("new/m", provider="new")], 0.1)
     view = scheduler.snapshot(0.1)
-    assert [(o.offer_id, o.in_flight) for o in view.offers] == [("vendor/m", 1), ("new/m", 0)]
+    assert [(o.target.id, o.in_flight) for o in view.offers] == [("vendor/m", 1), ("new/m", 0)]
     assert (view.replicas[0].in_flight, view.queue_requests) == (1, 1)
     scheduler.on_finish("q3", Outcome.OK, 0.2)
     assert [o.in_flight for o in scheduler.snapshot(0.2).offers] == [0, 0]
@@ -195,7 +197,7 @@ def test_snapshot() -> None:
     view = scheduler.snapshot(2.0)
     assert (view.queue_requests, view.queue_tokens) == (1, 150)
     (one,) = view.replicas
-    assert (one.replica_id, one.model, one.generation) == ("r1", "moe", 1)
+    assert (one.target.id, one.model, one.generation) == ("r1", "moe", 1)
     assert (one.in_flight, one.kv_tokens_reserved, one.prefill_tokens_waiting) == (1, 150, 100)
     assert (one.report_age_s, one.is_fresh, one.breaker) == (2.0, True, CLOSED)
     assert view.reasons == {Reason.LOCAL_FIT: 1}

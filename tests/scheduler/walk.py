@@ -1,7 +1,6 @@
 """A walk by chance over a scheduler's events, held against an account of every request.
 
-All chance comes from one ``Random``, so a walk can be repeated, and shrunk.
-"""
+All chance comes from one ``Random``, so a walk can be repeated, and shrunk."""
 
 from __future__ import annotations
 
@@ -16,6 +15,7 @@ from scheduler.decision import Action, Outcome, Refusal
 from scheduler.learned.lengths import LengthCurve
 from scheduler.settings import Settings
 from scheduler.state_machine import Scheduler
+from scheduler.target import Target
 from tests.scheduler.account import Account, boot_of
 from tests.scheduler.given import arrival, chance_settings, offer, price, replica, report
 from tests.scheduler.sums import assert_pool_sums
@@ -83,7 +83,7 @@ class Walk:
         self.log: list[Action] = []
         self.booted = {"r1": 0, "r2": 0, "r3": 0}
         self.totals: dict[str, dict[str, Any]] = {}  # what each engine has counted
-        self.failed: dict[str, str] = {}  # request, failed target: may be retried
+        self.failed: dict[str, Target] = {}  # by request: it may be retried
         self.reconfigure()
         for _ in range(3):
             self.join()
@@ -219,7 +219,7 @@ class Walk:
         if purchase is not None and self.chance.random() < 0.7:
             cost_nano = purchase.nano = self.chance.randint(0, purchase.nano)
         target = self.account.end(request_id)
-        if outcome in FAILED:
+        if outcome in FAILED and target is not None:
             self.failed[request_id] = target
         pause_s = self.chance.choice([None, None, 0.0, 0.4, 5.0])
         actions = self.scheduler.on_finish(request_id, outcome, self.now, cost_nano, pause_s)

@@ -19,8 +19,7 @@ from runtime.ledger.store import (
     TargetUse,
     Usage,
 )
-
-OFFER = "offer:"  # a target that is bought from
+from scheduler.target import TargetKind
 
 _a = attempts.c
 _COUNTED = (_a.prompt_tokens, _a.cached_tokens, _a.completion_tokens, _a.cost_nano_usd)
@@ -32,7 +31,7 @@ _FACTS = (_r.seq, _r.request_id, _r.attempt, _r.tenant, _r.at_ms, _r.bound_nano_
 _PURCHASES = (
     select(*_FACTS, _e.kind, _e.cost_nano_usd)
     .select_from(_reserves.outerjoin(_endings, _SAME))
-    .where(_r.kind == "reserve", _r.target.startswith(OFFER, autoescape=True))
+    .where(_r.kind == "reserve", _r.target.startswith(TargetKind.OFFER.prefix, autoescape=True))
     .order_by(_r.seq)
 )
 

@@ -22,6 +22,7 @@ from benchmarks.simulation.workload import Request, Workload, make_workload
 from scheduler.arrival import Arrival
 from scheduler.decision import Action, Dispatch, Reason
 from scheduler.state_machine import Scheduler
+from scheduler.target import Target, TargetKind
 from tests.benchmarks.simulation.example_profile import PROFILE
 
 ROWS = synthetic_rows(
@@ -184,7 +185,7 @@ class DispatchesTwice(Scheduler):
 
 class KnowsNoReplica(Scheduler):
     def on_arrival(self, arrival: Arrival, now: float) -> list[Action]:
-        return [Dispatch(arrival.request_id, "nobody", Reason.LOCAL_FIT)]
+        return [Dispatch(arrival.request_id, Target(TargetKind.LOCAL, "nobody"), Reason.LOCAL_FIT)]
 
 
 @pytest.mark.parametrize("scheduler", [DispatchesTwice, KnowsNoReplica])

@@ -10,11 +10,14 @@ from scheduler.decision import Buy, Dispatch, Hold, Outcome, Reason, Refusal, Re
 from scheduler.offer import Offer
 from scheduler.settings import Settings
 from scheduler.state_machine import Scheduler
+from scheduler.target import Target
 from tests.scheduler.given import (
     SETTINGS,
     Fixed,
     arrival,
+    at_offer,
     changed,
+    local,
     offer,
     only,
     patient,
@@ -85,7 +88,7 @@ def retry() -> Final:
     scheduler = running(replicas=2)
     scheduler.on_arrival(arrival(), 0.0)
     scheduler.on_finish("q1", Outcome.TARGET_FAILED, 0.1)
-    return final(scheduler.on_retry(arrival(), "local:r1", 0.1))
+    return final(scheduler.on_retry(arrival(), local("r1"), 0.1))
 
 
 def queue_full() -> Final:
@@ -115,8 +118,8 @@ def context_too_long() -> Final:
     return final(running(offer()).on_arrival(arrival(prompt=8_000), 0.0))
 
 
-R1, R2, OFFER = "local:r1", "local:r2", "offer:vendor/m"
-REACHED: dict[Reason, tuple[Callable[[], Final], dict[str, Refusal | None]]] = {
+R1, R2, OFFER = local("r1"), local("r2"), at_offer("vendor/m")
+REACHED: dict[Reason, tuple[Callable[[], Final], dict[Target, Refusal | None]]] = {
     Reason.LOCAL_FIT: (local_fit, {R1: None}),
     Reason.HELD: (held, {R1: None}),
     Reason.VALLEY: (valley, {R1: None}),

@@ -17,7 +17,16 @@ from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.spending import Spending
 from scheduler.settings import Settings, SpillSettings
-from tests.scheduler.given import arrival, offer_state, pool_of, price, replica, report
+from tests.scheduler.given import (
+    arrival,
+    at_offer,
+    local,
+    offer_state,
+    pool_of,
+    price,
+    replica,
+    report,
+)
 
 SETTINGS = Settings(spill=SpillSettings(usd_per_hour_max="1"))
 BLOCKS = tuple(range(10))  # of ten tokens each
@@ -101,9 +110,9 @@ def test_the_full_leave_the_open_list_and_the_verdicts_say_why() -> None:
     found, verdicts = best_replica(waiting(), candidates(waiting(), pool), pool, SETTINGS, 0.0)
     assert found is idle
     findings = [
-        Verdict("local:a", Refusal.NO_SLOT),
-        Verdict("local:b", Refusal.ENGINE_QUEUE),  # more prompt than a step takes in
-        Verdict("local:c", None),
+        Verdict(local("a"), Refusal.NO_SLOT),
+        Verdict(local("b"), Refusal.ENGINE_QUEUE),  # more prompt than a step takes in
+        Verdict(local("c"), None),
     ]
     assert verdicts == findings
     assert pool.open == [idle, cramped] or pool.open == [cramped, idle]
@@ -147,9 +156,9 @@ def test_an_ineligible_or_unpriced_offer_is_never_the_cheapest() -> None:
     found, verdicts = cheapest_offer(waiting(), pool, Spending(), SETTINGS, 0.0)
     assert found is fits
     assert verdicts == [
-        Verdict("offer:a", Refusal.PRICE_UNKNOWN),
-        Verdict("offer:b", Refusal.IN_FLIGHT_MAX),
-        Verdict("offer:c", None),
+        Verdict(at_offer("a"), Refusal.PRICE_UNKNOWN),
+        Verdict(at_offer("b"), Refusal.IN_FLIGHT_MAX),
+        Verdict(at_offer("c"), None),
     ]
     assert bought(waiting(), unpriced, full) is None
 

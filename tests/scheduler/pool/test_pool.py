@@ -9,7 +9,7 @@ from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.settings import AdmissionSettings, Settings, SpillSettings
-from tests.scheduler.given import arrival, pool_of, replica, report
+from tests.scheduler.given import arrival, local, pool_of, replica, report
 from tests.scheduler.sums import assert_pool_sums
 
 
@@ -116,7 +116,7 @@ def test_the_replica_with_the_most_room_is_kept_and_only_for_so_many() -> None:
     full.add(arrival(prompt=900), 0)
     half.add(arrival(prompt=500), 0)
     pool, (one, two, _) = reserving(full, half)
-    verdicts = [Verdict(f"local:{name}", Refusal.NO_KV_ROOM) for name in ("r1", "r2")]
+    verdicts = [Verdict(local(name), Refusal.NO_KV_ROOM) for name in ("r1", "r2")]
     assert pool.reserve(one, verdicts)
     assert (one.reserves, pool.reserved) == ("r2", {"r2": one})
     assert not pool.reserve(two, verdicts)
@@ -125,11 +125,11 @@ def test_the_replica_with_the_most_room_is_kept_and_only_for_so_many() -> None:
 def test_whom_a_replica_is_kept_for_stands_aside_until_it_is_given_up() -> None:
     state = ReplicaState(replica())
     pool, (one, two, _) = reserving(state)
-    assert pool.reserve(one, [Verdict("local:r1", Refusal.ENGINE_QUEUE)])
+    assert pool.reserve(one, [Verdict(local("r1"), Refusal.ENGINE_QUEUE)])
     assert pool.queue.head(lambda _: True) is two
     pool.release_all()
     assert pool.queue.head(lambda _: True) is one
-    assert pool.reserve(one, [Verdict("local:r1", Refusal.ENGINE_QUEUE)])
+    assert pool.reserve(one, [Verdict(local("r1"), Refusal.ENGINE_QUEUE)])
     pool.leave(state)
     assert pool.queue.head(lambda _: True) is one
     assert_pool_sums(pool)
@@ -138,5 +138,5 @@ def test_whom_a_replica_is_kept_for_stands_aside_until_it_is_given_up() -> None:
 @pytest.mark.parametrize("refusal", [Refusal.NO_SLOT, Refusal.CONTEXT, Refusal.TOO_LATE])
 def test_a_replica_that_lacks_more_than_room_is_not_kept(refusal: Refusal) -> None:
     pool, (one, *_) = reserving(ReplicaState(replica()))
-    assert not pool.reserve(one, [Verdict("local:r1", refusal)])
+    assert not pool.reserve(one, [Verdict(local("r1"), refusal)])
     assert pool.queue.head(lambda _: True) is one
