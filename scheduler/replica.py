@@ -35,16 +35,14 @@ class Replica:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadReport:
-    """One push from an engine: raw values only, verdicts are the scheduler's.
+class EngineLoad:
+    """What an engine tells about its load: raw values only, verdicts are the scheduler's.
 
     ``prefill_tok_s`` and ``decode_step_s`` are running averages measured by the engine, None
     until it has measured any. ``kv_tokens_used`` counts whole blocks. The last four are totals
     since the engine's start, 0 where it does not count them.
     """
 
-    replica_id: str
-    generation: int
     running: int
     waiting: int
     kv_tokens_used: int
@@ -57,3 +55,11 @@ class LoadReport:
     steps: int = 0
     prefilled_tokens: int = 0
     decoded_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadReport(EngineLoad):
+    """One push from the engine of this replica, in this boot."""
+
+    replica_id: str
+    generation: int

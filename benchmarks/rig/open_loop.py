@@ -147,7 +147,7 @@ async def _read_reports(
     async with session.get(url, headers=headers) as response:
         response.raise_for_status()
         while line := await response.content.readline():
-            report = LoadReport(replica_id(number), 0, **json.loads(line))
+            report = LoadReport(**json.loads(line), replica_id=replica_id(number), generation=0)
             into.append(Sighting(time.monotonic(), report))
 
 

@@ -120,8 +120,8 @@ class SimReplica:
     def report(self) -> LoadReport:
         meter = self.meter
         return LoadReport(
-            self.replica.replica_id,
-            self.replica.generation,
+            replica_id=self.replica.replica_id,
+            generation=self.replica.generation,
             running=len(self._taken),
             waiting=len(self._waiting),
             kv_tokens_used=self.kv_tokens,

@@ -90,8 +90,9 @@ class Pool:
         totals[2] += 500
         totals[3] += running
         return LoadReport(
-            f"r{number}", 1, running, 0, running * 1_300, 0, 15_000.0, 0.04, 0, 0,
+            running, 0, running * 1_300, 0, 15_000.0, 0.04, 0, 0,
             totals[0], int(totals[1]), int(totals[2]), int(totals[3]),
+            replica_id=f"r{number}", generation=1,
         )  # fmt: skip
 
     def take(self, actions: Sequence[Action]) -> None:

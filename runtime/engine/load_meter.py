@@ -7,9 +7,11 @@ something changed, at most every ``REPORT_INTERVAL_S``, and a heartbeat when not
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+
+from runtime.wire.load_report import encode_load
+from scheduler.replica import EngineLoad
 
 REPORT_INTERVAL_S = 0.04  # 25 Hz while busy
 HEARTBEAT_S = 0.5
@@ -91,27 +93,27 @@ class LoadMeter:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def report(self, kv_tokens_max: int) -> dict[str, int | float | None]:
-        return {
-            "running": self.running,
-            "waiting": self.waiting,
-            "kv_tokens_used": round(self.kv_usage * kv_tokens_max),
-            "waiting_prefill_tokens": self.waiting_prefill_tokens(),
-            "prefill_tok_s": self.prefill_tok_s,
-            "decode_step_s": self.decode_step_s,
-            "preemptions": self.preemptions,
-            "prefix_hit_tokens": self.prefix_hit_tokens,
-            "busy_s": self.busy_s,
-            "steps": self.steps,
-            "prefilled_tokens": self.prefilled_tokens,
-            "decoded_tokens": self.decoded_tokens,
-        }
+    def load(self, kv_tokens_max: int) -> EngineLoad:
+        return EngineLoad(
+            running=self.running,
+            waiting=self.waiting,
+            kv_tokens_used=round(self.kv_usage * kv_tokens_max),
+            waiting_prefill_tokens=self.waiting_prefill_tokens(),
+            prefill_tok_s=self.prefill_tok_s,
+            decode_step_s=self.decode_step_s,
+            preemptions=self.preemptions,
+            prefix_hit_tokens=self.prefix_hit_tokens,
+            busy_s=self.busy_s,
+            steps=self.steps,
+            prefilled_tokens=self.prefilled_tokens,
+            decoded_tokens=self.decoded_tokens,
+        )
 
     async def subscribe(self, kv_tokens_max: int) -> AsyncIterator[bytes]:
         """Endless newline-delimited JSON, one load report per line."""
         while True:
             changed = self._changed  # by anything from here on
-            yield json.dumps(self.report(kv_tokens_max)).encode() + b"\n"
+            yield encode_load(self.load(kv_tokens_max))
             await asyncio.sleep(REPORT_INTERVAL_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), HEARTBEAT_S)

@@ -13,8 +13,8 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from runtime.targets.load_report import read_report
 from runtime.targets.upstream import Upstream
+from runtime.wire.load_report import decode_load
 from scheduler.replica import LoadReport, Replica
 
 REPORT_SILENCE_S_MAX = 5.0  # heartbeats come every 0.5 s
@@ -100,7 +100,7 @@ class Follower:
             self._listener.joined(self._replica, self._upstream)
         async for line in lines:
             if self.is_listed:
-                if report := read_report(self._replica, line):
+                if report := decode_load(line, self._replica):
                     self._listener.reported(report)
             elif not self._listener.is_awaited(self._replica):
                 return

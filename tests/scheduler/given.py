@@ -83,8 +83,6 @@ def report(
 ) -> LoadReport:
     """``totals``: what the engine has counted since its start."""
     return LoadReport(
-        replica_id,
-        generation,
         running,
         waiting,
         kv,
@@ -93,6 +91,8 @@ def report(
         decode_step_s,
         preemptions=0,
         prefix_hit_tokens=prefix_hit,
+        replica_id=replica_id,
+        generation=generation,
         **totals,
     )
 

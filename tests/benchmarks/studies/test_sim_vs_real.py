@@ -43,8 +43,9 @@ def bought(held_ms: float, ttft_ms: float) -> Answer:
 
 def sighting(at_s: float, steps: int, tokens: int, step_s: float) -> Sighting:
     report = LoadReport(
-        replica_id(0), 0, 8, 0, 2_000, 0, None, None, 0, 0, steps * step_s, steps, tokens, 8 * steps
-    )
+        8, 0, 2_000, 0, None, None, 0, 0, steps * step_s, steps, tokens, 8 * steps,
+        replica_id=replica_id(0), generation=0,
+    )  # fmt: skip
     return Sighting(at_s, report)
 
 

@@ -76,12 +76,12 @@ def test_each_rank_has_a_meter_of_its_own() -> None:
     note(meters[0], _scheduler(3, 1, 0.5, 40), _stats(40, 2), lambda: 0.1)
     note(meters[1], _scheduler(1, 0, 0.25, 10), _stats(10, 1), lambda: 0.2)
     note(meters[1], None, None, lambda: 99.0)  # told nothing
-    first, second = (meter.report(1000) for meter in meters)
-    assert (first["running"], first["waiting"], first["kv_tokens_used"]) == (3, 2, 500)
-    assert (second["running"], second["waiting"], second["kv_tokens_used"]) == (1, 1, 250)
-    assert (first["prefilled_tokens"], second["prefilled_tokens"]) == (40, 10)
-    assert (first["busy_s"], second["busy_s"]) == (0.1, 0.2)
-    assert first["prefix_hit_tokens"] == second["prefix_hit_tokens"] == 7
+    first, second = (meter.load(1000) for meter in meters)
+    assert (first.running, first.waiting, first.kv_tokens_used) == (3, 2, 500)
+    assert (second.running, second.waiting, second.kv_tokens_used) == (1, 1, 250)
+    assert (first.prefilled_tokens, second.prefilled_tokens) == (40, 10)
+    assert (first.busy_s, second.busy_s) == (0.1, 0.2)
+    assert first.prefix_hit_tokens == second.prefix_hit_tokens == 7
 
 
 def test_the_tokens_that_wait_at_a_rank_are_those_of_its_requests() -> None:
