@@ -28,6 +28,7 @@ from runtime.engine.startup import Served, start_engine
 from runtime.engine.vllm_adapter.engine import VllmEngine
 from runtime.errors import BaseloadError
 from runtime.start_failed import StartFailed
+from scheduler.replica import Replica
 
 DRAIN_POLL_S = 0.05
 DEAD_POLL_S = 0.2
@@ -162,16 +163,14 @@ def registrations(
     generation = time.time_ns() // 1_000_000
     return [
         Registration(
-            replica_id=f"{facts.model}-{unique_id}{path.replace('/', '-')}",
-            model=facts.model,
-            generation=generation,
+            Replica(
+                replica_id=f"{facts.model}-{unique_id}{path.replace('/', '-')}",
+                model=facts.model,
+                generation=generation,
+                limits=facts.limits,
+            ),
             base_url=f"{address}{path}/v1",
             token=token,
-            kv_tokens_max=facts.kv_tokens_max,
-            context_tokens_max=facts.context_tokens_max,
-            running_max=facts.running_max,
-            batched_tokens_max=facts.batched_tokens_max,
-            kv_block_tokens=facts.kv_block_tokens,
         )
         for path in paths
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scheduler.replica import Replica
+
 LEASE_S = 6.0
 RENEW_S = 2.0
 REPLICAS_MAX = 4096
@@ -14,16 +16,13 @@ REPLICAS_MAX = 4096
 class Registration:
     """What an engine replica tells the directory about itself."""
 
-    replica_id: str
-    model: str
-    generation: int
+    replica: Replica
     base_url: str
     token: str
-    kv_tokens_max: int
-    context_tokens_max: int
-    running_max: int
-    batched_tokens_max: int
-    kv_block_tokens: int = 1
+
+    @property
+    def replica_id(self) -> str:
+        return self.replica.replica_id
 
     def __repr__(self) -> str:  # the token stays out of logs
         return f"Registration({self.replica_id}, {self.base_url})"

@@ -28,7 +28,6 @@ from runtime.ledger.ledger import Ledger
 from runtime.targets.membership import Endpoint
 from runtime.targets.pools import Pool
 from runtime.telemetry import Telemetry
-from scheduler.replica import Replica
 
 DIRECTORY_RETRY_S = 0.5
 TELL_S_MAX = 2.0
@@ -185,7 +184,7 @@ class Scheduler:
             if started_anew:
                 await self._tell(self._note)
             gateway.set_replicas([_endpoint(entry) for entry in listed.values()])
-            self._models = {entry.model for entry in listed.values()} & gateway.pools.keys()
+            self._models = {entry.replica.model for entry in listed.values()} & gateway.pools.keys()
             if listed or listing.complete:
                 self._listed.set()
 
@@ -209,14 +208,4 @@ class Scheduler:
 
 
 def _endpoint(entry: Registration) -> Endpoint:
-    replica = Replica(
-        replica_id=entry.replica_id,
-        model=entry.model,
-        generation=entry.generation,
-        kv_tokens_max=entry.kv_tokens_max,
-        context_tokens_max=entry.context_tokens_max,
-        running_max=entry.running_max,
-        batched_tokens_max=entry.batched_tokens_max,
-        kv_block_tokens=entry.kv_block_tokens,
-    )
-    return Endpoint(replica, entry.base_url, entry.token)
+    return Endpoint(entry.replica, entry.base_url, entry.token)

@@ -8,22 +8,30 @@ from scheduler.target import Incarnation, Target, TargetKind
 
 
 @dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """What an engine can take, as it says itself once it has started; where it has data-parallel
+    ranks, what one of them can take."""
+
+    kv_tokens_max: int
+    context_tokens_max: int
+    max_num_seqs: int  # requests that run at once
+    max_num_batched_tokens: int  # of one step
+    kv_block_tokens: int = 1  # the KV cache is given out in blocks of so many
+
+
+@dataclass(frozen=True, slots=True)
 class Replica:
     """A running engine of a pool, as it registered itself.
 
     ``generation`` grows with each boot of the same replica, so a late report of a dead
-    engine is recognised. Limits are the engine's own, read from it at start. The ranks of a
-    data-parallel engine have a KV cache each: every rank joins as a replica of its own.
+    engine is recognised. The ranks of a data-parallel engine have a KV cache each: every rank
+    joins as a replica of its own.
     """
 
     replica_id: str
     model: str
     generation: int
-    kv_tokens_max: int
-    context_tokens_max: int
-    running_max: int
-    batched_tokens_max: int
-    kv_block_tokens: int = 1  # the KV cache is given out in blocks of so many
+    limits: EngineLimits
 
     @property
     def target(self) -> Target:

@@ -106,7 +106,8 @@ class Scheduler:
             self.on_replica_left(replica.replica_id, now)
             state = self._replicas[replica.replica_id] = ReplicaState(replica)
             pool.join(state)
-            pool.prefixes.join(replica.replica_id, replica.kv_tokens_max // PREFIX_BLOCK_TOKENS)
+            blocks_max = replica.limits.kv_tokens_max // PREFIX_BLOCK_TOKENS
+            pool.prefixes.join(replica.replica_id, blocks_max)
         return self._admission.serve(state, pool, self._settings, now)
 
     def on_replica_left(self, replica_id: str, now: float) -> list[Action]:

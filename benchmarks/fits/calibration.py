@@ -22,7 +22,6 @@ from statistics import median
 
 from benchmarks.rig.step_fit import (
     CalibrationError,
-    Limits,
     StepFit,
     StepSample,
     as_profile,
@@ -31,6 +30,7 @@ from benchmarks.rig.step_fit import (
     percentile_pct,
 )
 from benchmarks.simulation.profile import BadProfile, Profile
+from scheduler.replica import EngineLimits
 
 LENGTH_SHARE = 0.9  # mean length / nominal: both are drawn evenly from 80 to 100 % of it
 AGGREGATED = "agg"  # prefill and decode on the same cards
@@ -145,7 +145,9 @@ def read_points(rows: Iterable[dict[str, str]], layout: Layout) -> list[Point]:
     )
 
 
-def calibrate(points: Sequence[Point], limits: Limits, *, name: str, source: str) -> Calibration:
+def calibrate(
+    points: Sequence[Point], limits: EngineLimits, *, name: str, source: str
+) -> Calibration:
     """Raises CalibrationError."""
     samples = [point.step() for point in points]
     fit = fit_steps(samples)
@@ -198,10 +200,10 @@ def _calibrated(args: argparse.Namespace) -> dict[str, object]:
     if not points:
         raise CalibrationError(f"{args.rows} has no row of {layout}")
     engine = f"{layout.engine} {layout.engine_version}"
-    limits = Limits(
+    limits = EngineLimits(
         kv_tokens_max=args.kv_tokens_max,
-        running_max=max(point.concurrency for point in points),  # beyond it nothing was measured
-        batched_tokens_max=args.batched_tokens_max,
+        max_num_seqs=max(point.concurrency for point in points),  # beyond it nothing was measured
+        max_num_batched_tokens=args.batched_tokens_max,
         context_tokens_max=args.context_tokens_max,
     )
     source = f"{len(points)} measured closed loops of {layout.model} on {engine}, {layout.system}"

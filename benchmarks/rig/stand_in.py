@@ -13,7 +13,7 @@ from benchmarks.rig.child import Child
 from benchmarks.rig.common import Target
 from benchmarks.rig.fair_share import raise_session
 from benchmarks.rig.scripted_upstream import READY_LINE
-from benchmarks.rig.step_fit import Limits
+from scheduler.replica import EngineLimits
 
 TEMPLATE = Path(__file__).parent / "sim_vs_real.yaml"
 OFFER_ID = "stand-in/tiny-moe"
@@ -21,13 +21,13 @@ STEP_MS = 20.0
 BLOCK_TOKENS = 128  # of vLLM's KV cache on a CPU
 
 
-def limits() -> Limits:
+def limits() -> EngineLimits:
     """Of one replica of the profile."""
     engine = yaml.safe_load(TEMPLATE.read_text())["applications"][0]["args"]["pools"][0]["engine"]
-    return Limits(
+    return EngineLimits(
         kv_tokens_max=engine["kv_blocks"] * BLOCK_TOKENS,
-        running_max=engine["running_max"],
-        batched_tokens_max=engine["batched_tokens_max"],
+        max_num_seqs=engine["running_max"],
+        max_num_batched_tokens=engine["batched_tokens_max"],
         context_tokens_max=engine["context_tokens_max"],
     )
 

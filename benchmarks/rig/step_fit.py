@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from benchmarks.simulation.profile import Profile
+from scheduler.replica import EngineLimits
 
 SAMPLES_MIN = 5  # one more than the model has costs
 FIT_ROUNDS = 20
@@ -87,17 +88,7 @@ class StepFit:
         return sum(error is None for error in self.errors)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What an engine allows; its own figures, nothing that a step tells."""
-
-    kv_tokens_max: int
-    running_max: int
-    batched_tokens_max: int
-    context_tokens_max: int
-
-
-def as_profile(fit: StepFit, limits: Limits, *, name: str, source: str) -> Profile:
+def as_profile(fit: StepFit, limits: EngineLimits, *, name: str, source: str) -> Profile:
     """The profile of a replica with those steps; raises CalibrationError."""
     if fit.prefill_token_s <= 0:
         raise CalibrationError("the samples show no cost of prefill: add some that take in prompts")
@@ -109,8 +100,8 @@ def as_profile(fit: StepFit, limits: Limits, *, name: str, source: str) -> Profi
         step_request_s=fit.step_request_s,
         step_kv_token_s=fit.step_kv_token_s,
         kv_tokens_max=limits.kv_tokens_max,
-        running_max=limits.running_max,
-        batched_tokens_max=limits.batched_tokens_max,
+        running_max=limits.max_num_seqs,
+        batched_tokens_max=limits.max_num_batched_tokens,
         context_tokens_max=limits.context_tokens_max,
     )
 

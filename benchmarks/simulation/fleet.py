@@ -92,10 +92,7 @@ class Fleet:
             replica_id=replica_id,
             model=self._model,
             generation=1 if old is None else old.engine.replica.generation + 1,
-            kv_tokens_max=profile.kv_tokens_max,
-            context_tokens_max=profile.context_tokens_max,
-            running_max=profile.running_max,
-            batched_tokens_max=profile.batched_tokens_max,
+            limits=profile.limits,
         )
         boot = _Boot(SimReplica(profile, replica, self._block_tokens))
         self._boots[replica_id] = boot

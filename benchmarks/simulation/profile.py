@@ -15,6 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scheduler.replica import EngineLimits
+
 PROFILES_FOLDER = Path(__file__).resolve().parents[1] / "profiles"
 FILE_BYTES_MAX = 1 << 16
 
@@ -41,6 +43,13 @@ class Profile:
     def __post_init__(self) -> None:
         if problems := _problems(self):
             raise BadProfile(f"profile {self.name!r}: " + "; ".join(problems))
+
+    @property
+    def limits(self) -> EngineLimits:
+        """As its engine tells them to a scheduler."""
+        return EngineLimits(
+            self.kv_tokens_max, self.context_tokens_max, self.running_max, self.batched_tokens_max
+        )
 
     def step_s(self, decoding: int, kv_tokens: int, prefill_tokens: int) -> float:
         """How long one step takes."""

@@ -27,12 +27,12 @@ from benchmarks.simulation.workload import Request
 from scheduler.arrival import Arrival
 from scheduler.decision import Action, Dispatch, Outcome
 from scheduler.offer import Offer
-from scheduler.replica import LoadReport, Replica
+from scheduler.replica import EngineLimits, LoadReport, Replica
 from scheduler.settings import QueueSettings, Settings
 from scheduler.state_machine import Scheduler
 
 MODEL = "m"
-RUNNING_MAX = 64
+MAX_NUM_SEQS = 64
 REQUESTS_PER_S = 6  # of one replica
 REPORTS_PER_REQUEST = 4
 TICK_S = 0.05
@@ -59,7 +59,8 @@ class Pool:
         self.totals = [[0.0, 0, 0, 0] for _ in range(replicas)]
         self.started: list[str] = []
         for number in range(replicas):
-            replica = Replica(f"r{number}", MODEL, 1, 715_072, 262_144, RUNNING_MAX, 8_192)
+            limits = EngineLimits(715_072, 262_144, MAX_NUM_SEQS, 8_192)
+            replica = Replica(f"r{number}", MODEL, 1, limits)
             self.scheduler.on_replica_joined(replica, self.now)
             self.take(self.scheduler.on_load_report(self.report(number), self.now))
 
@@ -111,7 +112,7 @@ class Pool:
             self.take(self.scheduler.on_tick(self.now))
 
     def _has_slots(self) -> bool:
-        return sum(map(len, self.running)) < 0.95 * RUNNING_MAX * len(self.running)
+        return sum(map(len, self.running)) < 0.95 * MAX_NUM_SEQS * len(self.running)
 
     def speak(self) -> None:
         for request_id in self.started:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 import ray
 from ray import serve
 
+from cluster.leases import Registration
 from cluster.machine.inventory import Inventory, cluster_inventories
 from runtime.errors import ConfigError
 
@@ -22,7 +22,24 @@ def live_engines(address: str) -> list[dict[str, Any]]:
     with _connected(address):
         handle = serve.get_deployment_handle("Directory", APP)
         listing = handle.watch.remote(None).result(timeout_s=10)
-    return [dataclasses.asdict(entry) for entry in listing.entries]
+    return [as_json(entry) for entry in listing.entries]
+
+
+def as_json(entry: Registration) -> dict[str, Any]:
+    """In one level, by the names that scripts know."""
+    replica, limits = entry.replica, entry.replica.limits
+    return {
+        "replica_id": replica.replica_id,
+        "model": replica.model,
+        "generation": replica.generation,
+        "base_url": entry.base_url,
+        "token": entry.token,
+        "kv_tokens_max": limits.kv_tokens_max,
+        "context_tokens_max": limits.context_tokens_max,
+        "running_max": limits.max_num_seqs,
+        "batched_tokens_max": limits.max_num_batched_tokens,
+        "kv_block_tokens": limits.kv_block_tokens,
+    }
 
 
 def inventories(address: str) -> tuple[Inventory, ...]:

@@ -58,7 +58,7 @@ class PrivateApp:
 
     def _routes(self, rank: int) -> list[Route]:
         async def load(request: Request) -> Response:
-            stream = self.meters[rank].subscribe(self.facts.kv_tokens_max)
+            stream = self.meters[rank].subscribe(self.facts.limits.kv_tokens_max)
             return StreamingResponse(stream, media_type="application/x-ndjson")
 
         return [

@@ -63,7 +63,7 @@ class ScriptedEngine:
         self.meter = _Meter(self)
         tokens = {TOKENIZE_PATH: _tokenize, DETOKENIZE_PATH: _detokenize}
         self.app = PrivateApp(facts, [self.meter], token, self._respond, self._respond, {}, tokens)
-        self._slots = asyncio.Semaphore(facts.running_max)
+        self._slots = asyncio.Semaphore(facts.limits.max_num_seqs)
 
     @property
     def aborted(self) -> list[Asked]:
@@ -73,7 +73,7 @@ class ScriptedEngine:
         self.note_step(1, 1)
 
     def note_step(self, prompt_tokens: int, output_tokens: int) -> None:
-        most = self.facts.running_max
+        most = self.facts.limits.max_num_seqs
         waiting = max(0, self.app.in_flight - most)
         now_s = asyncio.get_running_loop().time()
         self.meter.on_step(

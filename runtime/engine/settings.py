@@ -12,6 +12,7 @@ from models.layout import CARDS_PER_NODE, Layout
 from models.vllm_flags import LAYOUT_FLAGS, ranks_per_node
 from runtime.config_problems import given, wrong_at
 from runtime.engine.allowed_vllm_flags import why_refused
+from scheduler.replica import EngineLimits
 
 VLLM_FLAGS_MAX = 64  # entries of `vllm_flags`
 CARDS_MAX = 64  # of one engine
@@ -125,11 +126,7 @@ class EngineFacts(BaseModel):
 
     model: str
     engine: str  # name and version
-    kv_tokens_max: int
-    context_tokens_max: int
-    running_max: int
-    batched_tokens_max: int
-    kv_block_tokens: int = 1
+    limits: EngineLimits
     kv_blocks: int | None = None
     weights_bytes: int | None = None  # of the card that holds most
     ranks: int = 1  # data-parallel

@@ -36,7 +36,7 @@ CAPS = frozenset(
 
 def refuse_lasting(waiting: QueuedRequest, state: ReplicaState, now: float) -> Refusal | None:
     """What no amount of free room at a replica would change."""
-    if waiting.arrival.context_tokens > state.replica.context_tokens_max:
+    if waiting.arrival.context_tokens > state.replica.limits.context_tokens_max:
         return Refusal.CONTEXT
     if not state.is_alive:
         return Refusal.DEAD
@@ -58,12 +58,12 @@ def refuse_replica(
         return refusal
     is_fresh = state.is_fresh(settings, now)
     if state.slots_free(settings, is_fresh) <= 0:
-        is_full = state.in_flight >= state.replica.running_max
+        is_full = state.in_flight >= state.replica.limits.max_num_seqs
         return Refusal.NO_SLOT if is_fresh or is_full else Refusal.STALE_REPORT
     if is_fresh and state.engine_queues:
         return Refusal.ENGINE_QUEUE
     # A full batch of prompts is ahead of it: it waits here, where it can still go elsewhere.
-    if state.prefill_tokens_waiting >= state.replica.batched_tokens_max:
+    if state.prefill_tokens_waiting >= state.replica.limits.max_num_batched_tokens:
         return Refusal.ENGINE_QUEUE
     # An idle engine takes any request that fits its context, however long: else it never starts.
     if state.in_flight or (is_fresh and state.untracked_requests):
@@ -82,7 +82,7 @@ def first_token_s(state: ReplicaState, prefill_tokens: int, cost: StepCost) -> f
     """Seconds until a request sent now gets its first token: the step under way, then those that
     prefill it and what is ahead of it, shared with the requests that decode."""
     tokens = state.prefill_tokens_waiting + prefill_tokens
-    per_step = max(1, state.replica.batched_tokens_max - state.in_flight)
+    per_step = max(1, state.replica.limits.max_num_batched_tokens - state.in_flight)
     steps = 1 + ceil(tokens / per_step)
     step_s = cost.step_s + state.in_flight * cost.decode_token_s
     return steps * step_s + cost.prefill_s(tokens)

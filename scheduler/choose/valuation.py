@@ -25,7 +25,7 @@ def value(waiting: QueuedRequest, pool: Pool, now: float) -> None:
     first = next(iter(pool.replicas.values()), None)
     if first is None:
         return
-    waiting.work_s = pool.cost.work_s(arrival, waiting.cached_tokens, first.replica)
+    waiting.work_s = pool.cost.work_s(arrival, waiting.cached_tokens, first.replica.limits)
     if pool.cost.is_measured and not waiting.is_batch:
         pool.bid.add(waiting.density, waiting.work_s, now)
 

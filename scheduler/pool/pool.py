@@ -53,17 +53,17 @@ class Pool:
     def join(self, state: ReplicaState) -> None:
         self.had_replica = True
         self.replicas[state.replica.replica_id] = state
-        self.slots += state.replica.running_max
+        self.slots += state.replica.limits.max_num_seqs
         self.reopen(state)
 
     def renew(self, state: ReplicaState, replica: Replica) -> None:
-        self.slots += replica.running_max - state.replica.running_max
+        self.slots += replica.limits.max_num_seqs - state.replica.limits.max_num_seqs
         state.replica = replica
         self.reopen(state)
 
     def leave(self, state: ReplicaState) -> None:
         del self.replicas[state.replica.replica_id]
-        self.slots -= state.replica.running_max
+        self.slots -= state.replica.limits.max_num_seqs
         self.in_flight -= state.in_flight
         self.close(state)
         if waiting := self.reserved.get(state.replica.replica_id):
@@ -145,8 +145,8 @@ class Pool:
         states = self.replicas.values()
         if states:
             reserved = sum(state.kv_tokens_reserved for state in states)
-            kv_tokens = sum(state.replica.kv_tokens_max for state in states)
-            self.kv_share = reserved / (kv_tokens * (1 - settings.admission.kv_headroom))
+            kv_tokens_max = sum(state.replica.limits.kv_tokens_max for state in states)
+            self.kv_share = reserved / (kv_tokens_max * (1 - settings.admission.kv_headroom))
         for state in states:
             # One that fell silent when it was full of others' work, nothing else would put back.
             if not state.is_fresh(settings, now):

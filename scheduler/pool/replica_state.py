@@ -17,7 +17,7 @@ from scheduler.arrival import Arrival
 from scheduler.decision import Refusal, Verdict, verdicts_on
 from scheduler.learned.lengths import LengthCurve
 from scheduler.pool.circuit_breaker import Breaker
-from scheduler.replica import LoadReport, Replica
+from scheduler.replica import EngineLimits, EngineLoad, LoadReport, Replica
 from scheduler.settings import Settings
 from scheduler.target import Target
 
@@ -29,12 +29,12 @@ REFINE_TOKENS = 16  # streamed before an expectation is first looked at again, t
 SAFETY_DEVIATIONS = 2.0
 
 
-def is_plausible(report: LoadReport, replica: Replica) -> bool:
+def is_plausible(report: EngineLoad, limits: EngineLimits) -> bool:
     """Comparisons are written so that NaN fails them."""
     prefill, step = report.prefill_tok_s, report.decode_step_s
     return (
-        0 <= report.running <= replica.running_max
-        and 0 <= report.kv_tokens_used <= replica.kv_tokens_max
+        0 <= report.running <= limits.max_num_seqs
+        and 0 <= report.kv_tokens_used <= limits.kv_tokens_max
         and report.waiting >= 0
         and report.waiting_prefill_tokens >= 0
         and (prefill is None or 0 < prefill <= PREFILL_TOK_S_MAX)
@@ -139,7 +139,7 @@ class ReplicaState:
 
     def take_report(self, report: LoadReport, now: float) -> bool:
         """Take in a report of this generation. False if it was absurd."""
-        was_trusted, self.is_trusted = self.is_trusted, is_plausible(report, self.replica)
+        was_trusted, self.is_trusted = self.is_trusted, is_plausible(report, self.replica.limits)
         if not self.is_trusted:
             return False
         queued, untracked_requests = self.engine_queues, self.untracked_requests
@@ -162,13 +162,13 @@ class ReplicaState:
     def engine_queues(self) -> bool:
         """More waits in the engine than its next step can take in. A request that has just
         arrived there also counts as waiting, and must not keep the next one out."""
-        report, replica = self.report, self.replica
+        report, limits = self.report, self.replica.limits
         if report is None or report.waiting == 0:
             return False
         return (
-            report.running + report.waiting > replica.running_max
-            or report.waiting_prefill_tokens > replica.batched_tokens_max
-            or report.kv_tokens_used + report.waiting_prefill_tokens > replica.kv_tokens_max
+            report.running + report.waiting > limits.max_num_seqs
+            or report.waiting_prefill_tokens > limits.max_num_batched_tokens
+            or report.kv_tokens_used + report.waiting_prefill_tokens > limits.kv_tokens_max
         )
 
     @property
@@ -181,14 +181,15 @@ class ReplicaState:
 
     @property
     def kv_share(self) -> float:
-        return self.kv_tokens_reserved / self.replica.kv_tokens_max
+        return self.kv_tokens_reserved / self.replica.limits.kv_tokens_max
 
     def slots_free(self, settings: Settings, is_fresh: bool) -> int:
         """Requests that may be added. Without a fresh report, growth is frozen."""
+        max_num_seqs = self.replica.limits.max_num_seqs
         if is_fresh:
-            return self.replica.running_max - len(self.entries) - self.untracked_requests
+            return max_num_seqs - len(self.entries) - self.untracked_requests
         safe = max(settings.admission.ramp_requests, self.safe_in_flight)
-        return min(safe, self.replica.running_max) - len(self.entries)
+        return min(safe, max_num_seqs) - len(self.entries)
 
     def has_kv_room(
         self, prompt_tokens: int, output_tokens: int, settings: Settings, is_fresh: bool
@@ -199,10 +200,11 @@ class ReplicaState:
         still there have grown by the same number of tokens. It is looked for only where the sum
         of all that will ever be held does not fit anyway.
         """
-        room = int(self.replica.kv_tokens_max * (1 - settings.admission.kv_headroom))
+        limits = self.replica.limits
+        room = int(limits.kv_tokens_max * (1 - settings.admission.kv_headroom))
         # Each request leaves its last block unfilled. What the engine reports beyond the state
         # has that in it already, besides what other schedulers hold.
-        unfilled = (len(self.entries) + 1) * (self.replica.kv_block_tokens - 1)
+        unfilled = (len(self.entries) + 1) * (limits.kv_block_tokens - 1)
         room -= max(unfilled, self.foreign_kv_tokens if is_fresh else 0)
         room -= int(SAFETY_DEVIATIONS * sqrt(self.output_squares + output_tokens**2))
         if self.kv_tokens_reserved + prompt_tokens + output_tokens <= room:

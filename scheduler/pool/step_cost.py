@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from scheduler.arrival import Arrival
 from scheduler.learned.least_squares import FadingLeastSquares
-from scheduler.replica import LoadReport, Replica
+from scheduler.replica import EngineLimits, LoadReport
 from scheduler.settings import Settings
 
 SAMPLE_S = 1.0  # busy seconds that make one equation
@@ -57,11 +57,11 @@ class StepCost:
     def prefill_s(self, tokens: float) -> float:
         return tokens * self.prefill_token_s
 
-    def work_s(self, arrival: Arrival, cached_tokens: float, replica: Replica) -> float:
+    def work_s(self, arrival: Arrival, cached_tokens: float, limits: EngineLimits) -> float:
         """Engine seconds that a request takes. Of the fixed time of its steps it bears the share
         of a full batch that it fills: a slot's, or its KV's where that runs out first."""
         output = arrival.output_tokens_expected
         kv_tokens = arrival.prompt_tokens + output / 2
-        share = max(1 / replica.running_max, kv_tokens / replica.kv_tokens_max)
+        share = max(1 / limits.max_num_seqs, kv_tokens / limits.kv_tokens_max)
         decode_s = output * (self.decode_token_s + self.step_s * min(1.0, share))
         return self.prefill_s(max(1.0, arrival.prompt_tokens - cached_tokens)) + decode_s

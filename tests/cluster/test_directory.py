@@ -9,8 +9,9 @@ import pytest
 
 from cluster.directory import SETTLE_S, Directory
 from cluster.leases import LEASE_S, RENEW_S, Registration
+from scheduler.replica import EngineLimits, Replica
 
-A = Registration("a", "m", 1, "http://h:1/v1", "s3cret", 100, 100, 8, 100)
+A = Registration(Replica("a", "m", 1, EngineLimits(100, 100, 8, 100)), "http://h:1/v1", "s3cret")
 
 
 async def test_a_change_ends_the_watch() -> None:

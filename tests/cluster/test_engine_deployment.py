@@ -16,15 +16,12 @@ from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.errors import BaseloadError, ConfigError
 from runtime.run_mark import RUN_ENV
 from runtime.start_failed import StartFailed
+from scheduler.replica import EngineLimits
 
 FACTS = EngineFacts(
     model="m",
     engine="vllm",
-    kv_tokens_max=1000,
-    context_tokens_max=100,
-    running_max=8,
-    batched_tokens_max=64,
-    kv_block_tokens=16,
+    limits=EngineLimits(1000, 100, 8, 64, kv_block_tokens=16),
     started_s=1.0,
 )
 
@@ -32,7 +29,8 @@ FACTS = EngineFacts(
 def test_an_engine_of_one_rank_is_one_replica() -> None:
     (entry,) = registrations(FACTS, "x1", "http://h:1", "s3cret")
     assert (entry.replica_id, entry.base_url) == ("m-x1", "http://h:1/v1")
-    assert (entry.kv_tokens_max, entry.kv_block_tokens, entry.running_max) == (1000, 16, 8)
+    assert entry.replica.limits == FACTS.limits
+    assert (entry.replica.model, entry.replica.generation > 0) == ("m", True)
     assert "s3cret" not in repr(entry)
 
 
@@ -42,8 +40,8 @@ def test_each_rank_of_an_engine_is_a_replica_with_its_own_cache() -> None:
     assert [entry.base_url for entry in entries] == [
         f"http://h:1/rank/{rank}/v1" for rank in range(3)
     ]
-    assert {entry.kv_tokens_max for entry in entries} == {1000}
-    assert len({entry.generation for entry in entries}) == 1
+    assert {entry.replica.limits.kv_tokens_max for entry in entries} == {1000}
+    assert len({entry.replica.generation for entry in entries}) == 1
 
 
 class HalfEngine(Engine):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.leases import LEASE_S, RENEW_S, Leases, Listing, Registration
+from scheduler.replica import EngineLimits, Replica
 
-A = Registration("a", "m", 1, "http://h:1/v1", "s3cret", 100, 100, 8, 100)
+
+def entry(replica_id: str = "a", generation: int = 1) -> Registration:
+    replica = Replica(replica_id, "m", generation, EngineLimits(100, 100, 8, 100))
+    return Registration(replica, "http://h:1/v1", "s3cret")
+
+
+A = entry()
 
 
 def _names(leases: Leases) -> list[str]:
-    return [entry.replica_id for entry in leases.entries()]
+    return [each.replica_id for each in leases.entries()]
 
 
 def test_a_renewal_keeps_and_a_silence_forgets() -> None:
@@ -39,7 +44,7 @@ def test_only_a_change_of_membership_is_a_new_version() -> None:
     leases.expire(1.0)
     leases.leave("unknown")
     assert leases.version == version
-    leases.renew(replace(A, generation=2), 2.0)
+    leases.renew(entry(generation=2), 2.0)
     assert leases.version == version + 1
     leases.leave("a")
     assert leases.version == version + 2
@@ -49,9 +54,9 @@ def test_the_number_of_replicas_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("cluster.leases.REPLICAS_MAX", 2)
     leases = Leases()
     leases.renew(A, 0.0)
-    leases.renew(replace(A, replica_id="b"), 0.0)
+    leases.renew(entry(replica_id="b"), 0.0)
     with pytest.raises(ValueError, match="more than 2 replicas"):
-        leases.renew(replace(A, replica_id="c"), 0.0)
+        leases.renew(entry(replica_id="c"), 0.0)
     leases.renew(A, 1.0)
 
 
@@ -65,7 +70,7 @@ def test_alive_is_who_renewed_within_the_lease(steps: list[tuple[str, bool, floa
     for name, renews, elapsed_s in steps:
         now += elapsed_s
         if renews:
-            leases.renew(replace(A, replica_id=name), now)
+            leases.renew(entry(replica_id=name), now)
             until_s[name] = now + LEASE_S
         else:
             leases.leave(name)
@@ -76,7 +81,7 @@ def test_alive_is_who_renewed_within_the_lease(steps: list[tuple[str, bool, floa
 
 
 def test_a_list_that_may_lack_some_takes_nobody_away() -> None:
-    b, newer = replace(A, replica_id="b"), replace(A, generation=2)
+    b, newer = entry(replica_id="b"), entry(generation=2)
     known = {"a": A, "b": b}
     assert Listing((1, 1, False), (newer,), complete=False).onto(known) == {"a": newer, "b": b}
     assert Listing((1, 2, True), (newer,), complete=True).onto(known) == {"a": newer}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from runtime.ledger.report import RequestCost, report, requests
 from runtime.targets.membership import Endpoint
 from runtime.targets.pools import Pool
 from runtime.telemetry import Telemetry
-from scheduler.replica import Replica
+from scheduler.replica import EngineLimits, Replica
 
 HOST = "127.0.0.1"
 MODEL = "tiny-moe"
@@ -41,12 +41,19 @@ PATIENCE_S = 5.0
 FACTS = EngineFacts(
     model=MODEL,
     engine="scripted",
-    kv_tokens_max=65_536,
-    context_tokens_max=4096,
-    running_max=8,
-    batched_tokens_max=2048,
+    limits=EngineLimits(
+        kv_tokens_max=65_536, context_tokens_max=4096, max_num_seqs=8, max_num_batched_tokens=2048
+    ),
     started_s=0.0,
 )
+
+
+def facts_of(max_num_seqs: int) -> EngineFacts:
+    """Of an engine that runs so many requests at once."""
+    limits = replace(FACTS.limits, max_num_seqs=max_num_seqs)
+    return FACTS.model_copy(update={"limits": limits})
+
+
 POOL = Pool(
     model=MODEL,
     replicas=1,
@@ -77,10 +84,7 @@ class Served:
             replica_id=self.name,
             model=self.facts.model,
             generation=1,
-            kv_tokens_max=self.facts.kv_tokens_max,
-            context_tokens_max=self.facts.context_tokens_max,
-            running_max=self.facts.running_max,
-            batched_tokens_max=self.facts.batched_tokens_max,
+            limits=self.facts.limits,
         )
         return Endpoint(replica, self.url, TOKEN)
 
@@ -168,7 +172,7 @@ async def stack(
     scripts: Sequence[Script] = (Script(),),
     vendor: Script | None = None,
     sells: bool = False,
-    running_max: int = 8,
+    max_num_seqs: int = 8,
     config: dict[str, Any] | None = None,
     terms: dict[str, Any] | None = None,
     pool: Pool = POOL,
@@ -180,7 +184,7 @@ async def stack(
 
     At the end every reserve must have its one ending, and the audit must be ok.
     """
-    facts = FACTS.model_copy(update={"running_max": running_max})
+    facts = facts_of(max_num_seqs)
     served = [
         Served("", engine, PrivateServer(engine.app.asgi(), HOST), facts)
         for engine in (

@@ -53,10 +53,7 @@ class RawReplica:
             replica_id=self.name,
             model=FACTS.model,
             generation=1,
-            kv_tokens_max=FACTS.kv_tokens_max,
-            context_tokens_max=FACTS.context_tokens_max,
-            running_max=FACTS.running_max,
-            batched_tokens_max=FACTS.batched_tokens_max,
+            limits=FACTS.limits,
         )
         return Endpoint(replica, f"http://{HOST}:{self.port}/v1", TOKEN)
 

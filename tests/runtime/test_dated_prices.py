@@ -65,7 +65,7 @@ async def test_who_waits_at_midnight_is_bought_at_the_new_price(tmp_path: Path) 
     book, calendar = PriceBook((BEFORE, AFTER)), Calendar()
     hangs = Script(fault=Fault.HANG)
     async with stack(
-        tmp_path, scripts=[hangs], sells=True, running_max=1, prices=book, clock=calendar.clock
+        tmp_path, scripts=[hangs], sells=True, max_num_seqs=1, prices=book, clock=calendar.clock
     ) as s:
         filling = asyncio.ensure_future(s.post(chat("fill")))
         await until(lambda: s.asked == 1)

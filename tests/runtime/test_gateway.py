@@ -96,7 +96,7 @@ async def test_a_load_stream_that_breaks_is_opened_again(
 
 async def test_reconfigure_keeps_who_runs_and_who_waits(tmp_path: Path) -> None:
     scripts = [Script(token_s=0.03)]
-    async with stack(tmp_path, scripts=scripts, sells=True, running_max=1) as s:
+    async with stack(tmp_path, scripts=scripts, sells=True, max_num_seqs=1) as s:
         first = asyncio.ensure_future(s.post(chat("one", max_tokens=10)))
         await until(lambda: s.asked == 1)
         second = asyncio.ensure_future(s.post(chat("two"), X_Baseload_Latency_Budget_Ms="600000"))
@@ -160,7 +160,7 @@ def test_a_drain_ends_with_the_last_request_or_in_its_time(tmp_path: Path) -> No
 
 async def test_what_outlasts_the_drain_is_ended_told_and_billed(tmp_path: Path) -> None:
     script = Script(fault=Fault.HANG, after_tokens=2)
-    async with stack(tmp_path, scripts=[script], running_max=2) as s:
+    async with stack(tmp_path, scripts=[script], max_num_seqs=2) as s:
         stream = await s.post(chat(stream=True))
         silent = asyncio.ensure_future(s.post(chat()))
         await until(lambda: s.asked == 2)

@@ -51,7 +51,7 @@ async def _stop(filling: list[asyncio.Task[aiohttp.ClientResponse]]) -> None:
 
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_no_room_and_no_time_is_bought(tmp_path: Path, streamed: bool) -> None:
-    async with stack(tmp_path, scripts=[HANGS], sells=True, running_max=1) as s:
+    async with stack(tmp_path, scripts=[HANGS], sells=True, max_num_seqs=1) as s:
         filling = await _fill(s)
         body = chat("buy", stream=streamed, top_k=5)
         answer = await s.post(body, X_Baseload_Latency_Budget_Ms="1")
@@ -72,7 +72,7 @@ async def test_no_room_and_no_time_is_bought(tmp_path: Path, streamed: bool) -> 
 
 async def test_no_room_but_time_is_held_and_then_served_here(tmp_path: Path) -> None:
     hand = Hand()
-    async with stack(tmp_path, sells=True, running_max=1, clock=hand.clock) as s:
+    async with stack(tmp_path, sells=True, max_num_seqs=1, clock=hand.clock) as s:
         s.replicas[0].engine.turnstile.hold()
         filling = await _fill(s)
         later = {"X_Baseload_Latency_Budget_Ms": "600000"}
@@ -136,7 +136,7 @@ async def test_nothing_to_serve_it_is_a_503_at_once(tmp_path: Path) -> None:
 
 async def test_the_bound_of_the_queue_is_a_429(tmp_path: Path) -> None:
     bound = {"queue": {"requests_max": 1}}
-    async with stack(tmp_path, scripts=[HANGS], running_max=1, config=bound) as s:
+    async with stack(tmp_path, scripts=[HANGS], max_num_seqs=1, config=bound) as s:
         filling = await _fill(s)
         held = asyncio.ensure_future(s.post(chat("held")))
         await until(lambda: s.in_books() == 2)
@@ -154,7 +154,7 @@ async def test_the_bound_of_the_queue_is_a_429(tmp_path: Path) -> None:
 
 async def test_a_wait_that_lasted_too_long_is_a_504(tmp_path: Path) -> None:
     bound = {"queue": {"wait_ms_max": 150}}
-    async with stack(tmp_path, scripts=[HANGS], running_max=1, config=bound) as s:
+    async with stack(tmp_path, scripts=[HANGS], max_num_seqs=1, config=bound) as s:
         filling = await _fill(s)
         answer = await s.post(chat("late"))
         assert answer.status == 504
@@ -167,7 +167,7 @@ async def test_a_wait_that_lasted_too_long_is_a_504(tmp_path: Path) -> None:
 
 async def test_a_vendor_that_is_busy_leaves_the_retry_to_the_replica(tmp_path: Path) -> None:
     busy = Script(fault=Fault.BUSY)
-    async with stack(tmp_path, vendor=busy, sells=True, running_max=1) as s:
+    async with stack(tmp_path, vendor=busy, sells=True, max_num_seqs=1) as s:
         s.replicas[0].engine.turnstile.hold()
         filling = await _fill(s)
         now = {"X_Baseload_Latency_Budget_Ms": "1"}
@@ -220,7 +220,7 @@ async def test_an_end_that_cannot_be_billed_is_not_told(tmp_path: Path) -> None:
 
 async def test_the_sum_of_the_parts_is_the_report(tmp_path: Path) -> None:
     scripts, bound = [Script(token_s=0.002)] * 2, {"queue": {"wait_ms_max": 1000}}
-    async with stack(tmp_path, scripts=scripts, sells=True, running_max=2, config=bound) as s:
+    async with stack(tmp_path, scripts=scripts, sells=True, max_num_seqs=2, config=bound) as s:
         marks = ("", "[fault:die:2]", "[fault:server_error]", "[fault:reject]", "[fault:busy]")
         asking = [
             s.post(

@@ -88,7 +88,7 @@ async def test_a_connection_that_is_never_opened_costs_nothing_at_the_end_either
 
 
 async def test_a_client_that_leaves_the_queue_was_never_anywhere(tmp_path: Path) -> None:
-    async with stack(tmp_path, scripts=[Script(fault=Fault.HANG)], running_max=1) as s:
+    async with stack(tmp_path, scripts=[Script(fault=Fault.HANG)], max_num_seqs=1) as s:
         first = asyncio.ensure_future(s.post(chat()))
         await until(lambda: s.asked == 1)
         second = asyncio.ensure_future(s.post(chat()))
@@ -102,7 +102,7 @@ async def test_a_client_that_leaves_the_queue_was_never_anywhere(tmp_path: Path)
 
 
 async def test_all_leave_at_once_and_every_row_ends_once(tmp_path: Path) -> None:
-    async with stack(tmp_path, scripts=[Script(token_s=0.02)] * 2, running_max=4) as s:
+    async with stack(tmp_path, scripts=[Script(token_s=0.02)] * 2, max_num_seqs=4) as s:
         asking = [
             asyncio.ensure_future(s.post(chat(stream=True, max_tokens=500))) for _ in range(20)
         ]

@@ -14,7 +14,7 @@ from runtime.engine.fault_script import Script
 from tests.runtime.hand import Hand
 from tests.runtime.parts import Stack, chat, routing_of, stack, until
 
-FULL: dict[str, Any] = {"running_max": 1, "sells": True}
+FULL: dict[str, Any] = {"max_num_seqs": 1, "sells": True}
 NOW = "1"  # a latency budget in ms
 LATER = "600000"
 QUEUE_WAIT_S = 30.0
@@ -203,7 +203,7 @@ async def test_a_deadline_out_of_bounds_is_named(tmp_path: Path, seconds: float)
 
 
 async def test_premium_goes_first_and_economy_last(tmp_path: Path) -> None:
-    async with stack(tmp_path, running_max=1) as s:
+    async with stack(tmp_path, max_num_seqs=1) as s:
         tiers = ("economy", "standard", "premium")
         later = {"X_Baseload_Latency_Budget_Ms": LATER}
         async with _filled(s):

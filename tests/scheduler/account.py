@@ -84,9 +84,9 @@ class Account:
         chosen = self.live[action.replica_id]
         boot = self.on[request.request_id] = boot_of(chosen)
         assert chosen.model == request.model
-        assert request.kv_tokens <= chosen.context_tokens_max
+        assert request.kv_tokens <= chosen.limits.context_tokens_max
         assert boot != self.excluded.get(request.request_id)
-        assert sum(each == boot for each in self.on.values()) <= chosen.running_max
+        assert sum(each == boot for each in self.on.values()) <= chosen.limits.max_num_seqs
         if action.reason is not Reason.RETRY:
             usual = Reason.HELD if was_held else Reason.LOCAL_FIT
             # Past its latest moment a batch request that cannot be bought is held like the others.

@@ -18,7 +18,7 @@ from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
-from scheduler.replica import LoadReport, Replica
+from scheduler.replica import EngineLimits, LoadReport, Replica
 from scheduler.settings import (
     AdmissionSettings,
     CircuitBreakerSettings,
@@ -62,10 +62,12 @@ def replica(
     generation: int = 1,
     kv: int = 10_000,
     context: int = 4_000,
-    running_max: int = 8,
+    max_num_seqs: int = 8,
     batched: int = 2_000,
+    block: int = 1,
 ) -> Replica:
-    return Replica(replica_id, model, generation, kv, context, running_max, batched)
+    limits = EngineLimits(kv, context, max_num_seqs, batched, block)
+    return Replica(replica_id, model, generation, limits)
 
 
 def report(
@@ -170,7 +172,7 @@ def running(
     """A scheduler with reporting replicas of one slot each."""
     scheduler = Scheduler(settings, offers, policy)
     for n in range(1, replicas + 1):
-        assert scheduler.on_replica_joined(replica(f"r{n}", running_max=1), 0.0) == []
+        assert scheduler.on_replica_joined(replica(f"r{n}", max_num_seqs=1), 0.0) == []
         assert scheduler.on_load_report(report(f"r{n}"), 0.0) == []
     return scheduler
 

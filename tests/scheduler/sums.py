@@ -47,7 +47,7 @@ def assert_queue_sums(queue: Queue) -> None:
 def assert_pool_sums(pool: Pool) -> None:
     states = list(pool.replicas.values())
     assert pool.in_flight == sum(state.in_flight for state in states)
-    assert pool.slots == sum(state.replica.running_max for state in states)
+    assert pool.slots == sum(state.replica.limits.max_num_seqs for state in states)
     assert all(pool.open[at] is pool.replicas[name] for name, at in pool._open_at.items())
     assert len(pool.open) == len(pool._open_at)
     for name, waiting in pool.reserved.items():

@@ -20,12 +20,12 @@ PATIENCE = Settings(
 class Engines:
     """Replicas that stream one token per request and step, and finish each answer."""
 
-    def __init__(self, scheduler: Scheduler, replicas: int, running_max: int = 3) -> None:
+    def __init__(self, scheduler: Scheduler, replicas: int, max_num_seqs: int = 3) -> None:
         self.scheduler = scheduler
         self.left: dict[str, int] = {}
         self.ended: list[Action] = []
         for n in range(replicas):
-            boot = replica(f"r{n}", running_max=running_max, kv=1_500, context=1_500, batched=300)
+            boot = replica(f"r{n}", max_num_seqs=max_num_seqs, kv=1_500, context=1_500, batched=300)
             self.take(scheduler.on_replica_joined(boot, 0.0))
 
     def take(self, actions: list[Action]) -> None:
@@ -107,7 +107,7 @@ def test_a_large_request_gets_through_a_stream_of_small_ones() -> None:
 
 def test_the_last_class_gets_through_a_flood_of_the_first() -> None:
     scheduler = Scheduler(changed(PATIENCE, spill={"ageing_ms": 1_000}))
-    engines = Engines(scheduler, 1, running_max=1)
+    engines = Engines(scheduler, 1, max_num_seqs=1)
     engines.take(scheduler.on_arrival(arrival("first", prompt=10, priority=0), 0.0))
     engines.take(scheduler.on_arrival(arrival("low", prompt=10, priority=2), 0.0))
     for step in range(100):

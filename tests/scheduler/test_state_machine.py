@@ -56,7 +56,7 @@ def test_each_event_that_may_bring_room_releases() -> None:
 
 def test_progress_frees_prefill_room_at_the_tick() -> None:
     scheduler = running()
-    scheduler.on_replica_joined(replica("r1", running_max=8), 0.0)
+    scheduler.on_replica_joined(replica("r1", max_num_seqs=8), 0.0)
     scheduler.on_arrival(patient("q1", prompt=2_000), 0.0)
     assert scheduler.on_arrival(patient("q2", prompt=1_500), 0.0) == [Hold("q2")]
     scheduler.on_progress("q1", 1, 0.1)

@@ -115,7 +115,7 @@ def test_a_new_generation_starts_an_empty_state_and_an_old_one_is_late() -> None
 def test_a_renewal_keeps_the_state() -> None:
     scheduler = running()
     scheduler.on_arrival(patient("q1"), 0.0)
-    scheduler.on_replica_joined(replica("r1", running_max=2), 1.0)
+    scheduler.on_replica_joined(replica("r1", max_num_seqs=2), 1.0)
     assert scheduler.snapshot(1.0).replicas[0].in_flight == 1
     assert isinstance(only(scheduler.on_arrival(patient("q2"), 1.0)), Dispatch)
 
@@ -209,13 +209,13 @@ def test_a_full_replica_that_grows_takes_more_at_once() -> None:
     scheduler = running()
     scheduler.on_arrival(patient("q1"), 0.0)
     assert scheduler.on_arrival(patient("q2"), 0.0) == [Hold("q2")]
-    grown = only(scheduler.on_replica_joined(replica("r1", running_max=2), 0.1))
+    grown = only(scheduler.on_replica_joined(replica("r1", max_num_seqs=2), 0.1))
     assert grown.request_id == "q2"
 
 
 def test_a_replica_full_of_others_work_takes_more_when_that_ends() -> None:
     scheduler = running()
-    scheduler.on_replica_joined(replica(running_max=2), 0.0)
+    scheduler.on_replica_joined(replica(max_num_seqs=2), 0.0)
     scheduler.on_arrival(patient("q1"), 0.0)
     scheduler.on_load_report(report(running=2), 0.1)
     assert scheduler.on_arrival(patient("q2"), 0.2) == [Hold("q2")]

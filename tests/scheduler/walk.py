@@ -240,7 +240,7 @@ class Walk:
             replica_id,
             model=model,
             generation=self.booted[replica_id],
-            running_max=self.chance.randint(1, 4),
+            max_num_seqs=self.chance.randint(1, 4),
             kv=2_000,
             context=1_500,
             batched=400,
@@ -264,7 +264,7 @@ class Walk:
         told = report(
             boot.replica_id,
             generation=boot.generation - (pick.random() < 0.05),
-            running=pick.randint(0, boot.running_max),
+            running=pick.randint(0, boot.limits.max_num_seqs),
             waiting=pick.choice([0, 0, 0, 1]),
             kv=pick.choice([0, 0, 500, 2_000]),
             decode_step_s=pick.choice([None, 0.01, 0.05]),

@@ -31,9 +31,9 @@ def test_memory_is_as_the_plan_says(tensor_parallel: int, tmp_path: Path) -> Non
         config = json.loads((checkpoint(tmp_path, name) / "config.json").read_text())
         shape = shape_of(config)
         token_bytes = kv_bytes_per_token_per_card(shape, layout, "bf16")
-        blocks = KV_SPACE_GIB * 2**30 // (token_bytes * found.kv_block_tokens)
+        blocks = KV_SPACE_GIB * 2**30 // (token_bytes * found.limits.kv_block_tokens)
         assert found.kv_blocks == blocks, name
-        assert found.kv_tokens_max == blocks * found.kv_block_tokens, name
+        assert found.limits.kv_tokens_max == blocks * found.limits.kv_block_tokens, name
         assert found.weights_bytes == weights_per_card(shape, layout), name
 
 

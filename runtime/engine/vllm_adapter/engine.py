@@ -14,6 +14,7 @@ from runtime.engine.vllm_adapter.flag_parser import FlagRefused, device_of_vllm,
 from runtime.engine.vllm_adapter.serving import private_app
 from runtime.engine.vllm_adapter.steps import follow, longest_scheduled_s, note
 from runtime.errors import ConfigError
+from scheduler.replica import EngineLimits
 
 
 class VllmEngine:
@@ -84,14 +85,16 @@ async def _facts(llm: Any, settings: EngineSettings, started_s: float) -> Engine
     return EngineFacts(
         model=settings.model,
         engine=f"vllm {vllm.__version__}",
-        kv_tokens_max=cache.kv_cache_size_tokens or blocks * cache.block_size,
-        kv_block_tokens=cache.block_size,
+        limits=EngineLimits(
+            kv_tokens_max=cache.kv_cache_size_tokens or blocks * cache.block_size,
+            context_tokens_max=config.model_config.max_model_len,
+            max_num_seqs=config.scheduler_config.max_num_seqs,
+            max_num_batched_tokens=config.scheduler_config.max_num_batched_tokens,
+            kv_block_tokens=cache.block_size,
+        ),
         kv_blocks=blocks,
         weights_bytes=max(weights_bytes),
         ranks=settings.data_parallel,
-        context_tokens_max=config.model_config.max_model_len,
-        running_max=config.scheduler_config.max_num_seqs,
-        batched_tokens_max=config.scheduler_config.max_num_batched_tokens,
         started_s=round(started_s, 2),
     )
 

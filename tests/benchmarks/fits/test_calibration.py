@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.fits.calibration import Layout, calibrate, main, read_points
-from benchmarks.rig.step_fit import CalibrationError, Limits
+from benchmarks.rig.step_fit import CalibrationError
 from benchmarks.simulation.profile import PROFILES_FOLDER, Profile, load_profile
+from scheduler.replica import EngineLimits
 from tests.benchmarks.rig.closed_loop_load import closed_loop
 
 ROWS = Path(__file__).parents[4] / "shared" / "data" / "measured_h100_h200_sample.csv"
@@ -107,7 +108,7 @@ def test_the_shipped_profile_shows_the_queueing_that_it_was_not_fitted_to(
 def test_a_known_step_model_is_found_from_its_closed_loops() -> None:
     loops = [(512, 128), (512, 512), (4096, 128)]
     points = [closed_loop(KNOWN, *loop, clients, 0.1) for loop in loops for clients in (1, 4, 32)]
-    limits = Limits(10**6, 32, 8192, 32_768)
+    limits = EngineLimits(10**6, 32_768, 32, 8192)
     found = calibrate(points, limits, name="known", source="a test")
     profile = found.profile
     assert profile.prefill_tok_s == pytest.approx(KNOWN.prefill_tok_s, rel=0.05)

@@ -11,16 +11,19 @@ from hypothesis import strategies as st
 from benchmarks.rig.step_fit import (
     SAMPLES_MIN,
     CalibrationError,
-    Limits,
     StepFit,
     StepSample,
     as_profile,
     fit_steps,
     left_out_errors,
 )
+from scheduler.replica import EngineLimits
 
-LIMITS = Limits(
-    kv_tokens_max=500_000, running_max=64, batched_tokens_max=8192, context_tokens_max=131_072
+LIMITS = EngineLimits(
+    kv_tokens_max=500_000,
+    context_tokens_max=131_072,
+    max_num_seqs=64,
+    max_num_batched_tokens=8192,
 )
 TRUE = StepFit(
     step_fixed_s=0.009,

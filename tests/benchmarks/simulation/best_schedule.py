@@ -159,10 +159,7 @@ def replica_of(profile: Profile) -> Replica:
         "replica",
         "model",
         generation=1,
-        kv_tokens_max=profile.kv_tokens_max,
-        context_tokens_max=profile.context_tokens_max,
-        running_max=profile.running_max,
-        batched_tokens_max=profile.batched_tokens_max,
+        limits=profile.limits,
     )
 
 

@@ -19,8 +19,7 @@ SMALL = replace(SMALL, batched_tokens_max=40)
 
 
 def make(profile: Profile = PROFILE) -> SimReplica:
-    limits = (profile.kv_tokens_max, profile.context_tokens_max, profile.running_max)
-    return SimReplica(profile, Replica("r0", "m", 1, *limits, profile.batched_tokens_max), BLOCK)
+    return SimReplica(profile, Replica("r0", "m", 1, profile.limits), BLOCK)
 
 
 def drain(engine: SimReplica) -> dict[str, list[tuple[int, int, float]]]:

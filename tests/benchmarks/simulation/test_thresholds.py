@@ -26,7 +26,7 @@ from scheduler.arrival import Arrival
 from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
-from scheduler.replica import Replica
+from scheduler.replica import EngineLimits, Replica
 from scheduler.settings import Settings
 
 SLOTS = 10
@@ -40,9 +40,8 @@ def a_request(number: int, work_s: float = 0.0, cost_nano: int | None = 1_000) -
 def a_pool(*waiting: QueuedRequest, replicas: int = 2, in_flight: int = 0) -> Pool:
     pool = Pool.of(MODEL, Settings())
     for number in range(replicas):
-        pool.join(
-            ReplicaState(Replica(f"replica-{number}", MODEL, 1, 100_000, 10_000, SLOTS, 8_192))
-        )
+        limits = EngineLimits(100_000, 10_000, SLOTS, 8_192)
+        pool.join(ReplicaState(Replica(f"replica-{number}", MODEL, 1, limits)))
     for each in waiting:
         pool.queue.add(each, 0.0)
     pool.in_flight = in_flight

@@ -94,7 +94,7 @@ async def test_a_refusal(
 async def test_a_refusal_for_lack_of_room_says_why(tmp_path: Path) -> None:
     config = {"queue": {"wait_ms_max": 100}}
     hangs = [Script(fault=Fault.HANG)]
-    async with logged(tmp_path, scripts=hangs, running_max=1, config=config) as (s, lines):
+    async with logged(tmp_path, scripts=hangs, max_num_seqs=1, config=config) as (s, lines):
         filling = asyncio.ensure_future(s.post(chat()))
         await until(lambda: s.asked == 1)
         answer = await s.post(chat())

@@ -14,6 +14,7 @@ from runtime.edge.server import PrivateServer
 from runtime.engine.load_meter import LoadMeter
 from runtime.engine.private_app import PrivateApp, rank_path
 from runtime.engine.settings import EngineFacts
+from scheduler.replica import EngineLimits
 from tests.runtime.parts import MODEL, TOKEN, chat, serving, until
 
 BEARER = {"authorization": f"Bearer {TOKEN}"}
@@ -79,10 +80,7 @@ async def test_each_rank_has_routes_and_a_load_of_its_own() -> None:
     facts = EngineFacts(
         model=MODEL,
         engine="vllm",
-        kv_tokens_max=1000,
-        context_tokens_max=100,
-        running_max=8,
-        batched_tokens_max=100,
+        limits=EngineLimits(1000, 100, 8, 100),
         ranks=3,
         started_s=1.0,
     )

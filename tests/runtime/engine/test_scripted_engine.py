@@ -12,14 +12,14 @@ import aiohttp
 import pytest
 
 from runtime.engine.fault_script import Fault, Script
-from tests.runtime.parts import FACTS, TOKEN, Served, chat, serving, until
+from tests.runtime.parts import TOKEN, Served, chat, facts_of, serving, until
 
 
 @asynccontextmanager
 async def _engine(
-    script: Script | None = None, running_max: int = 8
+    script: Script | None = None, max_num_seqs: int = 8
 ) -> AsyncIterator[tuple[Served, aiohttp.ClientSession]]:
-    facts = FACTS.model_copy(update={"running_max": running_max})
+    facts = facts_of(max_num_seqs)
     headers = {"authorization": f"Bearer {TOKEN}"}
     async with (
         serving(script=script, facts=facts) as served,
@@ -130,7 +130,7 @@ async def test_a_caller_that_leaves_is_noted(streamed: bool) -> None:
 
 
 async def test_load_and_slots_are_honest() -> None:
-    async with _engine(Script(token_s=0.02), running_max=2) as (served, http):
+    async with _engine(Script(token_s=0.02), max_num_seqs=2) as (served, http):
         url = served.url + "/chat/completions"
         asking = [asyncio.ensure_future(http.post(url, json=chat())) for _ in range(3)]
         meter = served.engine.meter

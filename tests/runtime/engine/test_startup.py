@@ -17,14 +17,12 @@ from runtime.engine.startup import Served, start_engine
 from runtime.engine.vllm_adapter.engine import VllmEngine
 from runtime.errors import ConfigError
 from runtime.start_failed import StartFailed
+from scheduler.replica import EngineLimits
 
 FACTS = EngineFacts(
     model="m",
     engine="vllm",
-    kv_tokens_max=1,
-    context_tokens_max=1,
-    running_max=1,
-    batched_tokens_max=1,
+    limits=EngineLimits(1, 1, 1, 1),
     ranks=2,
     started_s=0.0,
 )

@@ -15,9 +15,9 @@ from runtime.engine.load_meter import LoadMeter
 from runtime.limits import refusals
 from runtime.wire.load_report import decode_load, encode_load
 from scheduler.pool.replica_state import is_plausible
-from scheduler.replica import EngineLoad, LoadReport, Replica
+from scheduler.replica import EngineLimits, EngineLoad, LoadReport, Replica
 
-REPLICA = Replica("r", "m", 7, 1000, 1000, 8, 100)
+REPLICA = Replica("r", "m", 7, EngineLimits(1000, 1000, 8, 100))
 HONEST: dict[str, Any] = json.loads(encode_load(LoadMeter().load(1000)))
 
 
@@ -59,7 +59,7 @@ def test_an_absurd_line_is_no_report_or_not_plausible(line: bytes) -> None:
     if report is None:
         assert refusals["load_report_unreadable"] == before + 1
     else:
-        assert not is_plausible(report, REPLICA)
+        assert not is_plausible(report, REPLICA.limits)
 
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
@@ -69,4 +69,4 @@ VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
 def test_whatever_stands_in_a_field_can_be_judged(name: str, value: Any) -> None:
     report = decode_load(json.dumps({**HONEST, name: value}).encode(), REPLICA)
     if report is not None:
-        assert is_plausible(report, REPLICA) in (True, False)
+        assert is_plausible(report, REPLICA.limits) in (True, False)

@@ -165,7 +165,7 @@ def test_an_event_sends_a_bounded_number() -> None:
     scheduler.on_arrival(patient("q0"), 0.0)
     for n in range(many):
         hold(scheduler, f"h{n:03}", prompt=1)
-    wide = replica(running_max=200, kv=1_000_000)
+    wide = replica(max_num_seqs=200, kv=1_000_000)
     assert len(scheduler.on_replica_joined(wide, 0.1)) == SERVED_PER_EVENT_MAX
     assert len(scheduler.on_tick(0.2)) == 6
 
@@ -180,7 +180,7 @@ def test_who_waits_for_a_replica_blocks_nobody_and_is_reviewed_in_bounded_number
         assert scheduler.on_retry(again, local("r1"), 0.0) == [Hold(f"x{n}")]
     assert isinstance(only(scheduler.on_arrival(patient("q1"), 0.0)), Dispatch)
     assert scheduler.on_tick(0.1) == []
-    scheduler.on_replica_joined(replica(running_max=200, generation=2, kv=100_000), 0.1)
+    scheduler.on_replica_joined(replica(max_num_seqs=200, generation=2, kv=100_000), 0.1)
     scheduler.on_load_report(report(generation=2), 0.1)
     assert len(scheduler.on_tick(0.2)) == PARKED_PER_TICK_MAX
     assert len(scheduler.on_tick(0.3)) == 6

@@ -75,7 +75,7 @@ def loaded(per_second: int, seconds: int = 60) -> list[Dispatch | Buy]:
         offer("v/cheap", at=CHEAP, in_flight_max=10_000),
     ]
     scheduler = Scheduler(settings, offers)
-    scheduler.on_replica_joined(replica(running_max=4, kv=100_000), 0.0)
+    scheduler.on_replica_joined(replica(max_num_seqs=4, kv=100_000), 0.0)
     ends: list[tuple[float, str]] = []
     done: list[tuple[float, Dispatch | Buy]] = []
     busy_s, steps, decoded = 0.0, 0, 0

@@ -20,7 +20,7 @@ def test_the_open_list_equals_a_naive_one(acts: list[tuple[str, int]]) -> None:
         name = f"r{n}"
         state = pool.replicas.get(name)
         if act == "j" and state is None:
-            pool.join(ReplicaState(replica(name, running_max=n + 1)))
+            pool.join(ReplicaState(replica(name, max_num_seqs=n + 1)))
             naive.add(name)
         elif act == "l" and state is not None:
             pool.leave(state)
@@ -28,7 +28,7 @@ def test_the_open_list_equals_a_naive_one(acts: list[tuple[str, int]]) -> None:
             pool.reopen(state)  # the dead stay out
             naive.discard(name)
         elif act == "n" and state is not None:
-            pool.renew(state, replica(name, running_max=2 * n + 1))
+            pool.renew(state, replica(name, max_num_seqs=2 * n + 1))
             naive.add(name)
         elif state is not None:
             (pool.close if act == "c" else pool.reopen)(state)
@@ -50,8 +50,8 @@ def test_some_of_the_open_are_others_each_time_and_all_come_up() -> None:
 def test_occupancy_is_of_slots_or_of_kv_whichever_is_more() -> None:
     assert pool_of().occupancy == 1.0  # nothing is free where nothing is
     states = (
-        ReplicaState(replica("r1", running_max=6)),
-        ReplicaState(replica("r2", running_max=2, kv=30_000)),
+        ReplicaState(replica("r1", max_num_seqs=6)),
+        ReplicaState(replica("r2", max_num_seqs=2, kv=30_000)),
     )
     pool = pool_of(*states)
     pool.in_flight = 2
@@ -88,7 +88,7 @@ def test_other_settings_hold_for_costs_that_nobody_measured_and_for_no_others() 
 def test_a_replica_that_fell_silent_when_full_is_looked_at_again_each_tick() -> None:
     """Nothing else would put it back, if what filled it was the work of others."""
     state, settings = (
-        ReplicaState(replica(running_max=1)),
+        ReplicaState(replica(max_num_seqs=1)),
         Settings(admission=AdmissionSettings(report_age_ms_max=1_000)),
     )
     pool = pool_of(state)

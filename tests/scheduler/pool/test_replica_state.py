@@ -20,8 +20,8 @@ SETTINGS = Settings(
 )
 
 
-def booked(*requests: Arrival, kv: int = 10_000, running_max: int = 8) -> ReplicaState:
-    state = ReplicaState(replica(kv=kv, running_max=running_max))
+def booked(*requests: Arrival, kv: int = 10_000, max_num_seqs: int = 8) -> ReplicaState:
+    state = ReplicaState(replica(kv=kv, max_num_seqs=max_num_seqs))
     for request in requests:
         state.add(request, request.prompt_tokens)
     return state
@@ -181,19 +181,19 @@ ABSURD = [
 
 @pytest.mark.parametrize("change", ABSURD, ids=str)
 def test_absurd_reports_are_recognised(change: dict[str, float]) -> None:
-    assert is_plausible(report(), replica())
+    assert is_plausible(report(), replica().limits)
     absurd: LoadReport = replace(report(), **change)  # type: ignore[arg-type]
-    assert not is_plausible(absurd, replica())
+    assert not is_plausible(absurd, replica().limits)
 
 
 def test_without_a_report_only_the_ramp_is_open() -> None:
-    state = ReplicaState(replica(running_max=8))
+    state = ReplicaState(replica(max_num_seqs=8))
     assert state.slots_free(SETTINGS, state.is_fresh(SETTINGS, 0.0)) == 2
-    assert ReplicaState(replica(running_max=1)).slots_free(SETTINGS, is_fresh=False) == 1
+    assert ReplicaState(replica(max_num_seqs=1)).slots_free(SETTINGS, is_fresh=False) == 1
 
 
 def test_a_report_opens_the_slots_and_ages() -> None:
-    state = ReplicaState(replica(running_max=8))
+    state = ReplicaState(replica(max_num_seqs=8))
     assert state.take_report(report(), 5.0)
     assert state.is_fresh(SETTINGS, 6.0)
     assert state.slots_free(SETTINGS, is_fresh=True) == 8
@@ -263,8 +263,8 @@ def test_an_engine_queues_when_its_next_step_cannot_take_all(
 
 def test_the_unfilled_end_of_each_last_block_takes_room() -> None:
     """Four requests of 130 tokens take eight blocks of 128: there is no room for a fifth."""
-    coarse = ReplicaState(replace(replica(kv=8 * 128, running_max=8), kv_block_tokens=128))
-    fine = ReplicaState(replica(kv=8 * 128, running_max=8))
+    coarse = ReplicaState(replica(kv=8 * 128, max_num_seqs=8, block=128))
+    fine = ReplicaState(replica(kv=8 * 128, max_num_seqs=8))
     exact = changed(SETTINGS, admission={"kv_headroom": 0.0})
     for state in (coarse, fine):
         for n in range(4):
@@ -276,6 +276,6 @@ def test_the_unfilled_end_of_each_last_block_takes_room() -> None:
 def test_a_new_request_leaves_a_block_unfilled_too() -> None:
     settings = Settings(admission=AdmissionSettings(kv_headroom=0.0))
     safety = int(SAFETY_DEVIATIONS * 50)
-    state = ReplicaState(replace(replica(kv=1_000), kv_block_tokens=16))
+    state = ReplicaState(replica(kv=1_000, block=16))
     assert state.has_kv_room(1_000 - 15 - 50 - safety, 50, settings, is_fresh=True)
     assert not state.has_kv_room(1_000 - 14 - 50 - safety, 50, settings, is_fresh=True)

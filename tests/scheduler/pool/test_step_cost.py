@@ -92,15 +92,15 @@ def test_absurd_counters_are_ignored(change: dict[str, Any]) -> None:
 
 def test_work_is_prefill_and_a_share_of_the_steps() -> None:
     cost = StepCost.assumed(SETTINGS)
-    engine = replica(kv=10_000, running_max=8)
+    engine = replica(kv=10_000, max_num_seqs=8)
     slot_bound = arrival(prompt=100, output=50)  # an eighth of a batch; of the KV, a hundredth
-    assert cost.work_s(slot_bound, 0, engine) == pytest.approx(0.1 + 50 * 0.1 / 8)
-    assert cost.work_s(slot_bound, 60, engine) == pytest.approx(0.04 + 50 * 0.1 / 8)
-    assert cost.work_s(slot_bound, 999, engine) == pytest.approx(0.001 + 50 * 0.1 / 8)
+    assert cost.work_s(slot_bound, 0, engine.limits) == pytest.approx(0.1 + 50 * 0.1 / 8)
+    assert cost.work_s(slot_bound, 60, engine.limits) == pytest.approx(0.04 + 50 * 0.1 / 8)
+    assert cost.work_s(slot_bound, 999, engine.limits) == pytest.approx(0.001 + 50 * 0.1 / 8)
     kv_bound = arrival(prompt=4_975, output=50)
-    assert cost.work_s(kv_bound, 0, engine) == pytest.approx(4.975 + 50 * 0.1 / 2)
+    assert cost.work_s(kv_bound, 0, engine.limits) == pytest.approx(4.975 + 50 * 0.1 / 2)
     beyond = arrival(prompt=40_000, output=50)
-    assert cost.work_s(beyond, 0, engine) == pytest.approx(40.0 + 50 * 0.1)
+    assert cost.work_s(beyond, 0, engine.limits) == pytest.approx(40.0 + 50 * 0.1)
 
 
 def test_a_long_sample_weighs_no_more_than_a_short_one() -> None:
