@@ -108,7 +108,7 @@ class Telemetry:
             model,
             registry=registry,
         )
-        self._charge = Gauge(
+        self._admission_price = Gauge(
             "baseload_charge_usd_per_hour",
             "What of the bid price is charged at the present occupancy, per hour of one replica",
             model,
@@ -236,7 +236,7 @@ class Telemetry:
     def _observe_pool(self, pool: PoolView) -> None:
         per_hour = HOUR_S / NANO_PER_USD
         self._bid_price.labels(pool.model).set(pool.bid_price * per_hour)
-        self._charge.labels(pool.model).set(pool.charge * per_hour)
+        self._admission_price.labels(pool.model).set(pool.admission_price * per_hour)
         self._occupancy.labels(pool.model).set(pool.occupancy)
 
 

@@ -24,7 +24,7 @@ class Arrival:
     ``worst``; without it they are exact.
 
     ``ttft_budget_ms`` is how long the caller accepts to wait for the first token. A request with
-    ``deadline_ms`` is of the batch lane instead: it fills valleys, and must be complete by then.
+    ``deadline_ms`` is of the off-peak lane instead: it runs off-peak, and must be complete by then.
     ``blocks`` are hashes of the prompt's leading blocks, each covering all before it, and
     ``block_tokens`` what one stands for. ``offers`` are those that eligibility left: None is any
     of the model, and an empty set a request that must not leave.
@@ -48,14 +48,14 @@ class Arrival:
     body_bytes: int = 0  # that are kept in memory while it waits
 
     @property
-    def kv_tokens(self) -> int:
+    def kv_tokens_max(self) -> int:
         """KV tokens that the request holds at its end, if it answers as long as it may."""
         return self.prompt_tokens + self.max_output_tokens
 
     @property
     def context_tokens(self) -> int:
         """What must fit a context: one prompt and one answer, of however many."""
-        return self.kv_tokens if self.sequence_tokens is None else self.sequence_tokens
+        return self.kv_tokens_max if self.sequence_tokens is None else self.sequence_tokens
 
     @property
     def output_tokens_expected(self) -> int:

@@ -14,7 +14,7 @@ class Reason(StrEnum):
 
     LOCAL_FIT = "local_fit"  # a replica had room at once
     HELD = "held"  # waited in the queue, then a replica had room
-    VALLEY = "valley"  # of the batch lane: a replica had room that nobody else wanted
+    VALLEY = "valley"  # of the off-peak lane: a replica had room that nobody else wanted
     SPILL_PRICE = "spill_price"  # buying it costs less than the engine time it would take
     SPILL_LATENCY = "spill_latency"  # no replica within the latency budget: bought
     SPILL_NO_REPLICA = "spill_no_replica"  # no live replica of the model: bought

@@ -43,7 +43,7 @@ class PoolView:
 
     model: str
     bid_price: float
-    charge: float
+    admission_price: float
     occupancy: float
     step_s: float
     prefill_token_s: float
@@ -94,14 +94,14 @@ class Snapshot:
 
 
 def queue_view(pool: Pool) -> QueueView:
-    return QueueView(pool.model, len(pool.queue), pool.queue.kv_tokens)
+    return QueueView(pool.model, len(pool.queue), pool.queue.kv_tokens_expected)
 
 
 def pool_view(pool: Pool) -> PoolView:
     return PoolView(
         model=pool.model,
         bid_price=pool.bid.price,
-        charge=pool.bid.charge,
+        admission_price=pool.bid.admission_price,
         occupancy=pool.occupancy,
         step_s=pool.cost.step_s,
         prefill_token_s=pool.cost.prefill_token_s,

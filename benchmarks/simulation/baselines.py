@@ -57,13 +57,13 @@ class FixedThreshold(FirstCome):
         return not self.admits(waiting, pool)
 
 
-class DensityFirst(FirstCome):
+class HighestValueFirst(FirstCome):
     """Orders the queue by what buying would cost per engine second (value per engine-second, as
     the bid price does) and buys late. It has no price and turns nobody away: what the bid price
     spends less than this, its price saves; the rest is the order's."""
 
     def urgency(self, waiting: QueuedRequest, pool: Pool) -> float:
-        return -waiting.density
+        return -waiting.value_nano_per_s
 
 
 class LargestFirst(FirstCome):
@@ -80,7 +80,7 @@ POLICIES: Mapping[str, Callable[[], Policy]] = {
     "spill-on-error": SpillOnError,
     "fixed-threshold": FixedThreshold,
     "largest-first": LargestFirst,
-    "density-first": DensityFirst,
+    "density-first": HighestValueFirst,
 }
 BEST_THRESHOLD = "best-threshold"  # the best of a grid, by trial: see ``thresholds``
 POLICY_NAMES = (*POLICIES, BEST_THRESHOLD)

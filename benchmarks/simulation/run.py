@@ -2,7 +2,7 @@
 
 A request ends in one of four ways: answered here, answered by an offer, refused, or broken off.
 It is *met* when it was answered within its budget: its first token by the latency budget, or for
-the batch lane its last one by its deadline. Otherwise it is missed, and is charged as if it had
+the off-peak lane its last one by its deadline. Otherwise it is missed, and is charged as if it had
 been bought in time.
 """
 

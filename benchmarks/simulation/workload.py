@@ -49,7 +49,7 @@ class Request:
     offer_ids: tuple[str, ...]  # that it may be bought from; none: pinned, never bought
     tenant: str = "default"
     task: str = ""
-    deadline_s: float | None = None  # batch lane: completion, from the start of the run
+    deadline_s: float | None = None  # off-peak lane: completion, from the start of the run
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ The tenant is not among them: it comes from the API key. A misspelt header would
 compliance or cost tag, so an unknown one is refused. ``defaults`` and ``required`` are the
 tenant's: a tag that the caller leaves out is taken from the one or refused by the other.
 
-A deadline puts a request into the batch lane: it fills valleys, may be held until an answer could
-only just be complete in time, and its caller keeps the connection open. It is a time, so that it
+A deadline puts a request into the off-peak lane: it may be held until an answer could only just be
+complete in time, and its caller keeps the connection open. It is a time, so that it
 means the same wherever it is read, and at most ``LIMITS.deadline_ms_max`` away.
 """
 

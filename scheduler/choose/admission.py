@@ -1,10 +1,10 @@
 """What becomes of one request: sent to a replica, bought, held or refused.
 
 Admission serves a pool's queue in order as far as there is room, and deals with each request
-whose moment has come. A request for which no replica has room keeps the one with the most room to
-itself, or blocks all behind it: overtaking would let small requests starve a large one. One that
-no live replica could serve is bought, or parked where it blocks nobody, or refused if nothing ever
-can.
+whose moment has come. A request for which no replica has room reserves the one with the most room,
+or blocks all behind it: overtaking would let small requests starve a large one. One that no live
+replica could serve is bought, or waits as unschedulable, where it blocks nobody, or is refused if
+nothing ever can.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from scheduler.choose.valuation import cost_elsewhere, latest_at, value
 from scheduler.counters import Counters
 from scheduler.decision import Action, Hold, Reason, Refusal, Verdict
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import BATCH_CLASS, PARKED_CLASS, Moment, QueuedRequest
+from scheduler.pool.queue import OFF_PEAK_CLASS, UNSCHEDULABLE_CLASS, Moment, QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.spending import Spending
 from scheduler.settings import Settings
@@ -26,7 +26,7 @@ from scheduler.snapshot import Limit
 
 SERVED_PER_EVENT_MAX = 64
 DUE_PER_TICK_MAX = 4_096
-PARKED_PER_TICK_MAX = 64
+UNSCHEDULABLE_PER_TICK_MAX = 64
 ASK_AGAIN_S = 0.25  # whether an offer that had reached a limit has room again
 COMES_BACK = frozenset({Refusal.EXCLUDED, Refusal.BREAKER_OPEN, Refusal.PAUSED})
 
@@ -38,13 +38,13 @@ class AdmissionController:
         spending: Spending,
         counters: Counters,
         held: dict[str, Pool],
-        ending: DecisionRecorder,
+        recorder: DecisionRecorder,
     ) -> None:
         self._policy = policy
         self._spending = spending
         self._counters = counters
         self._held = held
-        self._recorder = ending
+        self._recorder = recorder
 
     # Events
 
@@ -86,10 +86,10 @@ class AdmissionController:
             head = pool.reserved.get(replica_id) or self._head(pool, settings)
             if head is None:
                 break
-            found, verdicts = best_replica(head, [state], pool, settings, now)
-            if found is None:
+            fitting, verdicts = best_replica(head, [state], pool, settings, now)
+            if fitting is None:
                 break
-            actions.append(self._recorder.dispatch(head, found, verdicts, pool, settings, now))
+            actions.append(self._recorder.dispatch(head, fitting, verdicts, pool, settings, now))
         state.has_news &= not state.is_fresh(settings, now)
         return actions
 
@@ -123,11 +123,11 @@ class AdmissionController:
         return pool.queue.head(lambda waiting: self._admits(waiting, pool, settings))
 
     def _is_too_late(self, waiting: QueuedRequest, verdicts: list[Verdict], pool: Pool) -> bool:
-        late = any(verdict.refusal is Refusal.TOO_LATE for verdict in verdicts)
-        return late and not waiting.is_capped and self._policy.buys_late(waiting, pool)
+        is_late = any(verdict.refusal is Refusal.TOO_LATE for verdict in verdicts)
+        return is_late and self._policy.buys_late(waiting, pool)
 
     def tick(self, pool: Pool, settings: Settings, now: float) -> list[Action]:
-        """Do what has come due, look again at the parked, and serve."""
+        """Do what has come due, look again at the unschedulable, and serve."""
         actions: list[Action] = []
         if not pool.queue:
             return actions
@@ -141,7 +141,7 @@ class AdmissionController:
                 self._age(waiting, pool, settings, now)
             else:
                 actions.append(self._expire(waiting, pool, settings, now))
-        for waiting in pool.queue.some_parked(PARKED_PER_TICK_MAX):
+        for waiting in pool.queue.some_unschedulable(UNSCHEDULABLE_PER_TICK_MAX):
             if is_servable(waiting, pool, now):
                 pool.queue.promote(waiting, waiting.first_class)
             else:
@@ -166,12 +166,12 @@ class AdmissionController:
         self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float
     ) -> None:
         queue = pool.queue
-        if waiting.cost_nano is not None or waiting.is_batch:
+        if waiting.cost_nano is not None or waiting.is_off_peak:
             queue.at(Moment.LATEST, latest_at(waiting, pool, settings), waiting)
-        if not waiting.is_batch and waiting.priority_class > 0:
+        if not waiting.is_off_peak and waiting.priority_class > 0:
             queue.at(Moment.AGEING, now + settings.spill.ageing_ms / 1000, waiting)
         expires_at = waiting.since + settings.queue.wait_ms_max / 1000
-        queue.at(Moment.EXPIRY, waiting.deadline if waiting.is_batch else expires_at, waiting)
+        queue.at(Moment.EXPIRY, waiting.deadline if waiting.is_off_peak else expires_at, waiting)
 
     def _limit(self, waiting: QueuedRequest, pool: Pool, settings: Settings) -> Limit | None:
         if not pool.queue.has_requests_room(settings):
@@ -183,8 +183,8 @@ class AdmissionController:
         return None
 
     def _admits(self, waiting: QueuedRequest, pool: Pool, settings: Settings) -> bool:
-        """The batch lane takes only what nobody else is expected to want, under any policy."""
-        if waiting.priority_class == BATCH_CLASS:
+        """The off-peak lane takes only what nobody else is expected to want, under any policy."""
+        if waiting.priority_class == OFF_PEAK_CLASS:
             return pool.bid.price == 0 and pool.occupancy < settings.spill.valley_occupancy_max
         return self._policy.admits(waiting, pool)
 
@@ -199,7 +199,7 @@ class AdmissionController:
         now: float,
     ) -> Final | None:
         """A new request that found no room: is it bought at once, or may it not even wait?"""
-        may_buy = waiting.cost_nano is not None and not waiting.is_batch
+        may_buy = waiting.cost_nano is not None and not waiting.is_off_peak
         if may_buy and self._policy.buys_at_once(waiting, pool):
             bought = self._recorder.buy(waiting, Reason.SPILL_PRICE, pool, settings, now)
             if bought is not None:
@@ -216,8 +216,8 @@ class AdmissionController:
     def _latest(
         self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float
     ) -> list[Final]:
-        """Buy it; a batch request that cannot be bought waits among the others from here on."""
-        if waiting.cost_nano is None and waiting.priority_class == BATCH_CLASS:
+        """Buy it; an off-peak request that cannot be bought waits among the others from here on."""
+        if waiting.cost_nano is None and waiting.priority_class == OFF_PEAK_CLASS:
             pool.queue.promote(waiting, PRIORITY_LAST)
         if waiting.cost_nano is None or not self._policy.buys_late(waiting, pool):
             return []
@@ -228,7 +228,7 @@ class AdmissionController:
         return []
 
     def _age(self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float) -> None:
-        if 0 < waiting.priority_class < PARKED_CLASS:
+        if 0 < waiting.priority_class < UNSCHEDULABLE_CLASS:
             pool.queue.promote(waiting, waiting.priority_class - 1)
         if waiting.priority_class > 0:
             pool.queue.at(Moment.AGEING, now + settings.spill.ageing_ms / 1000, waiting)
@@ -245,9 +245,10 @@ class AdmissionController:
     def _without_replica(
         self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float
     ) -> list[Final]:
-        """No live replica could serve it: buy, or park it while one may come, or refuse."""
+        """No live replica could serve it: buy, or hold it as unschedulable while one may come, or
+        refuse."""
         may_come = pool.had_replica and not pool.replicas
-        has_time = waiting.is_batch and may_come and now < latest_at(waiting, pool, settings)
+        has_time = waiting.is_off_peak and may_come and now < latest_at(waiting, pool, settings)
         if not has_time:
             bought = self._recorder.buy(waiting, Reason.SPILL_NO_REPLICA, pool, settings, now)
             if bought is not None:
@@ -257,7 +258,7 @@ class AdmissionController:
         may_come |= any(v.refusal in COMES_BACK for v in replicas)
         may_come |= any(v.refusal not in (*lasting, Refusal.EXCLUDED) for v in offers)
         if may_come:
-            pool.queue.promote(waiting, PARKED_CLASS)
+            pool.queue.promote(waiting, UNSCHEDULABLE_CLASS)
             return []
         verdicts = [*replicas, *offers]
         allowed = [v.refusal for v in verdicts if v.refusal is not Refusal.NOT_ALLOWED]

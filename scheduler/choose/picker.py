@@ -68,13 +68,13 @@ def best_replica(
 
 def candidates(waiting: QueuedRequest, pool: Pool) -> Iterable[ReplicaState]:
     """The open replicas, or some of them and the holders of its prefix, where they are many."""
-    found = pool.some_open(CANDIDATES_MAX)
-    if len(found) < len(pool.open):
+    states = pool.some_open(CANDIDATES_MAX)
+    if len(states) < len(pool.open):
         holders = [pool.replicas[name] for name in waiting.hits if name in pool.replicas]
-        found = list({state.replica.replica_id: state for state in [*holders, *found]}.values())
+        states = list({state.replica.replica_id: state for state in [*holders, *states]}.values())
     if pool.reserved:
-        found = [state for state in found if state.replica.replica_id not in pool.reserved]
-    return found
+        states = [state for state in states if state.replica.replica_id not in pool.reserved]
+    return states
 
 
 def cheapest_offer(
@@ -83,7 +83,7 @@ def cheapest_offer(
     """The offer with the least expected cost of those that may take it, and the findings."""
     best: tuple[int, str, OfferState] | None = None
     verdicts: list[Verdict] = []
-    output_tokens = waiting.output_tokens
+    output_tokens = waiting.output_tokens_expected
     for state in pool.offers:
         refusal = refuse_offer(waiting, state, spending, settings, now)
         verdicts.append(state.verdicts[refusal])
@@ -107,9 +107,9 @@ def survey_replicas(
     waiting: QueuedRequest, pool: Pool, settings: Settings, now: float
 ) -> list[Verdict]:
     """The finding on each of the first replicas: the evidence of a decision against them."""
-    found: list[Verdict] = []
+    verdicts: list[Verdict] = []
     for state in pool.some(CANDIDATES_MAX):
         tokens = prefill_tokens(waiting, state, pool)
         refusal: Refusal | None = refuse_replica(waiting, tokens, state, pool.cost, settings, now)
-        found.append(state.verdicts[refusal])
-    return found
+        verdicts.append(state.verdicts[refusal])
+    return verdicts

@@ -11,7 +11,6 @@ is hope, bought at the latest sensible moment, and bought at once where there wa
 
 from __future__ import annotations
 
-from math import inf
 from typing import Protocol
 
 from scheduler.pool.pool import Pool
@@ -41,13 +40,13 @@ class Policy(Protocol):
 
 class BidPricePolicy:
     def urgency(self, waiting: QueuedRequest, pool: Pool) -> float:
-        return -waiting.density
+        return -waiting.value_nano_per_s
 
     def admits(self, waiting: QueuedRequest, pool: Pool) -> bool:
-        return waiting.density == inf or waiting.density >= pool.bid.charge
+        return waiting.value_nano_per_s >= pool.bid.admission_price
 
     def buys_at_once(self, waiting: QueuedRequest, pool: Pool) -> bool:
-        return waiting.density < HOPELESS_SHARE * pool.bid.floor
+        return waiting.value_nano_per_s < HOPELESS_SHARE * pool.bid.low_water_price
 
     def buys_late(self, waiting: QueuedRequest, pool: Pool) -> bool:
         return True

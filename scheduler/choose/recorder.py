@@ -10,7 +10,7 @@ from scheduler.counters import Counters
 from scheduler.decision import Buy, Dispatch, Reason, Reject, Verdict
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import BATCH_CLASS, QueuedRequest
+from scheduler.pool.queue import OFF_PEAK_CLASS, QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.spending import Spending
 from scheduler.settings import Settings
@@ -46,7 +46,7 @@ class DecisionRecorder:
     ) -> Dispatch:
         arrival, replica_id = waiting.arrival, state.replica.replica_id
         reason = Reason.HELD if waiting.is_held else Reason.LOCAL_FIT
-        if waiting.priority_class == BATCH_CLASS:
+        if waiting.priority_class == OFF_PEAK_CLASS:
             reason = Reason.VALLEY
         if waiting.excluded is not None:
             reason = Reason.RETRY

@@ -26,8 +26,8 @@ def value(waiting: QueuedRequest, pool: Pool, now: float) -> None:
     if first is None:
         return
     waiting.work_s = pool.cost.work_s(arrival, waiting.cached_tokens, first.replica.limits)
-    if pool.cost.is_measured and not waiting.is_batch:
-        pool.bid.add(waiting.density, waiting.work_s, now)
+    if pool.cost.is_measured and not waiting.is_off_peak:
+        pool.bid.add(waiting.value_nano_per_s, waiting.work_s, now)
 
 
 def cost_elsewhere(waiting: QueuedRequest, pool: Pool) -> int | None:
@@ -52,6 +52,6 @@ def latest_at(waiting: QueuedRequest, pool: Pool, settings: Settings) -> float:
         prefill_tokens = arrival.prompt_tokens - waiting.cached_tokens
         start_s = max(start_s, pool.cost.prefill_s(prefill_tokens))
     answer_s = 0.0
-    if waiting.is_batch:
+    if waiting.is_off_peak:
         answer_s = arrival.output_tokens_expected / settings.spill.offer_tok_s_assumed
     return waiting.deadline - start_s - answer_s - settings.queue.deadline_margin_ms / 1000

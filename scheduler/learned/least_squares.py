@@ -27,10 +27,10 @@ class FadingLeastSquares:
     def solve(self) -> list[float]:
         free = list(range(len(self._prior)))
         while True:
-            found = self._solve(free)
-            lowest = min(free, key=lambda index: found[index])
-            if found[lowest] >= 0 or len(free) == 1:
-                return [max(0.0, each) for each in found]
+            solution = self._solve(free)
+            lowest = min(free, key=lambda index: solution[index])
+            if solution[lowest] >= 0 or len(free) == 1:
+                return [max(0.0, value) for value in solution]
             free.remove(lowest)
 
     def _solve(self, free: list[int]) -> list[float]:
@@ -45,8 +45,8 @@ class FadingLeastSquares:
                 factor = row[k] / pivot[k]
                 for j in range(k, len(row)):
                     row[j] -= factor * pivot[j]
-        found = [0.0] * len(self._prior)
+        solution = [0.0] * len(self._prior)
         for k in range(len(free) - 1, -1, -1):
-            rest = sum(rows[k][j] * found[free[j]] for j in range(k + 1, len(free)))
-            found[free[k]] = (rows[k][-1] - rest) / rows[k][k]
-        return found
+            rest = sum(rows[k][j] * solution[free[j]] for j in range(k + 1, len(free)))
+            solution[free[k]] = (rows[k][-1] - rest) / rows[k][k]
+        return solution

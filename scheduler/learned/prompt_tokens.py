@@ -28,7 +28,7 @@ class Cost(NamedTuple):
 
     first: float
     spread: float
-    most: float
+    tokens_max: float
 
 
 COSTS = {
@@ -167,7 +167,7 @@ class TokenModel:
             sums, prior = self._products[n], PRIOR_WEIGHTS[n] * self._weight
             gap = self._targets[n] - sum(map(mul, sums, costs))
             gap += prior * (cost.first - costs[n])
-            costs[n] = min(max(costs[n] + gap / (sums[n] + prior), 0.0), cost.most)
+            costs[n] = min(max(costs[n] + gap / (sums[n] + prior), 0.0), cost.tokens_max)
 
     def _scale_back(self) -> None:
         self._products = [[total / self._weight for total in sums] for sums in self._products]

@@ -58,13 +58,13 @@ class OfferState:
                 return Refusal.RATE_REQUESTS
         if offer.tokens_per_min_max is not None:
             self.tokens_sent.forget(now)
-            if self.tokens_sent.total + arrival.kv_tokens > offer.tokens_per_min_max:
+            if self.tokens_sent.total + arrival.kv_tokens_max > offer.tokens_per_min_max:
                 return Refusal.RATE_TOKENS
         return None
 
     def add(self, arrival: Arrival, now: float) -> None:
         """Counts the most tokens that it may take, so that no limit is ever passed."""
-        self.tokens_sent.add(arrival.kv_tokens, now)
+        self.tokens_sent.add(arrival.kv_tokens_max, now)
         self.requests_sent.add(1, now)
         self.requests[arrival.request_id] = now
 

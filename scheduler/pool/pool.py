@@ -7,6 +7,7 @@ there are: a replica that is found full leaves the list, and whatever frees room
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from math import inf
 
 from scheduler.decision import Refusal, Verdict
@@ -19,7 +20,7 @@ from scheduler.pool.step_cost import StepCost
 from scheduler.replica import Replica
 from scheduler.settings import Settings
 
-RESERVED_SHARE = 4  # at most one of so many replicas is kept for a request that has no room
+RESERVED_SHARE = 4  # at most one of so many replicas is reserved for a request without room
 
 
 @dataclass(slots=True, eq=False)
@@ -86,27 +87,22 @@ class Pool:
             self.open[at] = last
             self._open_at[last.replica.replica_id] = at
 
-    def some_open(self, most: int) -> list[ReplicaState]:
+    def some_open(self, count_max: int) -> list[ReplicaState]:
         """All that are open, or so many of them, others each time."""
-        if len(self.open) <= most:
+        if len(self.open) <= count_max:
             return list(self.open)
-        self._turn = (self._turn + most) % len(self.open)
-        return [self.open[(self._turn + step) % len(self.open)] for step in range(most)]
+        self._turn = (self._turn + count_max) % len(self.open)
+        return [self.open[(self._turn + step) % len(self.open)] for step in range(count_max)]
 
-    def some(self, most: int) -> list[ReplicaState]:
+    def some(self, count_max: int) -> list[ReplicaState]:
         """All replicas, or the first so many."""
-        found: list[ReplicaState] = []
-        for state in self.replicas.values():
-            if len(found) >= most:
-                break
-            found.append(state)
-        return found
+        return list(islice(self.replicas.values(), count_max))
 
-    # Room that is kept
+    # Room that is reserved
 
     def reserve(self, waiting: QueuedRequest, verdicts: list[Verdict]) -> bool:
-        """Keep for it the replica with the most room, of those that lack nothing but room, until it
-        goes or the next tick. False where so many are kept already, or none would do."""
+        """Reserve for it the replica with the most room, of those that lack nothing but room, until
+        it goes or the next tick. False where so many are reserved already, or none would do."""
         if len(self.reserved) >= max(1, len(self.replicas) // RESERVED_SHARE):
             return False
         near = [
@@ -117,9 +113,8 @@ class Pool:
         if not near:
             return False
         state = min(near, key=lambda state: (state.kv_share, state.replica.replica_id))
-        waiting.reserves = state.replica.replica_id
         self.reserved[state.replica.replica_id] = waiting
-        self.queue.set_aside(waiting)
+        self.queue.reserve(waiting, state.replica.replica_id)
         return True
 
     def release_all(self) -> None:
@@ -128,10 +123,9 @@ class Pool:
             self.release(waiting)
 
     def release(self, waiting: QueuedRequest) -> None:
-        if waiting.reserves is not None:
-            del self.reserved[waiting.reserves]
-            waiting.reserves = None
-            self.queue.put_back(waiting)
+        if waiting.reserved_replica_id is not None:
+            del self.reserved[waiting.reserved_replica_id]
+            self.queue.unreserve(waiting)
 
     # The price of capacity
 

@@ -104,16 +104,16 @@ class PrefixIndex:
 
     def hits(self, blocks: Sequence[int]) -> dict[str, int]:
         """How many leading blocks each listed holder has; those with none are left out."""
-        found: dict[str, int] = {}
+        depths: dict[str, int] = {}
         seen: tuple[str, ...] = ()
         for depth in range(min(len(blocks), REQUEST_BLOCKS_MAX), 0, -1):
             known = self._holders.get(blocks[depth - 1], ())
             if known != seen:
                 seen = known
                 for replica_id in known:
-                    if replica_id not in found:
-                        found[replica_id] = depth
-        return found
+                    if replica_id not in depths:
+                        depths[replica_id] = depth
+        return depths
 
     def hit_blocks(self, replica_id: str, blocks: Sequence[int]) -> int:
         """How many leading blocks this replica has. Never less than ``hits`` tells of it."""
@@ -159,4 +159,4 @@ class PrefixIndex:
         if known == (replica_id,):
             del self._holders[block]
         elif replica_id in known:
-            self._holders[block] = tuple(each for each in known if each != replica_id)
+            self._holders[block] = tuple(holder for holder in known if holder != replica_id)

@@ -2,9 +2,10 @@
 
 Priority class comes first, then fairness: within a class tenants take turns by deficit round
 robin in tokens (Shreedhar and Varghese, 1995), and within a tenant the policy's urgency decides,
-then the deadline. Who waits long moves up a class, so nothing starves; the batch lane stands
-behind all classes and does not age. The queue also keeps the moments at which something must
-happen to a request that waits. Bounded in requests, tokens and bytes.
+then the deadline. Who waits long moves up a class, so nothing starves; the off-peak lane stands
+behind all classes and does not age. A request for which a replica's room is reserved waits out of
+line. The queue also keeps the moments at which something must happen to a request that waits.
+Bounded in requests, tokens and bytes.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from scheduler.target import Incarnation
 
 QUANTUM_TOKENS = 4_096  # that a tenant may have served per turn
 TENANTS_LOOKED_AT_MAX = 64  # per question who is next
-BATCH_CLASS = 3
-PARKED_CLASS = 4  # no live replica could serve them; never next
+OFF_PEAK_CLASS = 3
+UNSCHEDULABLE_CLASS = 4  # no live replica could serve them now; never next
 
 
 class Moment(IntEnum):
@@ -40,50 +41,55 @@ class QueuedRequest:
     """A request without a target: just arrived, or held.
 
     ``excluded`` is the incarnation of a target that failed it, set on a retry only: a replica
-    that boots again is a new incarnation and may serve it. ``density`` is what buying it would
-    cost per engine second that it takes here, in nano-USD; infinite where it may not be bought.
+    that boots again is a new incarnation and may serve it. ``value_nano_per_s`` is what buying
+    it would cost per engine second that it takes here, in nano-USD; infinite where it may not be
+    bought.
     """
 
     arrival: Arrival
     since: float
     excluded: Incarnation | None = None
-    is_held: bool = False
+    # Set by its valuation.
     cost_nano: int | None = None  # expected, at the cheapest offer that it may have
     work_s: float = 0.0  # expected engine seconds
     cached_tokens: int = 0  # of the prompt, at the replica that holds most of it
     hits: dict[str, int] = field(default_factory=dict)  # leading blocks held, by replica
-    reserves: str | None = None  # the replica whose room it waits for
+    # Set by its admission.
+    is_held: bool = False
     is_capped: bool = False  # it was to be bought, and some limit forbade it
+    # Set by the queue alone, as is its class.
     number: int = 0  # in the order of arrival
-    place: int = 0  # the number of its one valid entry in a lane; 0: it stands aside
-    is_batch: bool = field(init=False)
+    entry_number: int = 0  # of its one valid entry in a lane; 0: it is in none
+    reserved_replica_id: str | None = None  # from the head of the line: its room is kept for it
+    is_off_peak: bool = field(init=False)
     first_class: int = field(init=False)
     priority_class: int = field(init=False)
     deadline: float = field(init=False)
-    output_tokens: int = field(init=False)  # expected
-    kv_tokens: int = field(init=False)
+    output_tokens_expected: int = field(init=False)
+    kv_tokens_expected: int = field(init=False)
 
     def __post_init__(self) -> None:
         arrival = self.arrival
         deadline_ms = arrival.deadline_ms
-        self.is_batch = deadline_ms is not None
+        self.is_off_peak = deadline_ms is not None
         priority = min(max(arrival.priority, PRIORITY_FIRST), PRIORITY_LAST)
-        self.first_class = self.priority_class = BATCH_CLASS if self.is_batch else priority
+        self.first_class = self.priority_class = OFF_PEAK_CLASS if self.is_off_peak else priority
         budget_ms = arrival.ttft_budget_ms if deadline_ms is None else deadline_ms
         self.deadline = self.since + budget_ms / 1000
-        self.output_tokens = arrival.output_tokens_expected
-        self.kv_tokens = arrival.prompt_tokens + self.output_tokens
+        self.output_tokens_expected = arrival.output_tokens_expected
+        self.kv_tokens_expected = arrival.prompt_tokens + self.output_tokens_expected
 
     @property
-    def density(self) -> float:
+    def value_nano_per_s(self) -> float:
         return inf if self.cost_nano is None else self.cost_nano / max(self.work_s, 1e-9)
 
 
-_Entry = tuple[float, float, int, int, QueuedRequest]  # urgency, deadline, number, place
+# Urgency, deadline, number of the request, number of the entry.
+_Entry = tuple[float, float, int, int, QueuedRequest]
 
 
-def _stands(entry: _Entry) -> bool:
-    return entry[4].place == entry[3]
+def _is_valid(entry: _Entry) -> bool:
+    return entry[4].entry_number == entry[3]
 
 
 @dataclass(slots=True)
@@ -102,7 +108,7 @@ class Queue:
         self._moments: list[tuple[float, int, Moment, QueuedRequest]] = []
         self._urgency: dict[str, float] = {}
         self._count = 0
-        self.kv_tokens = 0
+        self.kv_tokens_expected = 0
         self.body_bytes = 0
         self.work_s = 0.0
 
@@ -118,7 +124,8 @@ class Queue:
 
     def has_tokens_room(self, waiting: QueuedRequest, settings: Settings) -> bool:
         """An empty queue takes any request, or one above the bound could never wait."""
-        return not self._waiting or self.kv_tokens + waiting.kv_tokens <= settings.queue.tokens_max
+        tokens = self.kv_tokens_expected + waiting.kv_tokens_expected
+        return not self._waiting or tokens <= settings.queue.tokens_max
 
     def has_bytes_room(self, waiting: QueuedRequest, settings: Settings) -> bool:
         return self.body_bytes + waiting.arrival.body_bytes <= settings.queue.bytes_max
@@ -130,7 +137,7 @@ class Queue:
         waiting.number = self._count
         self._waiting[request_id] = waiting
         self._urgency[request_id] = urgency
-        self.kv_tokens += waiting.kv_tokens
+        self.kv_tokens_expected += waiting.kv_tokens_expected
         self.body_bytes += waiting.arrival.body_bytes
         self.work_s += waiting.work_s
         self._enter(waiting)
@@ -139,15 +146,16 @@ class Queue:
         lanes = self._classes.setdefault(waiting.priority_class, OrderedDict())
         lane = lanes.setdefault(waiting.arrival.tenant, _Lane())
         self._count += 1
-        waiting.place = self._count
+        waiting.entry_number = self._count
         urgency = self._urgency[waiting.arrival.request_id]
-        heappush(lane.heap, (urgency, waiting.deadline, waiting.number, waiting.place, waiting))
+        entry = (urgency, waiting.deadline, waiting.number, waiting.entry_number, waiting)
+        heappush(lane.heap, entry)
         lane.live += 1
 
     def remove(self, request_id: str) -> QueuedRequest:
         waiting = self._waiting.pop(request_id)
         del self._urgency[request_id]
-        self.kv_tokens -= waiting.kv_tokens
+        self.kv_tokens_expected -= waiting.kv_tokens_expected
         self.body_bytes -= waiting.arrival.body_bytes
         self.work_s = self.work_s - waiting.work_s if self._waiting else 0.0
         self._leave(waiting)
@@ -155,16 +163,16 @@ class Queue:
 
     def _leave(self, waiting: QueuedRequest) -> None:
         """Its entry stays in the lane, and is passed over when it comes up."""
-        if not waiting.place:
+        if not waiting.entry_number:
             return
-        waiting.place = 0
+        waiting.entry_number = 0
         lanes = self._classes[waiting.priority_class]
         lane = lanes[waiting.arrival.tenant]
         lane.live -= 1
         if lane.live == 0:
             del lanes[waiting.arrival.tenant]
         elif len(lane.heap) > 2 * lane.live + 16:
-            lane.heap = [entry for entry in lane.heap if _stands(entry)]
+            lane.heap = [entry for entry in lane.heap if _is_valid(entry)]
             heapify(lane.heap)
 
     # Who is next
@@ -172,10 +180,10 @@ class Queue:
     def head(self, admits: Callable[[QueuedRequest], bool]) -> QueuedRequest | None:
         """The next request, of those that the policy admits. Asking again gives the same."""
         for priority_class in sorted(self._classes):
-            if priority_class == PARKED_CLASS:
+            if priority_class == UNSCHEDULABLE_CLASS:
                 break
-            if (found := self._head_of(priority_class, admits)) is not None:
-                return found
+            if (head := self._head_of(priority_class, admits)) is not None:
+                return head
         return None
 
     def _head_of(
@@ -191,7 +199,8 @@ class Queue:
             if len(lanes) == 1:
                 return waiting
             eager.append(lane)
-            turns = max(0, ceil((waiting.kv_tokens - lane.deficit_tokens) / QUANTUM_TOKENS))
+            lacking_tokens = waiting.kv_tokens_expected - lane.deficit_tokens
+            turns = max(0, ceil(lacking_tokens / QUANTUM_TOKENS))
             if best is None or turns < best[0]:
                 best = (turns, waiting)
             if turns == 0:
@@ -204,7 +213,7 @@ class Queue:
         return waiting
 
     def _first(self, lane: _Lane) -> QueuedRequest:
-        while not _stands(lane.heap[0]):
+        while not _is_valid(lane.heap[0]):
             heappop(lane.heap)
         return lane.heap[0][4]
 
@@ -216,24 +225,24 @@ class Queue:
         if len(lanes) == 1:
             lane.deficit_tokens = 0
             return
-        lane.deficit_tokens -= waiting.kv_tokens
+        lane.deficit_tokens -= waiting.kv_tokens_expected
         if lane.deficit_tokens <= 0:
             lanes.move_to_end(waiting.arrival.tenant)
 
-    def some_parked(self, most: int) -> list[QueuedRequest]:
-        """So many of the parked, others each time."""
-        lanes = self._classes.get(PARKED_CLASS, OrderedDict())
-        found: list[QueuedRequest] = []
-        for tenant in list(lanes)[:most]:
-            if len(found) >= most:
+    def some_unschedulable(self, count_max: int) -> list[QueuedRequest]:
+        """So many of the unschedulable, others each time."""
+        lanes = self._classes.get(UNSCHEDULABLE_CLASS, OrderedDict())
+        chosen: list[QueuedRequest] = []
+        for tenant in list(lanes)[:count_max]:
+            if len(chosen) >= count_max:
                 break
             lane = lanes[tenant]
             lanes.move_to_end(tenant)
-            live = [entry for entry in lane.heap if _stands(entry)]
-            taken = live[: most - len(found)]
-            lane.heap = live[len(taken) :] + taken  # nobody is first among the parked
-            found += [entry[4] for entry in taken]
-        return found
+            valid = [entry for entry in lane.heap if _is_valid(entry)]
+            taken = valid[: count_max - len(chosen)]
+            lane.heap = valid[len(taken) :] + taken  # nobody is first among them
+            chosen += [entry[4] for entry in taken]
+        return chosen
 
     # Moments
 
@@ -241,7 +250,7 @@ class Queue:
         self._count += 1
         heappush(self._moments, (when, self._count, moment, waiting))
         if len(self._moments) > 8 * len(self._waiting) + 64:
-            self._moments = [each for each in self._moments if self._is_here(each[3])]
+            self._moments = [moment for moment in self._moments if self._is_here(moment[3])]
             heapify(self._moments)
 
     def due(self, now: float) -> tuple[Moment, QueuedRequest] | None:
@@ -255,25 +264,31 @@ class Queue:
     def _is_here(self, waiting: QueuedRequest) -> bool:
         return self._waiting.get(waiting.arrival.request_id) is waiting
 
+    # Its place in line
+
     def promote(self, waiting: QueuedRequest, priority_class: int) -> None:
         """Into another class."""
-        stands_aside = not waiting.place
+        in_line = bool(waiting.entry_number)
         self._leave(waiting)
         waiting.priority_class = priority_class
-        if not stands_aside:
+        if in_line:
             self._enter(waiting)
 
     def reorder(self, waiting: QueuedRequest, urgency: float) -> None:
         """It is worth more or less than it was."""
         self._urgency[waiting.arrival.request_id] = urgency
-        if waiting.place:
+        if waiting.entry_number:
             self._leave(waiting)
             self._enter(waiting)
 
-    def set_aside(self, waiting: QueuedRequest) -> None:
-        """It goes on waiting, but is not next, and keeps nobody behind it."""
+    def reserve(self, waiting: QueuedRequest, replica_id: str) -> None:
+        """From the head of the line it goes on waiting for the room of this replica: it is not
+        next any more, and keeps nobody behind it."""
+        waiting.reserved_replica_id = replica_id
         self._leave(waiting)
 
-    def put_back(self, waiting: QueuedRequest) -> None:
-        if self._is_here(waiting) and not waiting.place:
+    def unreserve(self, waiting: QueuedRequest) -> None:
+        """Back into the line, if it still waits."""
+        waiting.reserved_replica_id = None
+        if self._is_here(waiting) and not waiting.entry_number:
             self._enter(waiting)

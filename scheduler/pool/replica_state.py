@@ -113,14 +113,14 @@ class ReplicaState:
 
     def _refined(self, entry: Entry) -> int:
         """The expected answer, given that so much of it has streamed."""
-        streamed, most = entry.streamed_tokens, entry.output_tokens_max
+        streamed, output_tokens_max = entry.streamed_tokens, entry.output_tokens_max
         if entry.lengths is not None:
-            expected = round(entry.lengths.expected_total(streamed, most))
+            expected = round(entry.lengths.expected_total(streamed, output_tokens_max))
         else:
             expected = entry.output_tokens
             while expected <= streamed:
                 expected *= 2
-        return min(most, max(expected, streamed + 1))
+        return min(output_tokens_max, max(expected, streamed + 1))
 
     def _expect(self, entry: Entry, output_tokens: int) -> None:
         self.output_tokens += output_tokens - entry.output_tokens

@@ -36,7 +36,7 @@ class StepCost:
         prefill_token_s = 1 / settings.admission.prefill_tok_s_assumed
         # A request's share of a step when the batch is full is in ``step_s``.
         first = [step_s, prefill_token_s, 0.0]
-        weights = [1 / (PRIOR_SPREAD * each) ** 2 for each in (step_s, prefill_token_s, step_s)]
+        weights = [1 / (PRIOR_SPREAD * cost) ** 2 for cost in (step_s, prefill_token_s, step_s)]
         model = FadingLeastSquares(first, weights, SAMPLE_FADE)
         return cls(step_s, prefill_token_s, 0.0, False, model)
 

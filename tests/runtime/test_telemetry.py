@@ -48,7 +48,7 @@ def test_prices_are_told_per_hour_of_a_replica() -> None:
     pool = PoolView(
         MODEL,
         bid_price=1e6,
-        charge=2e6,
+        admission_price=2e6,
         occupancy=0.75,
         step_s=0.1,
         prefill_token_s=0.001,

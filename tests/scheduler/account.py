@@ -84,14 +84,14 @@ class Account:
         chosen = self.live[action.replica_id]
         boot = self.on[request.request_id] = boot_of(chosen)
         assert chosen.model == request.model
-        assert request.kv_tokens <= chosen.limits.context_tokens_max
+        assert request.kv_tokens_max <= chosen.limits.context_tokens_max
         assert boot != self.excluded.get(request.request_id)
         assert sum(each == boot for each in self.on.values()) <= chosen.limits.max_num_seqs
         if action.reason is not Reason.RETRY:
             usual = Reason.HELD if was_held else Reason.LOCAL_FIT
-            # Past its latest moment a batch request that cannot be bought is held like the others.
-            is_batch = request.deadline_ms is not None
-            assert action.reason in ({Reason.VALLEY, Reason.HELD} if is_batch else {usual})
+            # Past its latest moment an off-peak request without an offer is held like the others.
+            is_off_peak = request.deadline_ms is not None
+            assert action.reason in ({Reason.VALLEY, Reason.HELD} if is_off_peak else {usual})
 
     def _bought(self, action: Buy, request: Arrival, now: float) -> None:
         """No limit is passed, and nothing leaves that must not."""
@@ -100,11 +100,11 @@ class Account:
         assert bought.price is not None
         assert bought.model == request.model
         assert request.offers is None or bought.offer_id in request.offers
-        assert request.kv_tokens <= bought.context_tokens_max
+        assert request.kv_tokens_max <= bought.context_tokens_max
         in_flight = [each for each in self.placed.values() if each.target == action.target]
         assert len(in_flight) <= bought.in_flight_max
         most_nano = bought.price.cost_nano(request.prompt_tokens, 0, request.max_output_tokens)
-        purchase = Purchase(request.tenant, bought.offer_id, now, most_nano, request.kv_tokens)
+        purchase = Purchase(request.tenant, bought.offer_id, now, most_nano, request.kv_tokens_max)
         self.purchases.append(purchase)
         self.running[request.request_id] = purchase
         recent = [each for each in self.purchases if each.at > now - HOUR_S]

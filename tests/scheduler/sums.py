@@ -26,22 +26,22 @@ def waiting_in(queue: Queue) -> list[QueuedRequest]:
 
 def assert_queue_sums(queue: Queue) -> None:
     waiting = waiting_in(queue)
-    assert queue.kv_tokens == sum(w.kv_tokens for w in waiting)
+    assert queue.kv_tokens_expected == sum(w.kv_tokens_expected for w in waiting)
     assert queue.work_s == pytest.approx(sum(w.work_s for w in waiting), abs=1e-9)
     placed = 0
     for priority_class, lanes in queue._classes.items():
         for tenant, lane in lanes.items():
-            stand = [entry[4] for entry in lane.heap if entry[4].place == entry[3]]
+            stand = [entry[4] for entry in lane.heap if entry[4].entry_number == entry[3]]
             mine = [
                 w
                 for w in waiting
                 if (w.priority_class, w.arrival.tenant) == (priority_class, tenant)
             ]
-            assert sorted(w.number for w in stand) == [w.number for w in mine if w.place]
+            assert sorted(w.number for w in stand) == [w.number for w in mine if w.entry_number]
             assert lane.live == len(stand) > 0
             assert len(lane.heap) <= 2 * lane.live + 17
             placed += lane.live
-    assert placed == sum(w.place > 0 for w in waiting)
+    assert placed == sum(w.entry_number > 0 for w in waiting)
 
 
 def assert_pool_sums(pool: Pool) -> None:
@@ -51,11 +51,11 @@ def assert_pool_sums(pool: Pool) -> None:
     assert all(pool.open[at] is pool.replicas[name] for name, at in pool._open_at.items())
     assert len(pool.open) == len(pool._open_at)
     for name, waiting in pool.reserved.items():
-        assert waiting.reserves == name in pool.replicas
+        assert waiting.reserved_replica_id == name in pool.replicas
         assert waiting in waiting_in(pool.queue)
-    kept = [w for w in waiting_in(pool.queue) if w.reserves is not None]
+    kept = [w for w in waiting_in(pool.queue) if w.reserved_replica_id is not None]
     assert len(kept) == len(pool.reserved)
-    assert kept == [w for w in waiting_in(pool.queue) if not w.place]
+    assert kept == [w for w in waiting_in(pool.queue) if not w.entry_number]
     assert_queue_sums(pool.queue)
     for state in states:
         assert_state_sums(state)

@@ -130,8 +130,8 @@ class Walk:
             assert_pool_sums(pool)
             costs = (pool.cost.step_s, pool.cost.prefill_token_s, pool.cost.decode_token_s)
             assert all(isfinite(cost) and cost >= 0 for cost in costs)
-            assert isfinite(pool.bid.charge)
-            assert 0 <= pool.bid.floor <= pool.bid.price
+            assert isfinite(pool.bid.admission_price)
+            assert 0 <= pool.bid.low_water_price <= pool.bid.price
         for state in scheduler._replicas.values():
             mine = {name for name, boot in account.on.items() if boot == boot_of(state.replica)}
             assert set(state.entries) == mine

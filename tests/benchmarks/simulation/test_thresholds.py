@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.simulation.baselines import BEST_THRESHOLD, POLICIES, DensityFirst, FirstCome
+from benchmarks.simulation.baselines import BEST_THRESHOLD, POLICIES, FirstCome, HighestValueFirst
 from benchmarks.simulation.bound import lp_bound
 from benchmarks.simulation.experiment import BadExperiment, Experiment, prepare
 from benchmarks.simulation.forecast import MODEL
@@ -92,7 +92,7 @@ def test_the_other_measures_send_whatever_fits(measure: str) -> None:
 def test_density_first_serves_first_whom_an_engine_second_saves_most() -> None:
     """Half the price and a tenth of the work is worth five times as much per engine second; who
     may not be bought is worth any price."""
-    policy, pool = DensityFirst(), a_pool()
+    policy, pool = HighestValueFirst(), a_pool()
     dear, quick = a_request(0, 1.0, 1_000), a_request(1, 0.1, 500)
     pinned = a_request(2, 1.0, None)
     order = sorted((dear, quick, pinned), key=lambda each: policy.urgency(each, pool))

@@ -60,7 +60,7 @@ def test_several_choices_reserve_room_each_but_fit_the_context_alone() -> None:
     arrival = _user("hi", n=4, max_tokens=2_000).arrival
     assert arrival.max_output_tokens == 8_000
     assert arrival.context_tokens == arrival.prompt_tokens + 2_000
-    assert arrival.kv_tokens == arrival.prompt_tokens + 8_000
+    assert arrival.kv_tokens_max == arrival.prompt_tokens + 8_000
 
 
 def test_token_ids_are_counted_exactly() -> None:

@@ -1,10 +1,10 @@
-"""Who comes first: classes and ageing, the batch lane, kept room, and those who are parked."""
+"""Who comes first: classes and ageing, the off-peak lane, reserved room, and the unschedulable."""
 
 from __future__ import annotations
 
 import pytest
 
-from scheduler.choose.admission import PARKED_PER_TICK_MAX, SERVED_PER_EVENT_MAX
+from scheduler.choose.admission import SERVED_PER_EVENT_MAX, UNSCHEDULABLE_PER_TICK_MAX
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reason, Reject
 from scheduler.offer import Offer
 from scheduler.snapshot import Limit
@@ -64,7 +64,7 @@ def test_who_waits_long_moves_up_a_class(ageing_ms: int, next_: str) -> None:
     assert released.request_id == next_
 
 
-# The batch lane
+# The off-peak lane
 
 
 def test_the_batch_lane_fills_a_pool_only_so_far() -> None:
@@ -89,7 +89,7 @@ def test_the_batch_lane_stays_out_while_capacity_has_a_price() -> None:
 
 
 def crowded(*offers: Offer) -> Scheduler:
-    """A batch request of 30 s waits for a pool that has no valley."""
+    """An off-peak request of 30 s waits for a pool that has no valley."""
     settings = changed(SETTINGS, spill={"offer_tok_s_assumed": 10.0})
     scheduler = running(*offers, settings=settings)
     scheduler.on_arrival(patient("q0"), 0.0)
@@ -170,23 +170,23 @@ def test_an_event_sends_a_bounded_number() -> None:
     assert len(scheduler.on_tick(0.2)) == 6
 
 
-# Parked
+# Unschedulable
 
 
 def test_who_waits_for_a_replica_blocks_nobody_and_is_reviewed_in_bounded_numbers() -> None:
     scheduler = running()
-    for n in range(PARKED_PER_TICK_MAX + 6):
+    for n in range(UNSCHEDULABLE_PER_TICK_MAX + 6):
         again = patient(f"x{n}", prompt=1)
         assert scheduler.on_retry(again, local("r1"), 0.0) == [Hold(f"x{n}")]
     assert isinstance(only(scheduler.on_arrival(patient("q1"), 0.0)), Dispatch)
     assert scheduler.on_tick(0.1) == []
     scheduler.on_replica_joined(replica(max_num_seqs=200, generation=2, kv=100_000), 0.1)
     scheduler.on_load_report(report(generation=2), 0.1)
-    assert len(scheduler.on_tick(0.2)) == PARKED_PER_TICK_MAX
+    assert len(scheduler.on_tick(0.2)) == UNSCHEDULABLE_PER_TICK_MAX
     assert len(scheduler.on_tick(0.3)) == 6
 
 
-def test_who_was_parked_goes_on_ageing() -> None:
+def test_who_was_unschedulable_goes_on_ageing() -> None:
     settings = changed(SETTINGS, spill={"ageing_ms": 1_000}, circuit_breaker={"open_ms": 1_500})
     scheduler = running(settings=settings, policy=Fixed())
     for n in range(2):
@@ -197,7 +197,7 @@ def test_who_was_parked_goes_on_ageing() -> None:
     assert isinstance(only(scheduler.on_arrival(patient("probe"), 1.6)), Dispatch)
     scheduler.on_finish("probe", Outcome.OK, 1.7)
     assert isinstance(only(scheduler.on_arrival(patient("q1"), 1.7)), Dispatch)
-    assert scheduler.on_tick(1.8) == []  # not parked any more
+    assert scheduler.on_tick(1.8) == []  # schedulable again
     assert scheduler.on_tick(2.0) == []  # moved up
     hold(scheduler, "usual", 2.1)
     assert served(scheduler.on_finish("q1", Outcome.OK, 2.2)) == [("low", "r1")]

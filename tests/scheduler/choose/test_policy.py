@@ -15,23 +15,23 @@ from tests.scheduler.given import arrival, offer, pool_of, price, replica, repor
 POLICY = BidPricePolicy()
 
 
-def worth(density: float) -> QueuedRequest:
+def worth(value_nano_per_s: float) -> QueuedRequest:
     """Of so many nano-USD per engine second; infinite: it may not be bought."""
     waiting = QueuedRequest(arrival(), 0.0)
-    if density != inf:
-        waiting.cost_nano, waiting.work_s = int(density), 1.0
+    if value_nano_per_s != inf:
+        waiting.cost_nano, waiting.work_s = int(value_nano_per_s), 1.0
     return waiting
 
 
-def priced(charge: float, floor: float = 0.0) -> Pool:
+def priced(admission_price: float, low_water_price: float = 0.0) -> Pool:
     pool = pool_of()
-    pool.bid.charge, pool.bid.floor = charge, floor
+    pool.bid.admission_price, pool.bid.low_water_price = admission_price, low_water_price
     return pool
 
 
 def test_the_dearest_is_the_most_urgent() -> None:
     order = sorted([worth(5), worth(inf), worth(7)], key=lambda w: POLICY.urgency(w, priced(0)))
-    assert [each.density for each in order] == [inf, 7, 5]
+    assert [each.value_nano_per_s for each in order] == [inf, 7, 5]
 
 
 def test_who_is_worth_the_charge_is_admitted() -> None:
@@ -42,15 +42,15 @@ def test_who_is_worth_the_charge_is_admitted() -> None:
 
 def test_who_must_not_leave_is_admitted_at_any_charge() -> None:
     assert POLICY.admits(worth(inf), priced(inf))
-    assert not POLICY.buys_at_once(worth(inf), priced(inf, floor=inf))
+    assert not POLICY.buys_at_once(worth(inf), priced(inf, low_water_price=inf))
 
 
 def test_only_the_hopeless_are_bought_at_once() -> None:
-    """A burst, which moves the charge but not the floor, sends nobody away at once."""
-    assert not POLICY.buys_at_once(worth(1), priced(1e9, floor=0.0))
-    floor = 100.0 / HOPELESS_SHARE
-    assert not POLICY.buys_at_once(worth(100), priced(1e9, floor))
-    assert POLICY.buys_at_once(worth(99), priced(1e9, floor))
+    """A burst moves the admission price but not the low-water price: nobody leaves at once."""
+    assert not POLICY.buys_at_once(worth(1), priced(1e9, low_water_price=0.0))
+    low_water = 100.0 / HOPELESS_SHARE
+    assert not POLICY.buys_at_once(worth(100), priced(1e9, low_water))
+    assert POLICY.buys_at_once(worth(99), priced(1e9, low_water))
 
 
 def test_at_the_latest_moment_everyone_is_bought() -> None:

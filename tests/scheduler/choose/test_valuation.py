@@ -49,13 +49,13 @@ def test_it_costs_what_the_cheapest_offer_that_it_may_have_would_take() -> None:
     assert valued(pool, offers=frozenset({"unknown"})).cost_nano is None
     assert valued(pool, prompt=7_901, output_max=100).cost_nano is None  # no such context
     pinned = valued(pool, offers=frozenset())
-    assert (pinned.cost_nano, pinned.density) == (None, inf)
+    assert (pinned.cost_nano, pinned.value_nano_per_s) == (None, inf)
 
 
-def test_density_is_the_price_of_an_engine_second() -> None:
+def test_value_nano_per_second_is_the_price_of_an_engine_second() -> None:
     one = valued(a_pool(), prompt=100, output=50)
     assert one.work_s == pytest.approx(0.1 + 50 * 0.1 / 8)
-    assert one.density == pytest.approx(300_000 / one.work_s)
+    assert one.value_nano_per_s == pytest.approx(300_000 / one.work_s)
 
 
 def test_a_warm_prompt_takes_less_here_but_costs_as_much_elsewhere() -> None:
@@ -68,7 +68,7 @@ def test_a_warm_prompt_takes_less_here_but_costs_as_much_elsewhere() -> None:
     assert warm.hits == {"r0": 3, "r1": 8}
     assert warm.cost_nano == cold.cost_nano
     assert warm.work_s == pytest.approx(cold.work_s - 0.08)
-    assert warm.density > cold.density
+    assert warm.value_nano_per_s > cold.value_nano_per_s
     pool.prefixes._caches["r1"].trust.factor = 0.25
     assert valued(pool, blocks=BLOCKS, block_tokens=10).cached_tokens == 30
 

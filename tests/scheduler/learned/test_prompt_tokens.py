@@ -258,5 +258,6 @@ def test_no_report_drives_a_cost_beyond_its_most() -> None:
     book, shape = TokenBook(), PromptShape.of("a" * 2_000, 1)
     for _ in range(300):
         book.learn("m", shape, 20_000)
-    most = [cost.most * count for cost, count in zip(COSTS.values(), shape.counts, strict=True)]
+    each = zip(COSTS.values(), shape.counts, strict=True)
+    most = [cost.tokens_max * count for cost, count in each]
     assert most[0] < book.estimate("m", shape) <= sum(most)

@@ -23,11 +23,11 @@ DEMAND = st.lists(st.tuples(st.floats(1, 1e9), st.floats(0.01, 2)), min_size=1, 
 
 
 def bid_with(demand: list[tuple[float, float]], capacity: float, seconds: float = 40.0) -> BidPrice:
-    """After ``seconds`` in which this demand, density and work per second, came evenly."""
+    """After ``seconds`` in which this demand, value_nano_per_s and work per second, came evenly."""
     bid = BidPrice(SETTINGS)
     for n in range(int(seconds / UPDATE_S)):
-        for density, work_s in demand:
-            bid.add(density, work_s * UPDATE_S, n * UPDATE_S)
+        for value_nano_per_s, work_s in demand:
+            bid.add(value_nano_per_s, work_s * UPDATE_S, n * UPDATE_S)
         bid.update(capacity, 0.5, n * UPDATE_S)
     return bid
 
@@ -49,8 +49,10 @@ def test_the_price_is_read_where_capacity_ends(
 ) -> None:
     total = sum(work_s for _, work_s in demand)
     price = bid_with(demand, share * total).price
-    above = sum(work_s for density, work_s in demand if density > price * STEP)
-    from_here = sum(work_s for density, work_s in demand if density >= price / STEP)
+    above = sum(work_s for value_nano_per_s, work_s in demand if value_nano_per_s > price * STEP)
+    from_here = sum(
+        work_s for value_nano_per_s, work_s in demand if value_nano_per_s >= price / STEP
+    )
     assert above <= 1.03 * share * total
     assert from_here >= 0.97 * share * total
 
@@ -69,7 +71,7 @@ def test_pinned_demand_counts_first() -> None:
     assert bid_with([*demand, (inf, 0.5)], 0.4).price > 1e15  # nothing else fits
 
 
-def test_densities_beyond_the_scale_count_at_its_ends() -> None:
+def test_values_beyond_the_scale_count_at_its_ends() -> None:
     assert 1 <= bid_with([(0.0, 1.0), (0.5, 1.0)], 1.0).price < 2
     assert 2**59 < bid_with([(1e300, 2.0)], 1.0).price <= 2**60
 
@@ -92,41 +94,41 @@ def test_the_charge_reaches_the_price_before_the_pool_is_full(
 ) -> None:
     bid = bid_with([(100.0, 3.0)], 1.0)
     bid.occupy(occupancy)
-    assert bid.charge == pytest.approx(share * bid.price)
+    assert bid.admission_price == pytest.approx(share * bid.price)
     assert bid.occupancy == occupancy
 
 
 @given(st.floats(0, FULL_PRICE_AT), st.floats(0, 1))
 def test_the_charge_rises_with_occupancy(one: float, other: float) -> None:
-    bid, charges = BidPrice(SETTINGS), []
+    bid, prices = BidPrice(SETTINGS), []
     bid.price = 1_000.0
     for occupancy in sorted((one, other)):
         bid.occupy(occupancy)
-        charges.append(bid.charge)
-    assert charges == sorted(charges)
+        prices.append(bid.admission_price)
+    assert prices == sorted(prices)
     bid.occupy(one)
     full = expm1(STEEPNESS * FULL_PRICE_AT)
-    assert bid.charge == pytest.approx(1_000 * expm1(STEEPNESS * one) / full)
+    assert bid.admission_price == pytest.approx(1_000 * expm1(STEEPNESS * one) / full)
 
 
 def test_the_floor_needs_a_history() -> None:
     """A price that has not held for the hysteresis sends nobody away at once."""
-    bid, floors = BidPrice(SETTINGS), []
+    bid, low_waters = BidPrice(SETTINGS), []
     for n in range(10):
         bid.add(100.0, 4.0, n * UPDATE_S)
         bid.update(0.5, 1.0, n * UPDATE_S)
-        floors.append(bid.floor)
-    assert floors[:7] == [0.0] * 7
-    assert floors[7] > 0.0
+        low_waters.append(bid.low_water_price)
+    assert low_waters[:7] == [0.0] * 7
+    assert low_waters[7] > 0.0
     bid.update(99.0, 1.0, 10 * UPDATE_S)
-    assert (bid.price, bid.floor) == (0.0, 0.0)
+    assert (bid.price, bid.low_water_price) == (0.0, 0.0)
 
 
 def test_between_updates_only_the_occupancy_is_new() -> None:
     bid = bid_with([(100.0, 3.0)], 1.0)
     price = bid.price
     bid.update(99.0, 0.0, 40.0 - UPDATE_S / 2)
-    assert (bid.price, bid.charge) == (price, 0.0)
+    assert (bid.price, bid.admission_price) == (price, 0.0)
 
 
 def test_a_few_first_requests_are_no_trend() -> None:

@@ -118,7 +118,7 @@ def test_the_replica_with_the_most_room_is_kept_and_only_for_so_many() -> None:
     pool, (one, two, _) = reserving(full, half)
     verdicts = [Verdict(local(name), Refusal.NO_KV_ROOM) for name in ("r1", "r2")]
     assert pool.reserve(one, verdicts)
-    assert (one.reserves, pool.reserved) == ("r2", {"r2": one})
+    assert (one.reserved_replica_id, pool.reserved) == ("r2", {"r2": one})
     assert not pool.reserve(two, verdicts)
 
 

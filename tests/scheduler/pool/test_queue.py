@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.pool.queue import (
-    BATCH_CLASS,
-    PARKED_CLASS,
+    OFF_PEAK_CLASS,
     QUANTUM_TOKENS,
     TENANTS_LOOKED_AT_MAX,
+    UNSCHEDULABLE_CLASS,
     Moment,
     Queue,
     QueuedRequest,
@@ -62,15 +62,15 @@ def serve_all(queue: Queue) -> list[str]:
 
 def test_what_is_derived_from_the_arrival() -> None:
     usual, batch = waiting("a", 100), waiting("b", deadline_ms=9_000)
-    assert (usual.deadline, usual.kv_tokens, usual.priority_class) == (12.0, 150, 1)
-    assert (batch.deadline, batch.priority_class, batch.is_batch) == (19.0, BATCH_CLASS, True)
+    assert (usual.deadline, usual.kv_tokens_expected, usual.priority_class) == (12.0, 150, 1)
+    assert (batch.deadline, batch.priority_class, batch.is_off_peak) == (19.0, OFF_PEAK_CLASS, True)
 
 
-def test_density_is_cost_per_engine_second() -> None:
+def test_value_nano_per_second_is_cost_per_engine_second() -> None:
     one = waiting("a")
-    assert one.density == inf  # it may not be bought
+    assert one.value_nano_per_s == inf  # it may not be bought
     one.cost_nano, one.work_s = 3_000, 1.5
-    assert one.density == 2_000
+    assert one.value_nano_per_s == 2_000
 
 
 # Bounds
@@ -109,13 +109,13 @@ def test_sums_of_the_parts_under_any_changes(data: st.DataObject) -> None:
             queue.promote(data.draw(st.sampled_from(held)), data.draw(st.integers(0, 4)))
         else:
             head = queue.head(everyone)
-            assert (head is None) == all(each.priority_class == PARKED_CLASS for each in held)
+            assert (head is None) == all(w.priority_class == UNSCHEDULABLE_CLASS for w in held)
             assert head is None or head.priority_class == min(each.priority_class for each in held)
         assert len(queue) == len(held)
         assert_queue_sums(queue)
     for each in held:
         queue.remove(each.arrival.request_id)
-    assert (len(queue), queue.kv_tokens, queue.work_s) == (0, 0, 0.0)
+    assert (len(queue), queue.kv_tokens_expected, queue.work_s) == (0, 0, 0.0)
 
 
 # Order
@@ -141,13 +141,13 @@ def test_whom_the_policy_does_not_admit_is_passed_over() -> None:
     assert [each and each.arrival.request_id for each in served] == ["c", None]
 
 
-def test_the_parked_are_never_next() -> None:
-    parked = waiting("a")
-    queue = queue_of(parked)
-    queue.promote(parked, PARKED_CLASS)
+def test_the_unschedulable_are_never_next() -> None:
+    lost = waiting("a")
+    queue = queue_of(lost)
+    queue.promote(lost, UNSCHEDULABLE_CLASS)
     assert queue.head(everyone) is None
-    queue.promote(parked, 1)
-    assert queue.head(everyone) is parked
+    queue.promote(lost, 1)
+    assert queue.head(everyone) is lost
 
 
 @given(st.lists(st.tuples(st.sampled_from("xyz"), st.integers(1, 20_000)), min_size=1))
@@ -185,7 +185,7 @@ def test_backlogged_tenants_get_equal_tokens(prompts: list[int], first: int) -> 
             refill(str(tenant), prompt)  # at least one stays behind
         head = serve(queue)
         assert head is not None
-        served[head.arrival.tenant] += head.kv_tokens
+        served[head.arrival.tenant] += head.kv_tokens_expected
         assert max(served.values()) - min(served[str(n)] for n in range(len(prompts))) <= 2 * (
             QUANTUM_TOKENS + largest
         )
@@ -217,28 +217,28 @@ def test_a_bounded_number_of_tenants_is_looked_at() -> None:
     assert len(asked) == TENANTS_LOOKED_AT_MAX
 
 
-# Parked
+# Unschedulable
 
 
 @pytest.mark.parametrize("tenants", [1, 2, 6])
-def test_the_parked_are_looked_at_in_turn(tenants: int) -> None:
+def test_the_unschedulable_are_looked_at_in_turn(tenants: int) -> None:
     queue = Queue()
     for n in range(6):
         each = waiting(str(n), tenant=str(n % tenants))
         queue.add(each, 0.0)
-        queue.promote(each, PARKED_CLASS)
-    seen = Counter(each.arrival.request_id for _ in range(12) for each in queue.some_parked(2))
+        queue.promote(each, UNSCHEDULABLE_CLASS)
+    seen = Counter(w.arrival.request_id for _ in range(12) for w in queue.some_unschedulable(2))
     assert seen == dict.fromkeys("012345", 4)
 
 
-def test_who_is_parked_twice_is_found_once() -> None:
+def test_who_is_unschedulable_twice_is_found_once() -> None:
     queue, one = queue_of(), waiting("a")
     for each in (one, waiting("b")):
         queue.add(each, 0.0)
-        queue.promote(each, PARKED_CLASS)
+        queue.promote(each, UNSCHEDULABLE_CLASS)
     queue.promote(one, 1)
-    queue.promote(one, PARKED_CLASS)
-    found = [each.arrival.request_id for each in queue.some_parked(9)]
+    queue.promote(one, UNSCHEDULABLE_CLASS)
+    found = [each.arrival.request_id for each in queue.some_unschedulable(9)]
     assert sorted(found) == ["a", "b"]
 
 
@@ -248,23 +248,23 @@ def test_who_is_parked_twice_is_found_once() -> None:
 def test_who_stands_aside_is_not_next_and_comes_back_to_its_place() -> None:
     first, second, third = (waiting(name) for name in "abc")
     queue = queue_of(first, second, third)
-    queue.set_aside(first)
+    queue.reserve(first, "r1")
     assert queue.head(everyone) is second
     assert len(queue) == 3
     queue.promote(first, 0)
     assert queue.head(everyone) is second
     queue.promote(first, 1)
-    queue.put_back(first)
-    queue.put_back(first)
+    queue.unreserve(first)
+    queue.unreserve(first)
     assert serve_all(queue) == ["a", "b", "c"]
 
 
 def test_who_left_while_aside_does_not_come_back() -> None:
     one = waiting("a")
     queue = queue_of(one, waiting("b"))
-    queue.set_aside(one)
+    queue.reserve(one, "r1")
     queue.remove("a")
-    queue.put_back(one)
+    queue.unreserve(one)
     assert serve_all(queue) == ["b"]
     assert_queue_sums(queue)
 
