@@ -19,8 +19,8 @@ def profile(folder: Path, offering: Target, size: Size) -> Path:
     """As the plain engines are, so that Baseload's are: as many as its profile has."""
     engine = {
         "context_tokens_max": CONTEXT_TOKENS_MAX,
-        "running_max": size.running_max,
-        "batched_tokens_max": BATCHED_TOKENS_MAX,
+        "max_num_seqs": size.running_max,
+        "max_num_batched_tokens": BATCHED_TOKENS_MAX,
         "kv_blocks": size.kv_blocks,
     }
     return write_profile(folder, offering, engine, ttft_budget_ms=PATIENT_MS)

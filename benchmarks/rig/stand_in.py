@@ -26,8 +26,8 @@ def limits() -> EngineLimits:
     engine = yaml.safe_load(TEMPLATE.read_text())["applications"][0]["args"]["pools"][0]["engine"]
     return EngineLimits(
         kv_tokens_max=engine["kv_blocks"] * BLOCK_TOKENS,
-        max_num_seqs=engine["running_max"],
-        max_num_batched_tokens=engine["batched_tokens_max"],
+        max_num_seqs=engine["max_num_seqs"],
+        max_num_batched_tokens=engine["max_num_batched_tokens"],
         context_tokens_max=engine["context_tokens_max"],
     )
 

@@ -33,8 +33,8 @@ def memory_findings(pool: ResolvedPool) -> Iterator[Finding]:
             pool.card,
             memory_utilization=utilization,
             kv_dtype=kv_dtype(flags.get("kv-cache-dtype")),
-            batched_tokens_max=pool.settings.batched_tokens_max,
-            running_max=pool.settings.running_max,
+            batched_tokens_max=pool.settings.max_num_batched_tokens,
+            running_max=pool.settings.max_num_seqs,
         )
     except UnknownMemory:
         return

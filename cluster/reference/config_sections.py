@@ -99,8 +99,8 @@ args:
       checkpoint: /models/deepseek-ai/DeepSeek-V3.2
       engine:
         context_tokens_max: 163840
-        running_max: 100
-        batched_tokens_max: 8192
+        max_num_seqs: 100
+        max_num_batched_tokens: 8192
         tensor_parallel: 8
         expert_parallel: true
         vllm_flags:
@@ -137,7 +137,7 @@ user_config:
 args:
   stand_in:
     port: 8001
-    engine: { running_max: 64 }
+    engine: { max_num_seqs: 64 }
 user_config:
   providers:
     stand-in:

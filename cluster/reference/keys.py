@@ -28,7 +28,7 @@ _UNITS = (
     (r"tokens", "tokens"),
     (r"bytes", "bytes"),
     (r"blocks", "KV blocks"),
-    (r"requests|in_flight|running", "requests"),
+    (r"requests|in_flight|running|seqs", "requests"),
     (r"replicas", "replicas"),
     (r"schedulers", "Schedulers"),
     (r"load|occupancy|headroom", "share of 1"),

@@ -11,8 +11,8 @@ from models.vllm_flags import EXECUTOR, LAYOUT_FLAGS, RANKS_BACKEND, RANKS_PER_N
 
 FIELD_OF_FLAG = {
     "max-model-len": "context_tokens_max",
-    "max-num-seqs": "running_max",
-    "max-num-batched-tokens": "batched_tokens_max",
+    "max-num-seqs": "max_num_seqs",
+    "max-num-batched-tokens": "max_num_batched_tokens",
     "num-gpu-blocks-override": "kv_blocks",
     **{each.flag: each.setting for each in LAYOUT_FLAGS},
     RANKS_PER_NODE: "data_parallel_local",

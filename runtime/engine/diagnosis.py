@@ -41,7 +41,7 @@ _LOOK = "mend that and start again; `baseload doctor` looks at the machine"
 _STACK = "where, says the end of its log"
 _ADVICE = {
     signal.SIGKILL: "if nobody killed it, memory ran out (`dmesg` says so): give it more, or less "
-    "to hold (kv_blocks, running_max, context_tokens_max)",
+    "to hold (kv_blocks, max_num_seqs, context_tokens_max)",
     signal.SIGILL: f"an instruction that does not run on this processor; {_STACK}",
 }
 

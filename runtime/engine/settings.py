@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from models.config_values import written
 from models.layout import CARDS_PER_NODE, Layout
@@ -16,12 +24,18 @@ from scheduler.replica import EngineLimits
 
 VLLM_FLAGS_MAX = 64  # entries of `vllm_flags`
 CARDS_MAX = 64  # of one engine
+# Keys that had other names than vLLM's; files that have them stay valid.
+OLDER_NAMES = {"max_num_seqs": "running_max", "max_num_batched_tokens": "batched_tokens_max"}
 
 
 def _flag_value(value: Any) -> Any:
     if not isinstance(value, str | int | float):
         raise ValueError(f"expected text, a number, true or false, got {given(value)}")
     return value
+
+
+def _or_older(name: str) -> AliasChoices:
+    return AliasChoices(name, OLDER_NAMES[name])
 
 
 FlagValue = Annotated[Any, BeforeValidator(_flag_value), written("text, a number, true or false")]
@@ -42,10 +56,13 @@ class EngineSettings(BaseModel):
     """Folder of the weights."""
     context_tokens_max: int = Field(default=4096, ge=16)
     """Tokens that prompt and answer of one request may have together (max-model-len)."""
-    running_max: int = Field(default=32, ge=1)
-    """Requests that one rank runs at once (max-num-seqs)."""
-    batched_tokens_max: int = Field(default=2048, ge=16)
-    """Tokens of one step of a rank, at least running_max (max-num-batched-tokens)."""
+    max_num_seqs: int = Field(default=32, ge=1, validation_alias=_or_older("max_num_seqs"))
+    """Requests that one rank runs at once. `running_max` is its older name."""
+    max_num_batched_tokens: int = Field(
+        default=2048, ge=16, validation_alias=_or_older("max_num_batched_tokens")
+    )
+    """Tokens of one step of a rank, at least max_num_seqs. `batched_tokens_max` is its older
+    name."""
     kv_blocks: int | None = Field(default=None, ge=8)
     """KV cache in blocks (num-gpu-blocks-override); none lets vLLM take the memory it finds."""
     tensor_parallel: int = Field(default=1, ge=1)
@@ -73,6 +90,14 @@ class EngineSettings(BaseModel):
     vllm_flags: dict[str, FlagValue] = Field(default_factory=dict, max_length=VLLM_FLAGS_MAX)
     """vLLM's own flags without their dashes, for what has no key here."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _by_one_name(cls, data: Any) -> Any:
+        for name, older in OLDER_NAMES.items():
+            if isinstance(data, Mapping) and name in data and older in data:
+                raise wrong_at((older,), f"is the older name of {name}, which is given, too")
+        return data
+
     @model_validator(mode="after")
     def _flags_may_be_given(self) -> Self:
         for name in self.vllm_flags:
@@ -83,9 +108,9 @@ class EngineSettings(BaseModel):
     @model_validator(mode="after")
     def _batch_holds_what_runs(self) -> Self:
         """As vLLM's ``SchedulerConfig`` refuses it."""
-        if self.batched_tokens_max < self.running_max:
-            wrong = f"is less than running_max, {self.running_max}: each takes a token of a step"
-            raise wrong_at(("batched_tokens_max",), wrong)
+        if self.max_num_batched_tokens < self.max_num_seqs:
+            wrong = f"is less than max_num_seqs, {self.max_num_seqs}: each takes a token of a step"
+            raise wrong_at(("max_num_batched_tokens",), wrong)
         return self
 
     @model_validator(mode="after")

@@ -33,7 +33,7 @@ POOL = {
     "replicas": 2,
     "card": CARD,
     "card_usd_per_hour": "1.00",
-    "engine": {"device": "cpu", "running_max": 16, "kv_blocks": 1024},
+    "engine": {"device": "cpu", "max_num_seqs": 16, "kv_blocks": 1024},
 }
 PROFILE: dict[str, Any] = {
     "proxy_location": "HeadOnly",
@@ -150,7 +150,7 @@ def test_new_settings_reach_all_replicas_and_no_caller_notices(site: Site) -> No
     before = {engine["replica_id"] for engine in site.stack.command("engines")}
 
     def smaller(app: dict[str, Any]) -> None:
-        app["args"]["pools"][0]["engine"]["running_max"] = 12
+        app["args"]["pools"][0]["engine"]["max_num_seqs"] = 12
 
     with caller(site.stack.url, site.stack.key) as ended:
         site.deploy(smaller)

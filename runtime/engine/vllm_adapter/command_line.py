@@ -64,8 +64,8 @@ def command_line(settings: EngineSettings, device: str) -> list[str]:
         "model": str(settings.checkpoint),
         "served-model-name": settings.model,
         "max-model-len": settings.context_tokens_max,
-        "max-num-seqs": settings.running_max,
-        "max-num-batched-tokens": settings.batched_tokens_max,
+        "max-num-seqs": settings.max_num_seqs,
+        "max-num-batched-tokens": settings.max_num_batched_tokens,
         "disable-log-stats": True,
         "enable-prompt-tokens-details": True,
         "enable-logging-iteration-details": True,  # tells the load meter of each step's tokens

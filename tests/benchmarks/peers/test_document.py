@@ -67,5 +67,5 @@ def test_profile_has_the_size_and_the_provider(tmp_path: Path) -> None:
     path = profile(tmp_path, Target("http://127.0.0.1:5/v1", "unused"), NARROW)
     app = yaml.safe_load(path.read_text())["applications"][0]
     engine = app["args"]["pools"][0]["engine"]
-    assert (engine["running_max"], engine["kv_blocks"]) == (NARROW.running_max, NARROW.kv_blocks)
+    assert (engine["max_num_seqs"], engine["kv_blocks"]) == (NARROW.running_max, NARROW.kv_blocks)
     assert "http://127.0.0.1:5/v1" in str(app["deployments"])

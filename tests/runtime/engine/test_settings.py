@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from runtime.engine.settings import VLLM_FLAGS_MAX, EngineSettings
+from runtime.config_problems import problems
+from runtime.engine.settings import OLDER_NAMES, VLLM_FLAGS_MAX, EngineSettings
 
 GIVEN: dict[str, Any] = {"model": "m", "checkpoint": Path("/w")}
 
@@ -21,11 +22,29 @@ def test_the_least_that_must_be_given() -> None:
         settings.model = "other"  # type: ignore[misc]
 
 
+def test_a_file_with_the_older_names_of_keys_stays_valid() -> None:
+    older = EngineSettings.model_validate(GIVEN | {"running_max": 7, "batched_tokens_max": 64})
+    assert (older.max_num_seqs, older.max_num_batched_tokens) == (7, 64)
+    newer = {"max_num_seqs": 7, "max_num_batched_tokens": 64}
+    assert older == EngineSettings.model_validate(GIVEN | newer)
+
+
+@pytest.mark.parametrize(("name", "older"), OLDER_NAMES.items())
+def test_a_key_stands_under_one_of_its_names_and_is_refused_by_that(name: str, older: str) -> None:
+    for given, said in (
+        ({name: 16, older: 16}, f"{older}: is the older name of {name}"),
+        ({older: 0}, f"{older}: expected at least"),
+    ):
+        with pytest.raises(ValidationError) as caught:
+            EngineSettings.model_validate(GIVEN | given)
+        assert str(problems(caught.value, EngineSettings)[0]).startswith(said)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"model": None},
-        {"running_max": 0},
+        {"max_num_seqs": 0},
         {"context_tokens_max": 1},
         {"device": "tpu"},
         {"tensor_parallel": 0},
@@ -36,7 +55,7 @@ def test_the_least_that_must_be_given() -> None:
         {"colour": "red"},
         {"vllm_flags": {f"f{n}": n for n in range(VLLM_FLAGS_MAX + 1)}},
         {"vllm_flags": {"f": [1]}},
-        {"batched_tokens_max": 31, "running_max": 32},
+        {"max_num_batched_tokens": 31, "max_num_seqs": 32},
     ],
 )
 def test_what_is_refused(wrong: dict[str, Any]) -> None:

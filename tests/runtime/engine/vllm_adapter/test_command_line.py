@@ -23,7 +23,7 @@ def _flags(device: str = "cpu", **fields: Any) -> list[str]:
 
 
 def test_what_every_engine_is_told() -> None:
-    flags = _flags(running_max=7, context_tokens_max=512, batched_tokens_max=64, kv_blocks=99)
+    flags = _flags(max_num_seqs=7, context_tokens_max=512, max_num_batched_tokens=64, kv_blocks=99)
     assert {
         "--model=/w",
         "--served-model-name=m",
