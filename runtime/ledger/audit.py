@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from models.money import NanoUsd
 from runtime.ledger.chain import GENESIS, Entry, link
+from runtime.ledger.explained import explained
 from runtime.ledger.open_store import open_store
 from runtime.ledger.report import Report, Sums, report_on
 from runtime.ledger.rows import UNTOLD
@@ -118,7 +119,8 @@ def audit(url: str | Path) -> Audit:
             account.take(entry)
         _compare(reading, account)
     owners = [entry.owner or "" for entry in account.open.values()]
-    alive = {owner: store.liveness.is_alive(owner) for owner in set(owners)}
+    with explained(store.name):
+        alive = {owner: store.liveness.is_alive(owner) for owner in set(owners)}
     live = sum(alive[owner] for owner in owners)
     return Audit(
         ok=account.problem_count == 0,

@@ -88,12 +88,11 @@ class Ledger:
             raise LedgerUnavailable
         self._renew()
         ended = 0
-        for owner in self._owners_of_open_attempts():
-            if self.store.liveness.is_alive(owner):
-                continue
+        for owner in self._dead_owners():
             while expired := self._expire(self._open_rows(owner)):
                 ended += expired
-            self.store.liveness.forget(owner)
+            with explained(self.store.name):
+                self.store.liveness.forget(owner)
         return ended
 
     def close(self) -> None:
@@ -120,9 +119,11 @@ class Ledger:
             self._writer.fail(str(error))
             raise
 
-    def _owners_of_open_attempts(self) -> list[str]:
+    def _dead_owners(self) -> list[str]:
         with self.store.reading() as reading:
-            return reading.owners_of_open_attempts()
+            owners = reading.owners_of_open_attempts()
+        with explained(self.store.name):
+            return [owner for owner in owners if not self.store.liveness.is_alive(owner)]
 
     def _open_rows(self, owner: str) -> list[Settle]:
         now_ms = time.time_ns() // 1_000_000

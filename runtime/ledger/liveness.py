@@ -22,7 +22,8 @@ class Claim(Protocol):
 
 class Liveness(Protocol):
     """A dead owner may be found alive for a while; a living one is never found dead. An attempt
-    that is ended late is only late, one that is ended too early is billed wrongly."""
+    that is ended late is only late, one that is ended too early is billed wrongly. Where it cannot
+    be known, any call raises LedgerUnavailable or OSError."""
 
     def claim(self, owner: str) -> Claim:
         """Raises LedgerUnavailable where another living process has the name, and ValueError for

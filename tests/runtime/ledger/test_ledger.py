@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Sequence
 
 import pytest
@@ -244,3 +245,23 @@ async def test_an_owner_whose_name_was_lost_writes_no_more(url: str) -> None:
             await ledger.reserve(reserve("b"))
         held.end()
     assert audit(url).rows == 1
+
+
+async def test_where_nobody_knows_who_lives_nothing_is_ended(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again later: what failed may be for a moment only."""
+
+    def no_file_is_free(owner: str) -> bool:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with opened(url, "boot-1") as dead:
+        await dead.reserve(reserve("a"))
+    with opened(url, "boot-2") as ledger:
+        with monkeypatch.context() as for_a_moment:
+            for_a_moment.setattr(ledger.store.liveness, "is_alive", no_file_is_free)
+            with pytest.raises(LedgerUnavailable, match="too many open files"):
+                ledger.sweep()
+        assert ledger.healthy()
+        assert audit(url).open_reserves_dead == 1
+        assert ledger.sweep() == 1
