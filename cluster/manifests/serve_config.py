@@ -68,7 +68,6 @@ def serve_config(
 ) -> dict[str, Any]:
     """``args`` are the engine's flags as `models.planned_vllm_flags` gives them. The checkpoint is
     the repository's name under MODELS_FOLDER."""
-    most = replicas if autoscaling is None else autoscaling.replicas_max
     pool: dict[str, Any] = {
         "model": model.model_id,
         "replicas": replicas,
@@ -79,14 +78,27 @@ def serve_config(
     }
     if autoscaling is not None:
         pool["autoscaling"] = autoscaling.model_dump(exclude_unset=True)
-    application: dict[str, Any] = {
+    replicas_max = replicas if autoscaling is None else autoscaling.replicas_max
+    application = _application(pool, nodes_taken(layout, replicas_max), ttft_budget_ms)
+    if env := recipe_env(model.model_id, card.card_id):
+        application["runtime_env"] = {"env_vars": env}
+    return {
+        "proxy_location": "HeadOnly",
+        "http_options": {"host": LOOPBACK, "port": HTTP_PORT},
+        "logging_config": {"enable_access_log": False},
+        "applications": [application],
+    }
+
+
+def _application(pool: Mapping[str, Any], nodes: int, ttft_budget_ms: int) -> dict[str, Any]:
+    return {
         "name": APPLICATION,
         "route_prefix": "/",
         "import_path": IMPORT_PATH,
         "args": {
             "local_key": True,
             # Schedulers reach the engines of other nodes at those nodes' addresses.
-            **({"engine_host": LOOPBACK} if nodes_taken(layout, most) == 1 else {}),
+            **({"engine_host": LOOPBACK} if nodes == 1 else {}),
             "pools": [pool],
         },
         "deployments": [
@@ -99,14 +111,6 @@ def serve_config(
                 },
             }
         ],
-    }
-    if env := recipe_env(model.model_id, card.card_id):
-        application["runtime_env"] = {"env_vars": env}
-    return {
-        "proxy_location": "HeadOnly",
-        "http_options": {"host": LOOPBACK, "port": HTTP_PORT},
-        "logging_config": {"enable_access_log": False},
-        "applications": [application],
     }
 
 
