@@ -25,7 +25,9 @@ from cluster.cli.simulate.options import (
 )
 from cluster.cli.simulate.output import show, stages
 from cluster.cli.terminal import note
+from cluster.profile import load
 from runtime.errors import ConfigError
+from scheduler.settings import Settings
 
 
 @takes(SimulateOptions)
@@ -40,6 +42,8 @@ def simulate(options: SimulateOptions) -> None:
     Example: baseload simulate --offer out=2.25,in=0.45 --policies bid-price,density-first
 
     Example: baseload simulate --loads 0.9,1.5,3 --policies bid-price,first-come --json
+
+    Example: baseload simulate --config my.yaml --load 1.5
     """
     output = options.output
     try:
@@ -76,6 +80,7 @@ def _experiment(requests: RequestOptions, pool: PoolOptions) -> Experiment:
         prefixes=requests.prefixes,
         scaling=requests.scaling,
         laps=_laps(requests.laps),
+        settings=Settings() if pool.config is None else load(pool.config).routing.settings(),
     )
 
 

@@ -81,6 +81,11 @@ class PoolOptions:
         f"{BEST_THRESHOLD} runs {len(GRID)} thresholds and shows the one that spent least.",
         None,
     )
+    config: Path | None = option(
+        "A Serve config file, for the scheduler's settings in it: queue, admission, spill and "
+        "circuit_breaker of user_config. Default: their defaults.",
+        None,
+    )
     offers: list[str] | None = option(
         f"What may be bought, in USD per M tokens, as in {EXAMPLE} (without in=: a quarter of "
         f"out), or an entry of the price book, as in {BOOK_EXAMPLE} (without a day: today's). May "

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.simulation.baselines import POLICY_NAMES
 from cluster.cli.main import app
+from cluster.reference.config_sections import SMALLEST
 from tests.cluster.refusal import refusal
 
 RUNNER = CliRunner()
@@ -67,6 +68,21 @@ def test_one_seed_gives_one_run_and_another_gives_another() -> None:
     assert first == second
     assert first["seed"] == 7
     assert told(*NO_BOUND, "--load", "3", "--seed", "8")["buy_all_usd"] != first["buy_all_usd"]
+
+
+def test_the_settings_of_a_file_reach_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "my.yaml"
+    changed = "{ admission: { kv_headroom: 0.97 }, spill: { ageing_ms: 900 } }"
+    file.write_text(SMALLEST.replace("user_config: {}", f"user_config: {changed}"))
+    usual, narrow = told(*NO_BOUND), told(*NO_BOUND, "--config", str(file))
+    assert narrow["spend_usd"] > usual["spend_usd"]
+    changes = {"admission": {"kv_headroom": 0.97}, "spill": {"ageing_ms": 900}}
+    assert narrow["experiment"]["settings"] == changes
+    file.write_text(file.read_text().replace("ageing_ms", "aging_ms"))
+    said = refusal(monkeypatch, capsys, "simulate", *NO_BOUND, "--config", str(file))
+    assert "spill.aging_ms: is not known here; did you mean ageing_ms" in said
 
 
 def test_options_reach_the_run() -> None:
