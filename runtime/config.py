@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from models.config_values import ConfigSection, Ms, UsdPerHour
+from runtime.config_facts import FACTS_MAX, ComplianceConfig, Country, FactsConfig, Word
 from runtime.config_problems import Problem, one_line, problems, wrong_at
 from runtime.config_types import (
     AnyHost,
@@ -82,7 +83,9 @@ class ProviderConfig(ConfigSection):
     key_env: VariableName
     """Environment variable that holds the API key; while it is not set, nothing is bought."""
     region: str = "unknown"
-    """Where the provider serves, for readers of this file: no decision looks at it yet."""
+    """Where the provider serves, for readers of this file; what laws ask for stands in `facts`."""
+    facts: FactsConfig = FactsConfig()
+    """What is known of it, for the policy packs in force; what is left out is unknown."""
     allowed_sensitivity: frozenset[Sensitivity] = frozenset(
         {Sensitivity.PUBLIC, Sensitivity.INTERNAL}
     )
@@ -123,6 +126,10 @@ class TenantConfig(ConfigSection):
     """SHA-256 hashes of the keys that call as this tenant; `baseload key` makes a pair."""
     spill_usd_per_hour_max: UsdPerHour | None = None
     """USD per hour that its purchases may cost; none has the common cap alone, "0" forbids them."""
+    home: Country | None = None
+    """The country of its users, such as cn; none counts as every country that a rule names."""
+    data_classes: frozenset[Word] = Field(default=frozenset(), max_length=FACTS_MAX)
+    """Classes of data that all its requests hold, such as phi (health, of HIPAA)."""
 
 
 class StreamConfig(ConfigSection):
@@ -174,6 +181,8 @@ class GatewayConfig(ConfigSection):
         default_factory=dict, max_length=PROVIDERS_MAX
     )
     """Where requests may be bought, by the provider's name in models/data/prices.yaml."""
+    compliance: ComplianceConfig = ComplianceConfig()
+    """Laws that are kept: a target that a rule forbids, or does not know, gets no request."""
     queue: QueueSettings = QueueSettings()
     """How much may wait for a replica, and for how long."""
     admission: AdmissionSettings = AdmissionSettings()

@@ -9,6 +9,7 @@
     │   ├── UnknownField    400
     │   ├── ContextTooLong  400
     │   ├── InvalidApiKey   401
+    │   ├── NoCompliantTarget 403 a rule of a policy pack forbids every target
     │   ├── ModelNotFound   404
     │   ├── RouteNotFound   404
     │   ├── MethodNotAllowed 405
@@ -96,6 +97,11 @@ class BadRequest(RequestError):
 class UnknownField(RequestError):
     code = "unknown_field"
     says = "The request has an unknown field."
+
+
+class NoCompliantTarget(RequestError):
+    status, type, code = 403, "permission_error", "no_compliant_target"
+    says = "No target may have this request by the rules in force."
 
 
 class ContextTooLong(RequestError):

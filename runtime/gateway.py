@@ -22,6 +22,7 @@ from runtime.ledger.ledger import Ledger
 from runtime.rejection import refusal_of
 from runtime.request.estimate import Estimator
 from runtime.request.job import Job
+from runtime.targets.allowed import NOTHING_KNOWN, matrix_of, traits_of
 from runtime.targets.connector import Connector
 from runtime.targets.membership import Endpoint, LocalTarget, Membership
 from runtime.targets.pools import Pool
@@ -34,6 +35,7 @@ from runtime.underway import Underway
 from runtime.watchdog import Stream, Watchdog
 from runtime.wire.tags import Sensitivity
 from scheduler.arrival import Arrival
+from scheduler.compliance.allowance import Allowance
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reject
 from scheduler.state_machine import Scheduler
 from scheduler.target import Target
@@ -70,6 +72,7 @@ class Gateway:
         self.refused_config: str | None = None  # what is wrong with a file that was not taken
         self.accounts: dict[str, Account] = {}
         self._buyable: dict[Sensitivity, frozenset[str]] = {}
+        self._matrix = NOTHING_KNOWN
         self._prices = prices
         self._priced_on: date | None = None
         self._scheduler = Scheduler(config.settings(), ())
@@ -108,6 +111,7 @@ class Gateway:
             each: frozenset(name for name, account in accounts.items() if account.may_have(each))
             for each in Sensitivity
         }
+        self._matrix = matrix_of(config, accounts)
         offers = [account.offer for account in accounts.values()]
         self._scheduler.set_settings(config.settings(), offers, self._now())
 
@@ -172,9 +176,16 @@ class Gateway:
 
     # -- decisions ----------------------------------------------------------------------
 
+    def allowance(self, tenant: str, sensitivity: Sensitivity) -> Allowance:
+        """Where a request may go by the rules in force."""
+        traits = traits_of(self.config, tenant, sensitivity)
+        return self._matrix.allowance(traits, utc_today(self.clock))
+
     def offers_for(self, tenant: str, sensitivity: Sensitivity) -> frozenset[str]:
         """The offers that a request may be bought from."""
-        return self._buyable[sensitivity] if self.config.may_buy(tenant) else frozenset()
+        if not self.config.may_buy(tenant):
+            return frozenset()
+        return self._buyable[sensitivity] & self.allowance(tenant, sensitivity).offers
 
     async def decide(self, arrival: Arrival, failed_target: Target | None) -> Dispatch | Buy:
         """Waits for the scheduler's answer; raises what a rejection means to the caller."""
@@ -204,7 +215,8 @@ class Gateway:
         """What was decided on; None if it has gone since, has no price any more, or the
         configuration forbids it since."""
         if isinstance(decision, Dispatch):
-            return self.locals.get(decision.replica_id)
+            may_stay = self.allowance(job.tenant, job.tags.sensitivity).is_local
+            return self.locals.get(decision.replica_id) if may_stay else None
         self._renew_prices()
         if decision.offer_id not in self.offers_for(job.tenant, job.tags.sensitivity):
             return None

@@ -44,6 +44,7 @@ class Arrival:
     blocks: tuple[int, ...] = ()
     block_tokens: int = 0
     offers: frozenset[str] | None = None
+    is_local_allowed: bool = True  # whether a rule lets the replicas here have it
     deadline_ms: int | None = None
     body_bytes: int = 0  # that are kept in memory while it waits
 

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     SPILL_PRICE = "spill_price"  # buying it costs less than the engine time it would take
     SPILL_LATENCY = "spill_latency"  # no replica within the latency budget: bought
     SPILL_NO_REPLICA = "spill_no_replica"  # no live replica of the model: bought
+    MUST_LEAVE = "must_leave"  # a rule keeps it from the replicas here: bought
     RETRY = "retry"  # the first target failed before it had started
     QUEUE_FULL = "queue_full"  # a bound of the queue was reached
     QUEUE_TIMEOUT = "queue_timeout"  # waited as long as anything may wait
@@ -40,7 +41,7 @@ class Refusal(StrEnum):
     TOO_LATE = "too_late"  # it would not answer within the latency budget
     PRICE_UNKNOWN = "price_unknown"  # the offer has no price today
     IN_FLIGHT_MAX = "in_flight_max"  # as many requests are under way at the offer as may be
-    NOT_ALLOWED = "not_allowed"  # eligibility left it out: compliance, capability, quality
+    NOT_ALLOWED = "not_allowed"  # a rule, its sensitivity or a field of the request keeps it away
     RATE_REQUESTS = "rate_requests"  # the provider's requests per minute
     RATE_TOKENS = "rate_tokens"  # the provider's tokens per minute
     SPEND_CAP = "spend_cap"  # USD per hour, over all

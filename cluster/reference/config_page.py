@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from benchmarks.documents.markdown import paragraphs, table
-from cluster.reference.config_sections import SECTIONS, SMALLEST, Section
+from cluster.reference.config_example import SMALLEST, Section
+from cluster.reference.config_sections import SECTIONS
 from cluster.reference.keys import HEADS, rows
 from runtime.request.job import PRIORITIES
 from runtime.wire.tags import NO_TAGS

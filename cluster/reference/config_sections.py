@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from pydantic import BaseModel
-
 from cluster.arguments import AppArgs, AutoscalingArgs, PoolArgs, StandInArgs
 from cluster.profile import HttpOptions
+from cluster.reference.config_example import Section
+from cluster.reference.config_law import WHICH_LAWS
 from runtime.config import (
     GatewayConfig,
     HttpConfig,
@@ -24,32 +22,6 @@ from scheduler.settings import (
     QueueSettings,
     SpillSettings,
 )
-
-SMALLEST = """\
-http_options: { host: 127.0.0.1, port: 8000 }
-applications:
-  - name: baseload
-    route_prefix: /
-    import_path: cluster.application:build
-    args:
-      local_key: true
-      pools: [{ model: tiny-moe, card: cpu }]
-    deployments:
-      - name: Scheduler
-        user_config: {}
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """``example`` starts at `http_options`, `args` or `user_config` of the whole file."""
-
-    path: str
-    model: type[BaseModel]
-    lead: str
-    example: str
-    without: frozenset[str] = frozenset()
-
 
 WHAT_RUNS = (
     Section(
@@ -256,4 +228,4 @@ user_config:
         "user_config:\n  telemetry: { metrics_host: 0.0.0.0, metrics_port: 8002 }\n",
     ),
 )
-SECTIONS = (*WHAT_RUNS, *HOW_ROUTED)
+SECTIONS = (*WHAT_RUNS, *HOW_ROUTED, *WHICH_LAWS)

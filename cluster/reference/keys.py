@@ -25,6 +25,7 @@ _UNITS = (
     (r"_ms(_|$)", "ms"),
     (r"tok_s(_|$)", "tokens per second"),
     (r"_s(_|$)", "s"),
+    (r"_days(_|$)", "days"),
     (r"tokens", "tokens"),
     (r"bytes", "bytes"),
     (r"blocks", "KV blocks"),

@@ -14,7 +14,7 @@ from runtime.edge.disconnect import ClientLeft, while_present
 from runtime.edge.edge_context import RECORD, SEND, Edge
 from runtime.edge.model_list import context_tokens_max, model_not_found
 from runtime.edge.request_body import read_body
-from runtime.errors import BadRequest
+from runtime.errors import BadRequest, NoCompliantTarget
 from runtime.gateway import Gateway
 from runtime.lifecycle import answer
 from runtime.request.job import Job, exactly_counted, needs_exact_count, new_job
@@ -23,6 +23,9 @@ from runtime.request.record import RequestRecord
 from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import Sensitivity, parse_tags
+from scheduler.compliance.allowance import LOCAL, Allowance
+
+VERDICTS_CHARS_MAX = 4_096  # of an error's message
 
 log = logging.getLogger("baseload.http")
 
@@ -80,14 +83,17 @@ async def _job(
     tags = parse_tags(request.headers.items())
     record: RequestRecord = request.scope[RECORD]
     record.feature, record.task = tags.feature, tags.task
-    if any(gateway.offers_for(tenant, each) for each in (tags.sensitivity, Sensitivity.PII)):
-        # Else it leaves this house in no case.
+    buyable = (gateway.offers_for(tenant, each) for each in (tags.sensitivity, Sensitivity.PII))
+    if gateway.config.compliance.packs or any(buyable):  # else it makes no difference
         found = await protected(tags, parsed)
         tags, record.personal_data = found.tags, sorted(found.finding.kinds)
     if parsed.model not in gateway.models():
         raise model_not_found(gateway)
     pool = gateway.pools.get(parsed.model)
     tokens_max = context_tokens_max(gateway, parsed.model)
+    allowance = gateway.allowance(tenant, tags.sensitivity)
+    offers = _offers(gateway, parsed, gateway.offers_for(tenant, tags.sensitivity))
+    _refuse_forbidden(gateway, parsed.model, allowance, offers)
     job = new_job(
         record=record,
         tenant=tenant,
@@ -97,7 +103,8 @@ async def _job(
         estimator=gateway.estimator,
         context_tokens_max=tokens_max,
         ttft_budget_ms=gateway.config.ttft_budget_ms,
-        offers=_offers(gateway, parsed, gateway.offers_for(tenant, tags.sensitivity)),
+        offers=offers,
+        is_local_allowed=allowance.is_local,
         body=body,
         clock=gateway.clock,
     )
@@ -105,6 +112,24 @@ async def _job(
         tokenizer = pool.tokenizer if pool else None
         return await asyncio.to_thread(exactly_counted, job, tokens_max, tokenizer)
     return job
+
+
+def _refuse_forbidden(
+    gateway: Gateway, model: str, allowance: Allowance, offers: frozenset[str]
+) -> None:
+    """NoCompliantTarget, with every verdict, where the rules leave the model no target."""
+    targets = {name for name, each in gateway.accounts.items() if each.offer.model == model}
+    if model in gateway.pools:
+        if allowance.is_local:
+            return
+        targets.add(LOCAL)
+    forbidden = [
+        f"{name}: {allowance.forbidden[name]}"
+        for name in sorted(targets & allowance.forbidden.keys())
+    ]
+    if forbidden and not targets & offers:
+        says = "; ".join(forbidden)[:VERDICTS_CHARS_MAX]
+        raise NoCompliantTarget(f"{NoCompliantTarget.says} {says}.")
 
 
 def _offers(gateway: Gateway, request: ModelRequest, offers: frozenset[str]) -> frozenset[str]:

@@ -86,6 +86,7 @@ def new_job(
     context_tokens_max: int,
     ttft_budget_ms: int,
     offers: frozenset[str],
+    is_local_allowed: bool = True,
     body: bytes,
     clock: Clock = SYSTEM,
 ) -> Job:
@@ -111,6 +112,7 @@ def new_job(
         priority=PRIORITIES[tags.cost_tier],
         blocks=blocks,
         offers=offers,
+        is_local_allowed=is_local_allowed,
         deadline_ms=deadline_ms,
         body_bytes=shape.utf8_bytes,
         worst=worst_case(request, text, body),

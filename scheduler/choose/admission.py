@@ -247,10 +247,12 @@ class AdmissionController:
     ) -> list[Final]:
         """No live replica could serve it: buy, or hold it as unschedulable while one may come, or
         refuse."""
-        may_come = pool.had_replica and not pool.replicas
+        stays = waiting.arrival.is_local_allowed
+        may_come = stays and pool.had_replica and not pool.replicas
         has_time = waiting.is_off_peak and may_come and now < latest_at(waiting, pool, settings)
         if not has_time:
-            bought = self._recorder.buy(waiting, Reason.SPILL_NO_REPLICA, pool, settings, now)
+            reason = Reason.SPILL_NO_REPLICA if stays else Reason.MUST_LEAVE
+            bought = self._recorder.buy(waiting, reason, pool, settings, now)
             if bought is not None:
                 return [bought]
         replicas, offers = survey(waiting, pool, self._spending, settings, now)

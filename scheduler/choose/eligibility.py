@@ -38,6 +38,8 @@ def refuse_lasting(waiting: QueuedRequest, state: ReplicaState, now: float) -> R
     """What no amount of free room at a replica would change."""
     if waiting.arrival.context_tokens > state.replica.limits.context_tokens_max:
         return Refusal.CONTEXT
+    if not waiting.arrival.is_local_allowed:
+        return Refusal.NOT_ALLOWED
     if not state.is_alive:
         return Refusal.DEAD
     if waiting.excluded is not None and state.replica.incarnation == waiting.excluded:

@@ -26,7 +26,7 @@ def value(waiting: QueuedRequest, pool: Pool, now: float) -> None:
     if first is None:
         return
     waiting.work_s = pool.cost.work_s(arrival, waiting.cached_tokens, first.replica.limits)
-    if pool.cost.is_measured and not waiting.is_off_peak:
+    if pool.cost.is_measured and not waiting.is_off_peak and arrival.is_local_allowed:
         pool.bid.add(waiting.value_nano_per_s, waiting.work_s, now)
 
 

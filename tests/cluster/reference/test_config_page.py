@@ -9,8 +9,9 @@ from pydantic import BaseModel
 
 from cluster.arguments import AppArgs
 from cluster.profile import HttpOptions
+from cluster.reference.config_example import Section
 from cluster.reference.config_page import page, slug
-from cluster.reference.config_sections import SECTIONS, Section
+from cluster.reference.config_sections import SECTIONS
 from cluster.reference.keys import meaning, unit
 from runtime.config import GatewayConfig
 from runtime.config_problems import known_names
@@ -29,6 +30,8 @@ ENTRIES: dict[str, list[str | int]] = {  # of lists and mappings, one of each
     "tenants": ["search-team"],
     "providers": ["deepinfra"],
     "offers": ["gpt-oss-120b"],
+    "contracts": [0],
+    "registrations": [0],
 }
 KEYS = [(section, key) for section in SECTIONS for key in section.model.model_fields]
 

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from cluster.checks.report import Place, Report, Surroundings, check_file
 from cluster.finding import ARGS, HTTP, ROUTING, at_path
 from cluster.machine.inventory import Inventory
-from cluster.reference.config_sections import SECTIONS, SMALLEST, Section
+from cluster.reference.config_example import SMALLEST, Section
+from cluster.reference.config_sections import SECTIONS
 from cluster.reference.keys import NONE, rows
 from runtime.config import GatewayConfig
 from scheduler.settings import Settings
@@ -63,7 +64,7 @@ def test_an_example_says_something_of_its_section(section: Section) -> None:
     at: Any = yaml.safe_load(section.example)
     for part in section.path.split("."):
         at = at[0] if isinstance(at, list) else at
-        at = next(iter(at.values())) if part == "offers" and part not in at else at
+        at = next(iter(at.values())) if part in ("offers", "facts") and part not in at else at
         at = at[part]
     at = at[0] if isinstance(at, list) else at
     inner = next(iter(at.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -84,6 +85,11 @@ def spill_no_replica() -> Final:
     return final(Scheduler(SETTINGS, [offer()]).on_arrival(arrival(), 0.0))
 
 
+def must_leave() -> Final:
+    scheduler = running(offer())
+    return final(scheduler.on_arrival(replace(arrival(), is_local_allowed=False), 0.0))
+
+
 def retry() -> Final:
     scheduler = running(replicas=2)
     scheduler.on_arrival(arrival(), 0.0)
@@ -126,6 +132,7 @@ REACHED: dict[Reason, tuple[Callable[[], Final], dict[Target, Refusal | None]]] 
     Reason.SPILL_PRICE: (spill_price, {R1: Refusal.NO_SLOT, OFFER: None}),
     Reason.SPILL_LATENCY: (spill_latency, {R1: Refusal.NO_SLOT, OFFER: None}),
     Reason.SPILL_NO_REPLICA: (spill_no_replica, {OFFER: None}),
+    Reason.MUST_LEAVE: (must_leave, {R1: Refusal.NOT_ALLOWED, OFFER: None}),
     Reason.RETRY: (retry, {R1: Refusal.EXCLUDED, R2: None}),
     Reason.QUEUE_FULL: (queue_full, {R1: Refusal.NO_SLOT}),
     Reason.QUEUE_TIMEOUT: (queue_timeout, {R1: Refusal.NO_SLOT}),

@@ -1,0 +1,104 @@
+"""The policy packs that ship with Baseload, and those that an operator wrote: files into rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from models.data_file import BadDataFile, Entry, data_path, duplicates, read_entries
+from scheduler.compliance.jurisdictions import expanded
+from scheduler.compliance.policy import Pack, Require, Rule, When
+from scheduler.compliance.traits import Protection
+
+_FOLDER = "policy_packs"
+RULES_MAX = 256  # of a pack
+
+
+def _code(text: object) -> object:
+    return frozenset(text) if isinstance(text, list) else text
+
+
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
+_Names = Annotated[frozenset[_Name], BeforeValidator(_code), Field(min_length=1, max_length=300)]
+
+
+def _protection(text: object) -> object:
+    names = {each.name.lower(): each for each in Protection}
+    return names.get(text, text) if isinstance(text, str) else text
+
+
+class _When(Entry):
+    users_in: _Names | None = None
+    protection_min: Annotated[Protection, BeforeValidator(_protection)] = Protection.PUBLIC
+    data_classes: _Names | None = None
+
+
+class _Require(Entry):
+    inference_within: _Names | None = None
+    storage_within: _Names | None = None
+    or_transfer: _Names = frozenset()
+    operator_in: _Names | None = None
+    is_registered: bool = False
+    open_weights: bool = False
+    no_training: bool = False
+    retention_days_max: Annotated[int, Field(ge=0)] | None = None
+    contracts: _Names = frozenset()
+    documents: _Names = frozenset()
+
+
+class _Rule(Entry):
+    rule: _Name
+    source: Annotated[str, Field(min_length=1, max_length=300)]
+    when: _When
+    require: _Require
+
+
+class _Pack(Entry):
+    name: _Name
+    as_of: date
+    rules: Annotated[list[_Rule], Field(min_length=1, max_length=RULES_MAX)]
+
+    def pack(self) -> Pack:
+        return Pack(self.name, self.as_of, tuple(_rule(self.name, each) for each in self.rules))
+
+
+def _rule(pack: str, entry: _Rule) -> Rule:
+    return Rule(
+        rule_id=f"{pack}/{entry.rule}",
+        when=_expanded(When(**dict(entry.when))),
+        require=Require(**dict(entry.require)),
+        source=entry.source,
+    )
+
+
+def _expanded(when: When) -> When:
+    """A user is in one country: a group in ``users_in`` stands for its members."""
+    if when.users_in is None:
+        return when
+    return When(expanded(when.users_in), when.protection_min, when.data_classes)
+
+
+def shipped_packs() -> dict[str, Path]:
+    """By name."""
+    return {path.stem: path for path in sorted(data_path(_FOLDER).glob("*.yaml"))}
+
+
+def read_pack(path: Path) -> Pack:
+    """BadDataFile with everything that is wrong with the file."""
+    entries, problems = read_entries(path, "pack", _Pack)
+    if len(entries) != 1 and not problems:
+        problems = [f"must hold one pack, not {len(entries)}"]
+    for entry in entries:
+        problems += duplicates([rule.rule for rule in entry.rules])
+    if problems:
+        raise BadDataFile(path, problems)
+    return entries[0].pack()
+
+
+def rules_of(packs: Iterable[Pack]) -> tuple[Rule, ...]:
+    """All rules in the order of their packs: the first that forbids is the verdict."""
+    return tuple(rule for pack in packs for rule in pack.rules)

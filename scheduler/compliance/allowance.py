@@ -1,0 +1,54 @@
+"""Where a request may go, of all targets at once: worked out once a day for each kind of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from scheduler.compliance.facts import TargetFacts
+from scheduler.compliance.matrix import Forbidden, forbids
+from scheduler.compliance.policy import Rule
+from scheduler.compliance.traits import Traits
+
+LOCAL = "local"  # no offer is called so: theirs have a slash
+KEPT_MAX = 4_096  # kinds of requests: places of users, protections, classes of data
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """``offers`` are the ids of those that may have the request, ``is_local`` whether the replicas
+    here may; ``forbidden`` says of every other target why not, by "local" or its offer's id."""
+
+    offers: frozenset[str]
+    is_local: bool
+    forbidden: Mapping[str, Forbidden]
+
+
+class Matrix:
+    """The rules in force, and the facts about every target."""
+
+    def __init__(
+        self, rules: Sequence[Rule], own: TargetFacts, offers: Mapping[str, TargetFacts]
+    ) -> None:
+        self._rules = tuple(rules)
+        self._own = own
+        self._offers = dict(offers)
+        self._known: dict[tuple[Traits, date], Allowance] = {}
+
+    def allowance(self, traits: Traits, today: date) -> Allowance:
+        known = self._known.get((traits, today))
+        if known is None:
+            if len(self._known) >= KEPT_MAX:
+                self._known.clear()
+            known = self._known[traits, today] = self._work_out(traits, today)
+        return known
+
+    def _work_out(self, traits: Traits, today: date) -> Allowance:
+        targets = {LOCAL: self._own, **self._offers}
+        verdicts = {
+            target: forbids(self._rules, traits, facts, today) for target, facts in targets.items()
+        }
+        forbidden = {target: each for target, each in verdicts.items() if each is not None}
+        offers = frozenset(offer for offer in self._offers if offer not in forbidden)
+        return Allowance(offers, LOCAL not in forbidden, forbidden)

@@ -1,0 +1,58 @@
+"""What is known of a target, as far as a law asks: where data rests, where it is worked on, whose
+law its operator answers to, and what was agreed. None is unknown, and unknown is never enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A model that was filed with, or registered at, an authority of ``jurisdiction``; both words
+    have to be shown to users there."""
+
+    jurisdiction: str
+    number: str
+    model_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """An agreement with the target's operator, or a transfer mechanism.
+
+    ``kind`` is its usual name: "DPA", "SCC", "BCR", "BAA", "CAC-contract", "CAC-assessment",
+    "CAC-certificate", "PDPC-clauses", "PCPD-clauses". A transfer names the jurisdictions that data
+    leaves (``sources``) and enters (``destinations``). It holds through its last day.
+    """
+
+    kind: str
+    reference: str
+    valid_until: date | None = None  # None: unknown, so not valid
+    sources: frozenset[str] = frozenset()
+    destinations: frozenset[str] = frozenset()
+
+    def is_valid(self, today: date) -> bool:
+        return self.valid_until is not None and today <= self.valid_until
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """Of one pool or one provider, as its operator states them. See the module on None."""
+
+    storage_regions: frozenset[str] | None = None
+    inference_jurisdictions: frozenset[str] | None = None
+    operator_jurisdiction: str | None = None
+    operator: str | None = None  # the legal entity
+    is_own: bool = False  # a pool of this installation: nobody else works on the data
+    open_weights: bool | None = None
+    retention_days: int | None = None
+    trains_on_data: bool | None = None
+    registrations: tuple[Registration, ...] = ()
+    contracts: tuple[Contract, ...] = ()
+    documents: frozenset[str] = frozenset()  # that the vendor has passed on
+
+    def registration_in(self, jurisdiction: str) -> Registration | None:
+        found = (each for each in self.registrations if each.jurisdiction == jurisdiction)
+        return next(found, None)
