@@ -20,7 +20,7 @@ from benchmarks.economics.study import (
     question_in_words,
 )
 from benchmarks.economics.words import figure, monthly_usd, percent
-from benchmarks.pages.page import labelled
+from benchmarks.pages.drawing import labelled
 from benchmarks.pages.templates import environment
 from models.money import NANO_PER_USD, usd_per_mtok
 from models.prices import Price

@@ -7,6 +7,7 @@ in their markers. Text stays text.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from io import StringIO
@@ -86,3 +87,13 @@ def as_file(plot: Plot) -> str:
     """The plot by itself: outside of a page an SVG has to say that it is one."""
     head = f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(plot.title)}" '
     return plot.svg.replace("<svg ", head, 1) + "\n"
+
+
+def labelled(drawn: Iterable[Plot]) -> list[tuple[Plot, str]]:
+    """Each with its SVG as it may stand in one page with the others: what ``plots`` shows."""
+    return [(plot, _labelled(plot, at)) for at, plot in enumerate(drawn)]
+
+
+def _labelled(plot: Plot, number: int) -> str:
+    shown = f'<svg role="img" aria-label="{escape(plot.title)}" '
+    return numbered(plot.svg, number).replace("<svg ", shown, 1)

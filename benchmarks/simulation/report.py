@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from markupsafe import Markup
-
-from benchmarks.pages.page import head, meanings, page, pairs, plots, row, section
+from benchmarks.pages.drawing import Plot, labelled
+from benchmarks.pages.templates import environment
 from benchmarks.simulation.alternatives import alternatives_in_words, warnings
 from benchmarks.simulation.experiment import Experiment
 from benchmarks.simulation.figures import FIGURES, regret_in_words
@@ -18,60 +17,44 @@ COLUMNS_MAX = 3  # trials side by side
 OVER_TIME_MAX = 12  # plots over time: the first policy at each load
 
 
+_TEMPLATES = environment("benchmarks.simulation", is_html=True)
+
+
 def report(trials: Sequence[Trial], origin: Mapping[str, str]) -> str:
     """``origin`` says where it comes from: date, versions, machine."""
     if not trials:
         raise ValueError("a report needs at least one trial")
-    parts = (_head(trials), _figures(trials), _plots(trials), _choices(trials, origin))
-    return page("Baseload simulation", parts)
-
-
-def _head(trials: Sequence[Trial]) -> Markup:
-    first = trials[0].experiment
-    what = f"{first.arrivals} arrivals" if first.trace is None else first.trace.name
-    loads = dict.fromkeys(f"{trial.experiment.load:g}" for trial in trials)
-    lead = (
-        f"{what} on {_count(first.replicas, 'replica')} of profile {trials[0].outcome.profile}, "
-        f"at load {', '.join(loads)}; lengths {first.lengths}, seed {first.seed}."
+    return _TEMPLATES.get_template("simulation.html.j2").render(
+        title="Baseload simulation",
+        trials=trials,
+        first=trials[0].experiment,
+        loads=dict.fromkeys(f"{trial.experiment.load:g}" for trial in trials),
+        verdict=_verdict(trials),
+        figures=FIGURES,
+        trial_name=trial_name,
+        columns_max=COLUMNS_MAX,
+        drawn=labelled(_drawn(trials)),
+        chosen=_choices(trials) | dict(origin),
     )
+
+
+def _verdict(trials: Sequence[Trial]) -> str | None:
     says = [regret_in_words(trials[0].outcome)] if len(trials) == 1 else []
     says += [f"{words}." for trial in trials if (words := threshold_in_words(trial))]
-    says += [f"Warning: {warning}." for warning in warnings(first)]
-    return head("Baseload simulation", lead, " ".join(says) or None)
+    says += [f"Warning: {warning}." for warning in warnings(trials[0].experiment)]
+    return " ".join(says) or None
 
 
-def _figures(trials: Sequence[Trial]) -> Markup:
-    return _few_figures(trials) if len(trials) <= COLUMNS_MAX else _many_figures(trials)
-
-
-def _few_figures(trials: Sequence[Trial]) -> Markup:
-    """A column for each trial, and one that says what the figure is."""
-    rows = [row("", [trial_name(trial) for trial in trials], "th", "heads", "")]
-    for figure in FIGURES:
-        cells = [figure.of(trial.outcome) for trial in trials]
-        rows.append(row(figure.label, cells, says=figure.says))
-    return section("Figures", rows)
-
-
-def _many_figures(trials: Sequence[Trial]) -> Markup:
-    """A row for each trial, and what the figures are underneath."""
-    rows = [row("", [figure.label for figure in FIGURES], "th", "heads")]
-    for trial in trials:
-        rows.append(row(trial_name(trial), [figure.of(trial.outcome) for figure in FIGURES]))
-    return section("Figures", rows, "many") + Markup("\n") + meanings(FIGURES)
-
-
-def _plots(trials: Sequence[Trial]) -> Markup:
+def _drawn(trials: Sequence[Trial]) -> list[Plot]:
     loads = {trial.experiment.load for trial in trials}
     first = [each for each in trials if each.experiment.policy == trials[0].experiment.policy]
     drawn = [spend_by_load(trials) if len(loads) > 1 else spend_bars(trials), reasons(trials)]
-    return plots([*drawn, *(over_time(trial) for trial in first[:OVER_TIME_MAX])])
+    return [*drawn, *map(over_time, first[:OVER_TIME_MAX])]
 
 
-def _choices(trials: Sequence[Trial], origin: Mapping[str, str]) -> Markup:
+def _choices(trials: Sequence[Trial]) -> dict[str, str]:
     chosen = [_chosen(trial.experiment) for trial in trials]
-    rows = {name: ", ".join(dict.fromkeys(each[name] for each in chosen)) for name in chosen[0]}
-    return pairs("What was run", rows | dict(origin))
+    return {name: ", ".join(dict.fromkeys(each[name] for each in chosen)) for name in chosen[0]}
 
 
 def _chosen(experiment: Experiment) -> dict[str, str]:
@@ -85,7 +68,3 @@ def _chosen(experiment: Experiment) -> dict[str, str]:
         "alternatives": alternatives_in_words(experiment),
         "offers": "; ".join(map(offer_in_words, experiment.offers)),
     }
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

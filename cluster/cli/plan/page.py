@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import matplotlib as mpl
-from markupsafe import Markup
 
 from benchmarks.pages.drawing import (
     BLACK,
@@ -17,10 +16,11 @@ from benchmarks.pages.drawing import (
     VERMILLION,
     Plot,
     as_svg,
+    labelled,
     single_panel,
 )
-from benchmarks.pages.page import head, page, pairs, plots, row, section
-from cluster.cli.plan.output import UNKNOWN, layout_json, title, verdict
+from benchmarks.pages.templates import environment
+from cluster.cli.plan.output import layout_json, title, verdict
 from cluster.manifests.planning import Planned
 from models.planner import LayoutPlan, curve
 from models.sizing.memory import GIB
@@ -34,6 +34,13 @@ CURVE_LOOKS = (  # as many curves as can be told apart
     (VERMILLION, "D"),
     (SKY, "P"),
 )
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.3g}" if isinstance(value, float) and value < 100 else f"{value:,.0f}"
+
+
+_TEMPLATES = environment("cluster.cli.plan", is_html=True, figure=_figure)
 COLUMNS = {
     "replicas": "replicas",
     "weights_gib_per_card": "weights, GiB per card",
@@ -49,18 +56,22 @@ COLUMNS = {
 
 
 def plan_report(planned: Planned) -> str:
+    chosen = planned.plan.chosen
     drawn = [memory_bars(planned)]
-    if planned.plan.chosen is not None:
+    if chosen is not None:
         drawn.append(throughput_curves(planned))
-    return page(
-        f"Plan of {planned.name}",
-        (
-            head(f"Plan of {planned.name}", title(planned), verdict(planned)),
-            plots(drawn, title=""),
-            *_working(planned),
-            *_refused(planned),
-            pairs("What was assumed", _assumed(planned)),
-        ),
+    arguments = {} if chosen is None else planned.engine_args(chosen)
+    return _TEMPLATES.get_template("plan.html.j2").render(
+        title=f"Plan of {planned.name}",
+        lead=title(planned),
+        verdict=verdict(planned),
+        drawn=labelled(drawn),
+        chosen=chosen,
+        columns=COLUMNS,
+        working=[(str(each.layout), layout_json(planned, each)) for each in planned.plan.working],
+        arguments={f"--{name}": str(value) for name, value in arguments.items()},
+        refused=[(_name(each), each.why_not or "") for each in planned.plan.refused],
+        assumed=_assumed(planned),
     )
 
 
@@ -122,29 +133,6 @@ def throughput_curves(planned: Planned) -> Plot:
     )
 
 
-def _working(planned: Planned) -> list[Markup]:
-    chosen = planned.plan.chosen
-    if chosen is None:
-        return []
-    rows = [row("", list(COLUMNS.values()), "th", "heads")]
-    for found in planned.plan.working:
-        values = layout_json(planned, found)
-        rows.append(row(str(found.layout), [_text(values[key]) for key in COLUMNS]))
-    arguments = planned.engine_args(chosen)
-    return [
-        section("Layouts that work", rows, "many"),
-        pairs(
-            f"Engine arguments of {chosen.layout}",
-            {f"--{name}": str(value) for name, value in arguments.items()},
-        ),
-    ]
-
-
-def _refused(planned: Planned) -> list[Markup]:
-    rows = [row(_name(each), [each.why_not or ""]) for each in planned.plan.refused]
-    return [section("Layouts that do not", rows)] if rows else []
-
-
 def _assumed(planned: Planned) -> dict[str, str]:
     source = planned.plan.card.sources.get("nano_usd_per_hour")
     said = {
@@ -161,9 +149,3 @@ def _assumed(planned: Planned) -> dict[str, str]:
 
 def _name(found: LayoutPlan) -> str:
     return f"{found.replicas} × {found.layout}"
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return UNKNOWN
-    return f"{value:,.3g}" if isinstance(value, float) and value < 100 else f"{value:,.0f}"
