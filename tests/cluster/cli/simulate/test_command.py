@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.simulation.baselines import POLICY_NAMES
 from cluster.cli.main import app
-from cluster.reference.config_sections import SMALLEST
+from cluster.reference.config_example import SMALLEST
 from tests.cluster.refusal import refusal
 
 RUNNER = CliRunner()
