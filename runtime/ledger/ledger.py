@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import time
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 
+from runtime.clock import SYSTEM, Clock
 from runtime.errors import LedgerUnavailable
 from runtime.ledger.explained import explained
 from runtime.ledger.giving_way import GivingWay
@@ -27,18 +27,21 @@ SWEEP_ROWS_MAX = 1000  # expired at once; more follow in the same sweep
 
 
 class Ledger:
-    def __init__(self, store: Store, owner: str, claim: Claim, writer: GroupCommit) -> None:
+    def __init__(
+        self, store: Store, owner: str, claim: Claim, writer: GroupCommit, clock: Clock
+    ) -> None:
         """Use ``open``."""
         self.store = store
         self.owner = owner
         self._claim = claim
         self._writer = writer
+        self._clock = clock
         self._giving_way = GivingWay(writer)
         self._closed = False
         atexit.register(self.close)
 
     @classmethod
-    def open(cls, url: str | Path, *, owner: str) -> Ledger:
+    def open(cls, url: str | Path, *, owner: str, clock: Clock = SYSTEM) -> Ledger:
         """Make the store or bring it to this version, and prove that it can be written durably.
 
         ``url`` is ``sqlite:///FILE`` or just the file (``open_store``)."""
@@ -49,7 +52,7 @@ class Ledger:
             undo.callback(claim.end)
             appender = store.appender()
             undo.pop_all()
-        return cls(store, owner, claim, GroupCommit(appender, store.name))
+        return cls(store, owner, claim, GroupCommit(appender, store.name), clock)
 
     @property
     def counts(self) -> Counts:
@@ -126,7 +129,7 @@ class Ledger:
             return [owner for owner in owners if not self.store.liveness.is_alive(owner)]
 
     def _open_rows(self, owner: str) -> list[Settle]:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = self._clock.unix_ms()
         with self.store.reading() as reading:
             return [_expiry(each, now_ms) for each in reading.open_attempts(owner, SWEEP_ROWS_MAX)]
 

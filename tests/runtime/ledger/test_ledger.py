@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from runtime.clock import Clock
 from runtime.errors import LedgerUnavailable
 from runtime.ledger import group_commit
 from runtime.ledger.audit import audit
@@ -150,6 +151,20 @@ async def test_sweep_ends_the_attempts_of_the_dead_only(
     ended = {r.request_id: (r.ending, r.outcome, r.cost_nano_usd) for r in requests(url)}
     assert ended["a"] == ("expire", "owner_died", 0)
     assert ended["f"] == (None, None, 0)
+
+
+async def test_a_swept_attempt_ended_when_it_was_swept(url: str) -> None:
+    with opened(url, "boot-1") as dead:
+        row = reserve("a")
+        await dead.reserve(row)
+    clock = Clock(unix_ms=lambda: row.at_ms + 7_500)
+    sweeper = Ledger.open(url, owner="boot-2", clock=clock)
+    assert sweeper.sweep() == 1
+    sweeper.close()
+    with open_store(url).reading() as reading:
+        (found,) = reading.attempts()
+    assert (found.ending, found.e2e_ms) == ("expire", 7_500)
+    assert found.ended_at_ms == row.at_ms + 7_500
 
 
 async def test_a_swept_owner_leaves_no_lock(url: str) -> None:
