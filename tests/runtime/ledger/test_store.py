@@ -123,6 +123,13 @@ def test_open_attempts_are_those_without_an_ending(store: Store, appender: Appen
         assert sorted(reading.owners_of_open_attempts()) == ["boot-1", "boot-2"]
 
 
+def test_the_newest_reserve_before_a_moment(store: Store, appender: Appender) -> None:
+    appender.append([reserve(name, at_ms=at_ms) for name, at_ms in (("a", 10), ("b", 20))])
+    appender.append([settle("a", at_ms=5)])
+    with store.reading() as reading:
+        assert [reading.last_seq_before(at_ms) for at_ms in (10, 11, 20, 21)] == [0, 1, 1, 2]
+
+
 def test_what_was_written_is_there_when_it_is_opened_again(store: Store) -> None:
     for number in range(3):
         appender = store.appender()
