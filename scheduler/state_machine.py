@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from scheduler.arrival import Arrival
+from scheduler.budget import Budget, Elsewhere
 from scheduler.choose.admission import AdmissionController
 from scheduler.choose.policy import BidPricePolicy, Policy
 from scheduler.choose.recorder import DecisionRecorder
@@ -20,12 +21,12 @@ from scheduler.counters import Counters
 from scheduler.decision import Action, Outcome
 from scheduler.offer import Offer
 from scheduler.pool.circuit_breaker import Breaker, BreakerState, OfferBreaker
+from scheduler.pool.local_budget import LocalBudget
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
 from scheduler.pool.prefix_index import PrefixLimit
 from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
-from scheduler.pool.spending import Elsewhere, Spending
 from scheduler.pool.step_cost import SAMPLE_S
 from scheduler.replica import LoadReport, Replica
 from scheduler.settings import Settings
@@ -40,8 +41,13 @@ ENTERED = {BreakerState.OPEN: Limit.BREAKER_OPENED, BreakerState.PAUSED: Limit.T
 
 class Scheduler:
     def __init__(
-        self, settings: Settings, offers: Sequence[Offer] = (), policy: Policy | None = None
+        self,
+        settings: Settings,
+        offers: Sequence[Offer] = (),
+        policy: Policy | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        """Without a ``budget`` the caps and the providers' limits are this scheduler's alone."""
         self._settings = settings
         self._pools: dict[str, Pool] = {}
         self._replicas: dict[str, ReplicaState] = {}
@@ -49,10 +55,10 @@ class Scheduler:
         self._accounts: dict[str, Breaker] = {}  # by provider
         self._held: dict[str, Pool] = {}
         self._placed: dict[str, ReplicaState | OfferState] = {}
-        self._spending = Spending()
+        self._budget = budget or LocalBudget()
         self._counters = Counters()
         policy = policy or BidPricePolicy()
-        parts = policy, self._spending, self._counters, self._held
+        parts = policy, self._budget, self._counters, self._held
         self._recorder = DecisionRecorder(*parts, self._placed)
         self._admission = AdmissionController(*parts, self._recorder)
         self._retired: dict[str, OfferState] = {}  # offers taken away that still count
@@ -84,7 +90,11 @@ class Scheduler:
             self._offers[offer.offer_id] = state
             self._pool(offer.model).offers.append(state)
         gone = {name: state for name, state in known.items() if name not in self._offers}
-        self._retired = {name: state for name, state in gone.items() if state.counts(now)}
+        self._retired = {
+            name: state
+            for name, state in gone.items()
+            if state.requests or self._budget.counts(name, now)
+        }
 
     def _pool(self, model: str) -> Pool:
         pool = self._pools.get(model)
@@ -178,7 +188,7 @@ class Scheduler:
         if entered is not None:
             self._counters.limits[ENTERED[entered]] += 1
         if isinstance(state, OfferState):
-            self._spending.on_finish(request_id, cost_nano)
+            self._budget.settle(request_id, cost_nano)
             return []
         pool = self._pools[state.replica.model]
         if state.is_alive:
@@ -190,7 +200,7 @@ class Scheduler:
     def on_spent_elsewhere(self, purchases: Iterable[Elsewhere]) -> None:
         """Purchases of others, and of the scheduler before this one: caps count them, too."""
         for purchase in purchases:
-            self._spending.on_elsewhere(purchase)
+            self._budget.on_elsewhere(purchase)
 
     def on_load_report(self, report: LoadReport, now: float) -> list[Action]:
         state = self._replicas.get(report.replica_id)
@@ -239,7 +249,7 @@ class Scheduler:
                 replica_view(state, self._settings, now) for state in self._replicas.values()
             ),
             offers=tuple(offer_view(state, now) for state in self._offers.values()),
-            spill_nano_last_hour=self._spending.hour_nano(now),
+            spill_nano_last_hour=self._budget.spent_nano(now),
             reasons=dict(self._counters.reasons),
             refusals=dict(self._counters.refusals),
             limits=self._limits(),

@@ -8,7 +8,7 @@ import asyncio
 from runtime.clock import SYSTEM, Clock
 from runtime.ledger.ledger import Ledger
 from runtime.ledger.purchases import Purchase, Purchases
-from scheduler.pool.spending import HOUR_S, Elsewhere
+from scheduler.budget import HOUR_S, Elsewhere
 from scheduler.state_machine import Scheduler
 
 

@@ -10,6 +10,7 @@ nothing ever can.
 from __future__ import annotations
 
 from scheduler.arrival import PRIORITY_LAST
+from scheduler.budget import Budget
 from scheduler.choose.eligibility import CAPS, is_servable
 from scheduler.choose.picker import best_replica, candidates, survey
 from scheduler.choose.policy import Policy
@@ -20,7 +21,6 @@ from scheduler.decision import Action, Hold, Reason, Refusal, Verdict
 from scheduler.pool.pool import Pool
 from scheduler.pool.queue import OFF_PEAK_CLASS, UNSCHEDULABLE_CLASS, Moment, QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
-from scheduler.pool.spending import Spending
 from scheduler.settings import Settings
 from scheduler.snapshot import Limit
 
@@ -35,13 +35,13 @@ class AdmissionController:
     def __init__(
         self,
         policy: Policy,
-        spending: Spending,
+        budget: Budget,
         counters: Counters,
         held: dict[str, Pool],
         recorder: DecisionRecorder,
     ) -> None:
         self._policy = policy
-        self._spending = spending
+        self._budget = budget
         self._counters = counters
         self._held = held
         self._recorder = recorder
@@ -209,7 +209,7 @@ class AdmissionController:
         self._counters.limits[limit] += 1
         if bought := self._recorder.buy(waiting, Reason.SPILL_LATENCY, pool, settings, now):
             return bought
-        replicas, offers = survey(waiting, pool, self._spending, settings, now)
+        replicas, offers = survey(waiting, pool, self._budget, settings, now)
         verdicts = [*replicas, *offers]
         return self._recorder.reject(waiting, Reason.QUEUE_FULL, verdicts, pool, settings)
 
@@ -237,7 +237,7 @@ class AdmissionController:
         buys = self._policy.buys_late(waiting, pool)
         if buys and (bought := self._recorder.buy(waiting, None, pool, settings, now)):
             return bought
-        replicas, offers = survey(waiting, pool, self._spending, settings, now)
+        replicas, offers = survey(waiting, pool, self._budget, settings, now)
         is_capped = any(verdict.refusal in CAPS for verdict in offers)
         reason = Reason.SPILL_CAPPED if is_capped else Reason.QUEUE_TIMEOUT
         return self._recorder.reject(waiting, reason, [*replicas, *offers], pool, settings)
@@ -255,7 +255,7 @@ class AdmissionController:
             bought = self._recorder.buy(waiting, reason, pool, settings, now)
             if bought is not None:
                 return [bought]
-        replicas, offers = survey(waiting, pool, self._spending, settings, now)
+        replicas, offers = survey(waiting, pool, self._budget, settings, now)
         lasting = (Refusal.CONTEXT, Refusal.NOT_ALLOWED, Refusal.PRICE_UNKNOWN)
         may_come |= any(v.refusal in COMES_BACK for v in replicas)
         may_come |= any(v.refusal not in (*lasting, Refusal.EXCLUDED) for v in offers)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from math import ceil
 
+from scheduler.budget import Budget
 from scheduler.decision import Refusal
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
-from scheduler.pool.spending import Spending
 from scheduler.pool.step_cost import StepCost
 from scheduler.settings import Settings
 
@@ -91,7 +91,7 @@ def first_token_s(state: ReplicaState, prefill_tokens: int, cost: StepCost) -> f
 
 
 def refuse_offer(
-    waiting: QueuedRequest, state: OfferState, spending: Spending, settings: Settings, now: float
+    waiting: QueuedRequest, state: OfferState, budget: Budget, settings: Settings, now: float
 ) -> Refusal | None:
     if refusal := refuse_for_good(waiting, state):
         return refusal
@@ -103,9 +103,9 @@ def refuse_offer(
         return Refusal.EXCLUDED
     if len(state.requests) >= offer.in_flight_max:
         return Refusal.IN_FLIGHT_MAX
-    if refusal := state.breaker.refuses(now) or state.refuse_rate(arrival, now):
+    if refusal := state.breaker.refuses(now):
         return refusal
-    return spending.refuses(arrival.tenant, most_nano, settings, now)
+    return budget.refuses(arrival, offer, most_nano, settings, now)
 
 
 def refuse_for_good(waiting: QueuedRequest, state: OfferState) -> Refusal | None:

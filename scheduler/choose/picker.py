@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from scheduler.budget import Budget
 from scheduler.choose.eligibility import FULL_FOR_ALL, refuse_offer, refuse_replica
 from scheduler.decision import Refusal, Verdict
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
-from scheduler.pool.spending import Spending
 from scheduler.settings import Settings
 
 # Replicas looked at per decision: the holders of its prefix, and so many of the open ones.
@@ -78,14 +78,14 @@ def candidates(waiting: QueuedRequest, pool: Pool) -> Iterable[ReplicaState]:
 
 
 def cheapest_offer(
-    waiting: QueuedRequest, pool: Pool, spending: Spending, settings: Settings, now: float
+    waiting: QueuedRequest, pool: Pool, budget: Budget, settings: Settings, now: float
 ) -> tuple[OfferState | None, list[Verdict]]:
     """The offer with the least expected cost of those that may take it, and the findings."""
     best: tuple[int, str, OfferState] | None = None
     verdicts: list[Verdict] = []
     output_tokens = waiting.output_tokens_expected
     for state in pool.offers:
-        refusal = refuse_offer(waiting, state, spending, settings, now)
+        refusal = refuse_offer(waiting, state, budget, settings, now)
         verdicts.append(state.verdicts[refusal])
         cost_nano = state.cost_nano(waiting.arrival, output_tokens)
         if refusal is not None or cost_nano is None:
@@ -96,10 +96,10 @@ def cheapest_offer(
 
 
 def survey(
-    waiting: QueuedRequest, pool: Pool, spending: Spending, settings: Settings, now: float
+    waiting: QueuedRequest, pool: Pool, budget: Budget, settings: Settings, now: float
 ) -> tuple[list[Verdict], list[Verdict]]:
     """The findings on replicas and on offers: the evidence of a refusal."""
-    _, offers = cheapest_offer(waiting, pool, spending, settings, now)
+    _, offers = cheapest_offer(waiting, pool, budget, settings, now)
     return survey_replicas(waiting, pool, settings, now), offers
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
+from scheduler.budget import Budget
 from scheduler.choose.picker import cheapest_offer, held_tokens, prefill_tokens, survey_replicas
 from scheduler.choose.policy import Policy
 from scheduler.counters import Counters
@@ -12,7 +13,6 @@ from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
 from scheduler.pool.queue import OFF_PEAK_CLASS, QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
-from scheduler.pool.spending import Spending
 from scheduler.settings import Settings
 
 Final = Dispatch | Buy | Reject
@@ -24,13 +24,13 @@ class DecisionRecorder:
     def __init__(
         self,
         policy: Policy,
-        spending: Spending,
+        budget: Budget,
         counters: Counters,
         held: dict[str, Pool],
         placed: dict[str, ReplicaState | OfferState],
     ) -> None:
         self._policy = policy
-        self._spending = spending
+        self._budget = budget
         self._counters = counters
         self._held = held
         self._placed = placed
@@ -74,7 +74,7 @@ class DecisionRecorder:
     ) -> Buy | None:
         """At the cheapest offer that may take it; None if there is none. Without a ``reason``
         the moment has come: for want of room, or because the room there is costs too much."""
-        state, offers = cheapest_offer(waiting, pool, self._spending, settings, now)
+        state, offers = cheapest_offer(waiting, pool, self._budget, settings, now)
         if state is None:
             return None
         arrival = waiting.arrival
@@ -86,7 +86,7 @@ class DecisionRecorder:
         replicas = survey_replicas(waiting, pool, settings, now)
         action = Buy(arrival.request_id, state.target, reason, (*replicas, *offers))
         most_nano = state.offer.most_nano(arrival) or 0
-        self._spending.on_buy(arrival.request_id, arrival.tenant, most_nano, now)
+        self._budget.reserve(arrival, state.offer, most_nano, now)
         state.add(arrival, now)
         self._placed[arrival.request_id] = state
         state.breaker.on_start(arrival.request_id, settings.circuit_breaker, now)

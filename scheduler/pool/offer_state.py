@@ -1,4 +1,4 @@
-"""What this scheduler has in flight at one offer, how fast it answers, and its limits per minute.
+"""What this scheduler has in flight at one offer, and how fast it answers.
 
 The time to the first token is a running mean plus four times
 the mean deviation (as TCP sets its timers, RFC 6298): a purchase must leave that much time.
@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 
 from scheduler.arrival import Arrival
 from scheduler.decision import Refusal, Verdict, verdicts_on
-from scheduler.learned.sliding_sum import SlidingSum
 from scheduler.offer import Offer
 from scheduler.pool.circuit_breaker import OfferBreaker
 from scheduler.settings import Settings
 from scheduler.target import Target
 
-MINUTE_S = 60.0
 MEAN_WEIGHT, DEVIATION_WEIGHT = 1 / 8, 1 / 4
 DEVIATIONS = 4
 
@@ -27,8 +25,6 @@ class OfferState:
     offer: Offer
     breaker: OfferBreaker
     requests: dict[str, float | None] = field(default_factory=dict)  # sent at; None once it spoke
-    requests_sent: SlidingSum = field(default_factory=lambda: SlidingSum(MINUTE_S))
-    tokens_sent: SlidingSum = field(default_factory=lambda: SlidingSum(MINUTE_S))
     ttft_mean_s: float | None = None
     ttft_deviation_s: float = 0.0
 
@@ -50,22 +46,7 @@ class OfferState:
             return None
         return price.cost_nano(arrival.prompt_tokens, 0, output_tokens)
 
-    def refuse_rate(self, arrival: Arrival, now: float) -> Refusal | None:
-        offer = self.offer
-        if offer.requests_per_min_max is not None:
-            self.requests_sent.forget(now)
-            if self.requests_sent.total + 1 > offer.requests_per_min_max:
-                return Refusal.RATE_REQUESTS
-        if offer.tokens_per_min_max is not None:
-            self.tokens_sent.forget(now)
-            if self.tokens_sent.total + arrival.kv_tokens_max > offer.tokens_per_min_max:
-                return Refusal.RATE_TOKENS
-        return None
-
     def add(self, arrival: Arrival, now: float) -> None:
-        """Counts the most tokens that it may take, so that no limit is ever passed."""
-        self.tokens_sent.add(arrival.kv_tokens_max, now)
-        self.requests_sent.add(1, now)
         self.requests[arrival.request_id] = now
 
     def progress(self, request_id: str, now: float) -> None:
@@ -80,11 +61,6 @@ class OfferState:
         off_s = abs(ttft_s - self.ttft_mean_s)
         self.ttft_deviation_s += DEVIATION_WEIGHT * (off_s - self.ttft_deviation_s)
         self.ttft_mean_s += MEAN_WEIGHT * (ttft_s - self.ttft_mean_s)
-
-    def counts(self, now: float) -> bool:
-        """Whether a limit still has something to count here."""
-        self.requests_sent.forget(now)
-        return bool(self.requests) or self.requests_sent.total > 0
 
     def remove(self, request_id: str) -> None:
         self.requests.pop(request_id, None)

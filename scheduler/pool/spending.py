@@ -10,23 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from scheduler.budget import HOUR_S, Elsewhere
 from scheduler.decision import Refusal
 from scheduler.learned.sliding_sum import SlidingSum
 from scheduler.settings import Settings
 
-HOUR_S = 3600.0
 TENANTS_KEPT_MIN = 64  # idle ones are let go only where there are more than these
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """A purchase that this scheduler did not make. It may be told again, with another amount."""
-
-    purchase_id: str
-    tenant: str
-    nano: int
-    at: float
-    is_open: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from scheduler.choose.eligibility import refuse_replica
 from scheduler.choose.picker import prefill_tokens
 from scheduler.decision import Action, Outcome, Refusal
 from scheduler.learned.lengths import LengthCurve
+from scheduler.pool.local_budget import LocalBudget
 from scheduler.settings import Settings
 from scheduler.state_machine import Scheduler
 from scheduler.target import Target
@@ -78,7 +79,8 @@ class Walk:
     def __init__(self, chance: Random) -> None:
         self.chance = chance
         self.now = 0.0
-        self.scheduler = Scheduler(chance_settings(chance))
+        self.budget = LocalBudget()
+        self.scheduler = Scheduler(chance_settings(chance), budget=self.budget)
         self.account = Account(Settings(), {})
         self.log: list[Action] = []
         self.booted = {"r1": 0, "r2": 0, "r3": 0}
@@ -125,7 +127,7 @@ class Walk:
         scheduler, account = self.scheduler, self.account
         assert set(scheduler._held) == set(account.held)
         assert set(scheduler._placed) == set(account.placed)
-        assert set(scheduler._spending._open) == set(account.running)
+        assert set(self.budget.spending._open) == set(account.running)
         for pool in scheduler._pools.values():
             assert_pool_sums(pool)
             costs = (pool.cost.step_s, pool.cost.prefill_token_s, pool.cost.decode_token_s)

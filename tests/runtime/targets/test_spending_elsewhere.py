@@ -10,7 +10,7 @@ from runtime.clock import SYSTEM, Clock
 from runtime.ledger.ledger import Ledger
 from runtime.ledger.report import report
 from runtime.targets.spending_elsewhere import OthersSpending
-from scheduler.pool.spending import HOUR_S
+from scheduler.budget import HOUR_S
 from scheduler.settings import Settings
 from scheduler.state_machine import Scheduler
 from tests.runtime.ledger.samples import reserve, settle

@@ -12,10 +12,10 @@ from scheduler.choose.eligibility import (
     refuse_replica,
 )
 from scheduler.decision import Outcome, Refusal
+from scheduler.pool.local_budget import LocalBudget
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
-from scheduler.pool.spending import Spending
 from scheduler.pool.step_cost import StepCost
 from scheduler.settings import AdmissionSettings, CircuitBreakerSettings, Settings, SpillSettings
 from scheduler.target import Incarnation
@@ -237,9 +237,9 @@ def test_servable_is_who_needs_no_more_than_room() -> None:
 
 
 def offer_refusal(state: OfferState, request: QueuedRequest, spent: int = 0) -> Refusal | None:
-    spending = Spending()
-    spending.on_buy("old", "tenant", spent, NOW)
-    return refuse_offer(request, state, spending, SETTINGS, NOW)
+    budget = LocalBudget()
+    budget.spending.on_buy("old", "tenant", spent, NOW)
+    return refuse_offer(request, state, budget, SETTINGS, NOW)
 
 
 def busy() -> OfferState:

@@ -11,11 +11,11 @@ from scheduler.choose.picker import (
     survey_replicas,
 )
 from scheduler.decision import Refusal, Verdict
+from scheduler.pool.local_budget import LocalBudget
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
-from scheduler.pool.spending import Spending
 from scheduler.settings import Settings, SpillSettings
 from tests.scheduler.given import (
     arrival,
@@ -138,7 +138,7 @@ def test_of_many_replicas_some_are_looked_at_and_the_holders_of_the_prefix_alway
 
 
 def bought(request: QueuedRequest, *offers: OfferState) -> OfferState | None:
-    return cheapest_offer(request, pool_of(offers=offers), Spending(), SETTINGS, 0.0)[0]
+    return cheapest_offer(request, pool_of(offers=offers), LocalBudget(), SETTINGS, 0.0)[0]
 
 
 def test_the_cheapest_offer_depends_on_the_expected_answer() -> None:
@@ -153,7 +153,7 @@ def test_an_ineligible_or_unpriced_offer_is_never_the_cheapest() -> None:
     full = offer_state("b", at=price(1, 1), in_flight_max=0)
     fits = offer_state("c", at=price(9_000, 9_000))
     pool = pool_of(offers=[unpriced, full, fits])
-    found, verdicts = cheapest_offer(waiting(), pool, Spending(), SETTINGS, 0.0)
+    found, verdicts = cheapest_offer(waiting(), pool, LocalBudget(), SETTINGS, 0.0)
     assert found is fits
     assert verdicts == [
         Verdict(at_offer("a"), Refusal.PRICE_UNKNOWN),

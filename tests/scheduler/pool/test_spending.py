@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.budget import HOUR_S, Elsewhere
 from scheduler.decision import Refusal
-from scheduler.pool.spending import HOUR_S, Elsewhere, Spending
+from scheduler.pool.spending import Spending
 from scheduler.settings import Settings, SpillSettings
 
 CAPPED = Settings(
