@@ -25,9 +25,11 @@ from runtime.edge.edge_context import Edge
 from runtime.errors import BaseloadError, ConfigError
 from runtime.gateway import Gateway
 from runtime.ledger.ledger import Ledger
+from runtime.observers.metrics import PrometheusMetrics
+from runtime.observers.metrics_server import MetricsServer
+from runtime.observers.spans import OpenTelemetrySpans
 from runtime.targets.membership import Endpoint
 from runtime.targets.pools import Pool
-from runtime.telemetry import Telemetry
 
 DIRECTORY_RETRY_S = 0.5
 TELL_S_MAX = 2.0
@@ -66,7 +68,8 @@ class Scheduler:
         self._local_keys = local_keys
         self._directory = directory
         self._gateway: Gateway | None = None
-        self._telemetry = Telemetry()
+        self._metrics = PrometheusMetrics(pools)
+        self._metrics_server = MetricsServer(self._metrics.registry)
         self._tasks: list[asyncio.Task[None]] = []
         self._listed = asyncio.Event()
         self._models: set[str] = set()  # of the replicas on the list
@@ -95,7 +98,7 @@ class Scheduler:
             self._gateway = await self._open(config)
         else:
             self._gateway.reconfigure(config)
-        EDGE.open(self._gateway, keys)
+        EDGE.open(self._gateway, keys, self._metrics_server)
         await self._tell(ConfigNote(serving=user_config))
 
     async def _go_on(self, error: Exception) -> None:
@@ -122,7 +125,8 @@ class Scheduler:
     async def _open(self, config: GatewayConfig) -> Gateway:
         owner = f"scheduler-{secrets.token_hex(8)}"
         ledger = await asyncio.to_thread(Ledger.open, self._ledger_path, owner=owner)
-        gateway = Gateway(config, self._pools, load_price_book(), ledger, self._telemetry)
+        observers = (self._metrics, OpenTelemetrySpans())
+        gateway = Gateway(config, self._pools, load_price_book(), ledger, observers)
         try:
             await gateway.start()
         except BaseloadError:
@@ -162,7 +166,7 @@ class Scheduler:
     async def _lowest_port(self, host: str, ports: range) -> int | None:
         for port in ports:
             try:
-                await asyncio.to_thread(self._telemetry.serve, host, port)
+                await asyncio.to_thread(self._metrics_server.serve, host, port)
             except OSError:
                 continue
             log.info("metrics on %s:%d", host, port)
@@ -204,7 +208,7 @@ class Scheduler:
                 task.cancel()
             await self._gateway.close(drain_s_max())
         EDGE.close()
-        await asyncio.to_thread(self._telemetry.close)
+        await asyncio.to_thread(self._metrics_server.close)
 
 
 def _endpoint(entry: Registration) -> Endpoint:

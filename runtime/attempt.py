@@ -103,18 +103,21 @@ class Attempt:
     async def begin(self) -> None:
         """The durable intent. Nothing reaches a target before this returns."""
         self._reserved = True
+        row = self._reserve_row()
         try:
-            await self._gateway.ledger.reserve(self._reserve_row())
+            await self._gateway.ledger.reserve(row)
         except LedgerUnavailable:
             self._ended = True  # nothing was written, so there is nothing to end
             self._gateway.finish(self.job.request_id, Outcome.CLIENT_LEFT)
             raise
+        self._gateway.observers.reserved(self.job, row)
         if isinstance(self.target, LocalTarget):
             self._mark = self.target.clock.start(self._clock.monotonic_ns())
 
     def first_token(self) -> None:
         self.ttft_ms = self._ms_since_arrival()
         self._gateway.first_token(self.job.request_id)
+        self._gateway.observers.first_token(self.job, self.ttft_ms)
 
     async def settle(
         self, bill: Bill, outcome: Outcome, detail: str = "", pause_s: float | None = None
@@ -177,7 +180,8 @@ class Attempt:
             ttft_ms=self.ttft_ms,
             e2e_ms=self._ms_since_arrival(),
         )
-        self._gateway.telemetry.ended(self.job, self.decision, row)
+        self.job.record.attempt_ended(self.decision, row)
+        self._gateway.observers.attempt_ended(self.job, self.decision, row)
         return row
 
     def _cost(self, bill: Bill) -> tuple[NanoUsd, str]:

@@ -19,6 +19,7 @@ from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig
 from runtime.errors import Draining, LedgerUnavailable
 from runtime.ledger.ledger import Ledger
+from runtime.observer import Observer, Observers, Sample
 from runtime.rejection import refusal_of
 from runtime.request.estimate import Estimator
 from runtime.request.job import Job
@@ -30,7 +31,6 @@ from runtime.targets.providers import Account, open_accounts, utc_today
 from runtime.targets.replica_clocks import SharedClocks
 from runtime.targets.shut_targets import ShutLog, described, shut_targets
 from runtime.targets.spending_elsewhere import OthersSpending
-from runtime.telemetry import Telemetry
 from runtime.underway import Underway
 from runtime.watchdog import Stream, Watchdog
 from runtime.wire.tags import Sensitivity
@@ -58,14 +58,14 @@ class Gateway:
         pools: Iterable[Pool],
         prices: PriceBook,
         ledger: Ledger,
-        telemetry: Telemetry,
+        observers: Iterable[Observer] = (),
         clock: Clock = SYSTEM,
     ) -> None:
         self.clock = clock
         self.config = config
         self.pools = {pool.model: pool for pool in pools}
         self.ledger = ledger
-        self.telemetry = telemetry
+        self.observers = Observers(observers)
         self.estimator = Estimator()
         self.underway = Underway()  # requests, from their decision to their last byte
         self.draining = False
@@ -97,7 +97,6 @@ class Gateway:
         gc.set_threshold(GC_ALLOCATIONS)
         self.reconfigure(self.config)
         await self._others.tell(self._scheduler)  # before the first purchase
-        self.telemetry.start(self.pools.values())
         self._background.spawn("tick", self._tick_forever())
         self._background.spawn("observe", self._observe_forever())
         self._background.spawn("sweep", self._sweep_forever())
@@ -206,8 +205,8 @@ class Gateway:
             raise
         finally:
             del self._decisions[arrival.request_id]
+        self.observers.decided(arrival, action)
         if isinstance(action, Reject):
-            self.telemetry.rejected(arrival.model, action.reason)
             raise refusal_of(action)
         return action
 
@@ -273,11 +272,10 @@ class Gateway:
     async def _observe_forever(self) -> None:
         while True:
             now = self._now()
-            snapshot = self._scheduler.snapshot(now)
+            snapshot, faults = self._scheduler.snapshot(now), self.connector.faults.counts
+            is_refused = self.refused_config is not None
             self._shut_log.note(shut_targets(snapshot))
-            self.telemetry.observe(snapshot, self.estimator.limits, now)
-            self.telemetry.observe_connections(self.connector.faults)
-            self.telemetry.config_refused(self.refused_config is not None)
+            self.observers.sampled(Sample(snapshot, self.estimator.limits, faults, is_refused, now))
             await asyncio.sleep(OBSERVE_S)
 
     async def _sweep_forever(self) -> None:

@@ -12,6 +12,7 @@ from runtime.attempt import Attempt
 from runtime.bill import Reckoning
 from runtime.errors import (
     BadAnswer,
+    BaseloadError,
     NoTarget,
     NotStarted,
     QueueFull,
@@ -43,11 +44,21 @@ async def answer(gateway: Gateway, job: Job, send: Send, writer: BodyWriter | No
     frame. Cancellation (the client left) aborts the target and still bills.
     """
     passage = _Passage(gateway, job, writer)
+    observers, is_refused = gateway.observers, False
     with gateway.underway.one():
+        observers.accepted(job)
         try:
-            await passage.run(send)
+            try:
+                await passage.run(send)
+            finally:
+                passage.abandon()
+        except BaseloadError as error:
+            is_refused = True
+            observers.refused(job.record, error)
+            raise
         finally:
-            passage.abandon()
+            if not is_refused:
+                observers.ended(job)
 
 
 class _Passage:

@@ -27,7 +27,8 @@ from runtime.edge.server import PrivateServer
 from runtime.errors import BaseloadError, ConfigError
 from runtime.gateway import Gateway
 from runtime.ledger.ledger import Ledger
-from runtime.telemetry import Telemetry
+from runtime.observers.metrics import PrometheusMetrics
+from runtime.observers.spans import OpenTelemetrySpans
 
 DRAIN_S_MAX = 20.0
 
@@ -38,7 +39,8 @@ async def serve(config: GatewayConfig, host: str, port: int, state: Path) -> Non
     edge.access_log.stream = sys.stderr
     server = PrivateServer(create_app(edge), host, port)
     ledger = Ledger.open(state / "ledger.db", owner=f"standalone-{secrets.token_hex(8)}")
-    gateway = Gateway(config, (), load_price_book(), ledger, Telemetry())
+    observers = (PrometheusMetrics(), OpenTelemetrySpans())
+    gateway = Gateway(config, (), load_price_book(), ledger, observers)
     await gateway.start()
     edge.open(
         gateway, KeyRing({name: tenant.key_sha256 for name, tenant in config.tenants.items()})

@@ -16,8 +16,9 @@ from cluster.reference.members import commented
 from cluster.reference.watch import WATCH
 from runtime.config import METRICS_PORTS_TRIED
 from runtime.gateway import OBSERVE_S
+from runtime.observers.metrics import PrometheusMetrics
+from runtime.observers.spans import ATTRIBUTES
 from runtime.targets.connection_faults import Fault
-from runtime.telemetry import Telemetry
 from scheduler.decision import Outcome, Reason, Refusal
 from scheduler.pool.circuit_breaker import BreakerState
 from scheduler.pool.prefix_index import PrefixLimit
@@ -81,7 +82,7 @@ class Series:
 
 def exported_series() -> list[Series]:
     """Those of a Scheduler that has just been made, by name."""
-    return sorted(_series(Telemetry().registry), key=lambda each: each.name)
+    return sorted(_series(PrometheusMetrics().registry), key=lambda each: each.name)
 
 
 def page() -> str:
@@ -103,7 +104,23 @@ def page() -> str:
         "## Labels",
         table(("label", "values"), ((f"`{name}`", text) for name, text in LABELS.items()), "ll"),
         *(part for name, kinds in _TABLES for part in _values(name, kinds)),
+        *_spans(),
     )
+
+
+def _spans() -> Iterator[str]:
+    yield "## Spans"
+    yield (
+        "Spans go where the tracer provider of the Scheduler's process sends them, which "
+        "OpenTelemetry's own variables (`OTEL_…`) choose; without one there are none. Each attempt "
+        "has a span, named after the operation and the model (`chat gpt-oss-120b`), and so has "
+        "each request that is refused, named after the operation alone. A span begins when its "
+        "request arrived, that of a second attempt when its target was chosen. Its parent is the "
+        "caller's span (`traceparent`). Names of OpenTelemetry's GenAI conventions stand beside "
+        "our own."
+    )
+    rows = ((f"`{name}`", meaning) for name, meaning in ATTRIBUTES.items())
+    yield table(("attribute", "meaning"), rows, "ll")
 
 
 def _series(registry: CollectorRegistry) -> Iterator[Series]:

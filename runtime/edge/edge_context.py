@@ -9,9 +9,11 @@ from starlette.requests import Request
 from runtime.clock import SYSTEM, Clock
 from runtime.edge.access_log import AccessLog
 from runtime.edge.auth import KeyRing
-from runtime.errors import InternalError
+from runtime.errors import BaseloadError, InternalError
 from runtime.gateway import Gateway
 from runtime.grammar.check import GrammarCheck
+from runtime.observers.metrics_server import MetricsServer
+from runtime.request.record import RequestRecord
 from runtime.wire.api_key import bearer_key
 
 RECORD = "baseload.record"  # in a scope: what is known of the request
@@ -32,9 +34,11 @@ class Edge:
         self.access_log = AccessLog(clock=clock)
         self._gateway: Gateway | None = None
         self._keys: KeyRing | None = None
+        self._metrics: MetricsServer | None = None
 
-    def open(self, gateway: Gateway, keys: KeyRing) -> None:
-        self._gateway, self._keys = gateway, keys
+    def open(self, gateway: Gateway, keys: KeyRing, metrics: MetricsServer | None = None) -> None:
+        """``metrics`` is where the gateway's are served, if they are."""
+        self._gateway, self._keys, self._metrics = gateway, keys, metrics
 
     def close(self) -> None:
         """Ends what the routes have started; the gateway is its maker's to close."""
@@ -46,6 +50,15 @@ class Edge:
         if self._gateway is None:
             raise InternalError("a request came before the gateway was open")
         return self._gateway
+
+    @property
+    def metrics_url(self) -> str | None:
+        return self._metrics.url if self._metrics is not None else None
+
+    def turned_away(self, record: RequestRecord, error: BaseloadError) -> None:
+        """A request for an answer was refused as it was read."""
+        if self._gateway is not None:
+            self._gateway.observers.refused(record, error)
 
     @property
     def allowed_origins(self) -> list[str]:

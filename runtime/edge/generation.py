@@ -14,7 +14,7 @@ from runtime.edge.disconnect import ClientLeft, while_present
 from runtime.edge.edge_context import RECORD, SEND, Edge
 from runtime.edge.model_list import context_tokens_max, model_not_found
 from runtime.edge.request_body import read_body
-from runtime.errors import BadRequest, NoCompliantTarget
+from runtime.errors import BadRequest, BaseloadError, NoCompliantTarget
 from runtime.gateway import Gateway
 from runtime.lifecycle import answer
 from runtime.request.job import Job, exactly_counted, needs_exact_count, new_job
@@ -38,6 +38,13 @@ class Generation:
         self._edge = edge
 
     async def respond(self, request: Request) -> Response:
+        try:
+            return await self._accepted(request)
+        except BaseloadError as error:
+            self._edge.turned_away(request.scope[RECORD], error)
+            raise
+
+    async def _accepted(self, request: Request) -> Response:
         record: RequestRecord = request.scope[RECORD]
         tenant = record.tenant = self._edge.tenant(request, self.dialect.api_key)
         body = await read_body(request)

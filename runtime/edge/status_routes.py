@@ -71,7 +71,7 @@ def _add_probes(app: FastAPI, edge: Edge) -> None:
             told["shut"] = shut
         if run := run_id():  # so that whoever started it knows that it is this one that answers
             told["run"] = run
-        if (metrics := gateway.telemetry.url) is not None:
+        if (metrics := edge.metrics_url) is not None:
             told["metrics"] = metrics
         if gateway.refused_config is not None:
             told["config_refused"] = gateway.refused_config

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from runtime.ledger.rows import Settle
 from runtime.request.trace_context import TraceContext
 from runtime.wire.error_form import OPENAI_ERRORS, ErrorForm
+from scheduler.decision import Buy, Dispatch
 
 
 @dataclass(slots=True)
@@ -36,3 +37,9 @@ class RequestRecord:
     attempts: int = 0
     cost_nano_usd: int = 0  # of all attempts
     last: Settle | None = None  # the ending of the last attempt
+
+    def attempt_ended(self, decision: Dispatch | Buy, row: Settle) -> None:
+        self.attempts = row.attempt
+        self.target, self.reason = str(decision.target), decision.reason.value
+        self.cost_nano_usd += row.cost_nano_usd
+        self.last = row

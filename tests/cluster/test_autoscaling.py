@@ -73,11 +73,9 @@ def test_arguments_that_are_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_the_series_are_those_that_schedulers_publish() -> None:
-    from runtime.telemetry import Telemetry
+    from runtime.observers.metrics import PrometheusMetrics
 
-    telemetry = Telemetry()
-    published = {metric.name for metric in telemetry.registry.collect()}
-    telemetry.close()
+    published = {metric.name for metric in PrometheusMetrics().registry.collect()}
     assert {"baseload_cost_usd", "baseload_occupancy_ratio"} <= published
     assert "baseload_cost_usd_total" in spill_query("m")
     assert "baseload_occupancy_ratio" in occupancy_query("m")

@@ -26,9 +26,12 @@ from runtime.gateway import Gateway
 from runtime.ledger.audit import audit
 from runtime.ledger.ledger import Ledger
 from runtime.ledger.report import RequestCost, report, requests
+from runtime.observer import Observer
+from runtime.observers.metrics import PrometheusMetrics
+from runtime.observers.metrics_server import MetricsServer
+from runtime.observers.spans import OpenTelemetrySpans
 from runtime.targets.membership import Endpoint
 from runtime.targets.pools import Pool
-from runtime.telemetry import Telemetry
 from scheduler.replica import EngineLimits, Replica
 
 HOST = "127.0.0.1"
@@ -101,6 +104,8 @@ class Stack:
     http: aiohttp.ClientSession
     openai: AsyncOpenAI
     edge: Edge
+    metrics: PrometheusMetrics
+    metrics_server: MetricsServer
     opened: list[aiohttp.ClientResponse] = field(default_factory=list)
 
     @property
@@ -178,9 +183,10 @@ async def stack(
     pool: Pool = POOL,
     prices: PriceBook | None = None,
     clock: Clock = SYSTEM,
+    observers: Sequence[Observer] = (),
 ) -> AsyncIterator[Stack]:
     """A replica per script, and a vendor that ``sells`` on ``terms`` (its key must be in the
-    environment).
+    environment). ``observers`` look on beside the usual ones.
 
     At the end every reserve must have its one ending, and the audit must be ok.
     """
@@ -198,11 +204,14 @@ async def stack(
     ledger = Ledger.open(tmp_path / "ledger.db", owner="test")
     routing = routing_of(served[-1] if sells else None, config or {}, terms or {})
     book = prices or load_price_book()
-    gateway = Gateway(routing, [pool], book, ledger, Telemetry(), clock)
+    metrics = PrometheusMetrics([pool], clock)
+    server = MetricsServer(metrics.registry)
+    present = (metrics, OpenTelemetrySpans(clock), *observers)
+    gateway = Gateway(routing, [pool], book, ledger, present, clock)
     await gateway.start()
     gateway.set_replicas([each.endpoint for each in served[:-1]])
     edge = Edge(clock)
-    edge.open(gateway, KeyRing({"acme": [hash_key(KEY)]}))
+    edge.open(gateway, KeyRing({"acme": [hash_key(KEY)]}), server)
     front = PrivateServer(create_app(edge), HOST)
     await front.start()
     url = f"http://{HOST}:{front.port}/v1"
@@ -210,7 +219,18 @@ async def stack(
         headers={"authorization": f"Bearer {KEY}"}, timeout=aiohttp.ClientTimeout(total=20)
     )
     client = AsyncOpenAI(base_url=url, api_key=KEY, max_retries=0)
-    made = Stack(gateway, served[:-1], served[-1], tmp_path / "ledger.db", url, http, client, edge)
+    made = Stack(
+        gateway=gateway,
+        replicas=served[:-1],
+        vendor=served[-1],
+        ledger=tmp_path / "ledger.db",
+        url=url,
+        http=http,
+        openai=client,
+        edge=edge,
+        metrics=metrics,
+        metrics_server=server,
+    )
     try:
         await until(lambda: len(gateway.locals) == len(scripts))
         await until(lambda: _all_reported(gateway, served[:-1]))

@@ -15,7 +15,6 @@ from runtime.errors import LedgerUnavailable
 from runtime.gateway import SETTLE_S_MAX, Gateway
 from runtime.ledger.ledger import Ledger
 from runtime.limits import refusals
-from runtime.telemetry import Telemetry
 from scheduler.arrival import Arrival
 from tests.runtime.parts import MODEL, PATIENCE_S, chat, serving, stack, until
 from tests.runtime.virtual_time import now_s, run_in_virtual_time
@@ -138,7 +137,7 @@ def test_a_drain_ends_with_the_last_request_or_in_its_time(tmp_path: Path) -> No
     ledger = Ledger.open(tmp_path / "ledger.db", owner="test")
 
     async def drained_s(last_ends_s: float) -> float:
-        gateway = Gateway(load_config({}), (), load_price_book(), ledger, Telemetry())
+        gateway = Gateway(load_config({}), (), load_price_book(), ledger)
 
         async def request(takes_s: float) -> None:
             with gateway.underway.one():

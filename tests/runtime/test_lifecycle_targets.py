@@ -94,7 +94,7 @@ async def test_a_vendor_that_asks_for_a_pause_gets_it_and_another_is_asked(
 
 def _shut_s(s: Stack) -> float:
     labels = {"target": f"offer:deepinfra/{A}", "state": "paused", "cause": "rate_limited"}
-    registry = s.gateway.telemetry.registry
+    registry = s.metrics.registry
     return registry.get_sample_value("baseload_target_shut_seconds", labels) or 0.0
 
 
@@ -166,6 +166,6 @@ async def test_a_connection_that_cannot_be_had_is_told_to_operators_and_not_to_c
         port = v.url.rpartition(":")[2].partition("/")[0]
         assert port not in await answer.text()
         assert f"offer:deepinfra/{A}: no connection to 127.0.0.1:{port} (refused)" in caplog.text
-        registry = s.gateway.telemetry.registry
+        registry = s.metrics.registry
         labels = {"target": f"offer:deepinfra/{A}", "cause": "refused"}
         await until(lambda: bool(registry.get_sample_value("baseload_connection_faults", labels)))

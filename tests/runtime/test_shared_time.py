@@ -20,7 +20,6 @@ from runtime.engine.fault_script import Fault, Script
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway
 from runtime.ledger.ledger import Ledger
-from runtime.telemetry import Telemetry
 from tests.runtime.parts import HOST, KEY, Stack, chat, stack, until
 
 SPEAKS_ONCE = Script(fault=Fault.HANG, after_tokens=1)
@@ -34,7 +33,7 @@ async def successor(
     """Another gateway of the same ledger and replicas, as in a rolling upgrade; and its address."""
     ledger = Ledger.open(s.ledger, owner="successor")
     pools, prices = s.gateway.pools.values(), s.gateway._prices
-    gateway = Gateway(config or load_config({}), pools, prices, ledger, Telemetry())
+    gateway = Gateway(config or load_config({}), pools, prices, ledger)
     await gateway.start()
     gateway.set_replicas([each.endpoint for each in s.replicas])
     edge = Edge()

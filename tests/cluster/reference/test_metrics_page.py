@@ -11,14 +11,16 @@ from prometheus_client.registry import Collector
 from cluster.reference import metrics_page
 from cluster.reference.meaning import NoMeaning
 from cluster.reference.metrics_page import LABELS, Series, exported_series, page
-from runtime.telemetry import Telemetry
-from scheduler.decision import Reason
+from runtime.observers.metrics import PrometheusMetrics
+from runtime.observers.spans import ATTRIBUTES
+from scheduler.decision import Reason, Reject
+from tests.scheduler.given import arrival
 
 SERIES = exported_series()
 
 
 def test_every_series_of_the_registry_is_on_the_page() -> None:
-    families = {family.name: family for family in Telemetry().registry.collect()}
+    families = {family.name: family for family in PrometheusMetrics().registry.collect()}
     names = {name + ("_total" if f.type == "counter" else "") for name, f in families.items()}
     rows = re.findall(r"^\| `(baseload_\w+)` \| (\w+) \|", page(), re.MULTILINE)
     assert sorted(name for name, _ in rows) == sorted(names)
@@ -26,13 +28,13 @@ def test_every_series_of_the_registry_is_on_the_page() -> None:
 
 
 def test_labels_are_those_that_samples_have() -> None:
-    telemetry = Telemetry()
-    telemetry._faults.labels("offer:v/m", "timeout").set(1)
-    telemetry.rejected("m", Reason.QUEUE_FULL)
+    metrics = PrometheusMetrics()
+    metrics._faults.labels("offer:v/m", "timeout").set(1)
+    metrics.decided(arrival(model="m"), Reject("r", Reason.QUEUE_FULL, None))
     told = {each.name: set(each.labels) for each in SERIES}
     seen = {
         sample.name: set(sample.labels)
-        for family in telemetry.registry.collect()
+        for family in metrics.registry.collect()
         for sample in family.samples
         if sample.name in told
     }
@@ -51,17 +53,17 @@ def test_a_series_has_a_meaning_and_a_unit(series: Series) -> None:
 
 
 def test_a_series_without_a_meaning_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    telemetry = Telemetry()
-    Gauge("baseload_mute", "", registry=telemetry.registry)
-    monkeypatch.setattr(metrics_page, "Telemetry", lambda: telemetry)
+    metrics = PrometheusMetrics()
+    Gauge("baseload_mute", "", registry=metrics.registry)
+    monkeypatch.setattr(metrics_page, "PrometheusMetrics", lambda: metrics)
     with pytest.raises(NoMeaning, match="baseload_mute has no meaning"):
         page()
 
 
 def test_a_series_without_a_unit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    telemetry = Telemetry()
-    Counter("baseload_odd", "Something odd", registry=telemetry.registry)
-    monkeypatch.setattr(metrics_page, "Telemetry", lambda: telemetry)
+    metrics = PrometheusMetrics()
+    Counter("baseload_odd", "Something odd", registry=metrics.registry)
+    monkeypatch.setattr(metrics_page, "PrometheusMetrics", lambda: metrics)
     with pytest.raises(NoMeaning, match="baseload_odd_total has no unit"):
         page()
 
@@ -71,8 +73,13 @@ def test_a_collector_that_is_no_metric_is_not_passed_over(monkeypatch: pytest.Mo
         def collect(self) -> list[object]:  # type: ignore[override]
             return []
 
-    telemetry = Telemetry()
-    telemetry.registry.register(Foreign())
-    monkeypatch.setattr(metrics_page, "Telemetry", lambda: telemetry)
+    metrics = PrometheusMetrics()
+    metrics.registry.register(Foreign())
+    monkeypatch.setattr(metrics_page, "PrometheusMetrics", lambda: metrics)
     with pytest.raises(TypeError, match="Foreign"):
         exported_series()
+
+
+def test_every_attribute_of_a_span_is_on_the_page() -> None:
+    told = dict(re.findall(r"^\| `([\w.]+)` \| (.+) \|$", page().partition("## Spans")[2], re.M))
+    assert told == ATTRIBUTES

@@ -71,13 +71,13 @@ async def test_ready_names_the_run_that_answers(s: Stack, monkeypatch: pytest.Mo
 async def test_ready_says_where_the_metrics_are(s: Stack) -> None:
     """Their port may have moved up from the one in the file."""
     assert "metrics" not in json.loads((await _ask(s, "GET", "/ready"))[2])
-    s.gateway.telemetry.serve("127.0.0.1", 0)  # one that is free
+    s.metrics_server.serve("127.0.0.1", 0)  # one that is free
     try:
         told = json.loads((await _ask(s, "GET", "/ready"))[2])["metrics"]
         scraped = await asyncio.to_thread(lambda: urlopen(told, timeout=5).read())
         assert b"baseload_queue" in scraped
     finally:
-        s.gateway.telemetry.close()
+        s.metrics_server.close()
 
 
 async def test_health_is_not_ok_while_nothing_could_be_served(

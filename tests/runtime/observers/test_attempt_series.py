@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
 
-from runtime.attempt_series import AttemptSeries
+from runtime.observers.attempt_series import AttemptSeries
 from scheduler.decision import Reason
 from tests.runtime.ledger.samples import settle
 

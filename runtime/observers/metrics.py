@@ -1,45 +1,39 @@
-"""What operators see: Prometheus series on their own bind, and one span per attempt.
+"""What operators see: the Prometheus series of one gateway.
 
 Labels come from the configuration and from enums, never from a request's text, so their
-number is bounded. Spans follow the OpenTelemetry environment variables; without them they
-cost next to nothing.
+number is bounded.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import chain
-from threading import Thread
-from wsgiref.simple_server import WSGIServer
 
-from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
-from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from models.money import NANO_PER_USD
-from runtime.attempt_series import AttemptSeries
+from runtime.clock import SYSTEM, Clock
 from runtime.ledger.rows import Settle
 from runtime.limits import refusals
+from runtime.observer import Observer, Sample
+from runtime.observers.attempt_series import AttemptSeries
 from runtime.request.job import Job
-from runtime.request.record import RequestRecord
-from runtime.request.trace_context import TraceContext
-from runtime.targets.connection_faults import ConnectionFaults
 from runtime.targets.pools import Pool
 from runtime.targets.shut_targets import shut_targets
-from scheduler.decision import Buy, Dispatch, Reason
+from scheduler.arrival import Arrival
+from scheduler.decision import Buy, Dispatch, Reject
 from scheduler.learned.sliding_sum import SlidingSum
 from scheduler.snapshot import PoolView, Snapshot
 
 HOUR_S = 3600.0
 
 
-class Telemetry:
+class PrometheusMetrics(Observer):
     """All series of one gateway process, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, pools: Iterable[Pool] = (), clock: Clock = SYSTEM) -> None:
         registry = self.registry = CollectorRegistry()
+        self._clock = clock
         self._attempts = AttemptSeries(registry)
         self._rejected = Counter(
             "baseload_rejected",
@@ -96,8 +90,10 @@ class Telemetry:
         )
         self._pool_gauges(registry)
         self._spill: dict[str, SlidingSum] = {}  # settled for purchases, by model
-        self._tracer = trace.get_tracer("baseload")
-        self._server: tuple[WSGIServer, Thread] | None = None
+        for pool in pools:
+            nano_usd = pool.card_hour_nano_usd * pool.cards_per_replica
+            self._replica_price.labels(pool.model).set(nano_usd / NANO_PER_USD)
+            self._spill_last_hour.labels(pool.model).set(0)
 
     def _pool_gauges(self, registry: CollectorRegistry) -> None:
         """Spill against the price of one more replica, both per pool, says when to add one."""
@@ -138,74 +134,29 @@ class Telemetry:
             registry=registry,
         )
 
-    def start(self, pools: Iterable[Pool]) -> None:
-        for pool in pools:
-            nano_usd = pool.card_hour_nano_usd * pool.cards_per_replica
-            self._replica_price.labels(pool.model).set(nano_usd / NANO_PER_USD)
-            self._spill_last_hour.labels(pool.model).set(0)
+    def decided(self, arrival: Arrival, decision: Dispatch | Buy | Reject) -> None:
+        if isinstance(decision, Reject):
+            self._rejected.labels(arrival.model, decision.reason.value).inc()
 
-    def serve(self, host: str, port: int) -> None:
-        """From here on; OSError when the port is taken, and then nothing changes."""
-        opened = start_http_server(port, addr=host, registry=self.registry)
-        self.close()
-        self._server = opened
-
-    @property
-    def url(self) -> str | None:
-        """Where the metrics are, as of now; None: nowhere. The port is the one that was free."""
-        if self._server is None:
-            return None
-        host, port = self._server[0].server_address[:2]
-        shown = f"[{host!s}]" if ":" in str(host) else str(host)
-        return f"http://{shown}:{port}/metrics"
-
-    def close(self) -> None:
-        if self._server is not None:
-            server, thread = self._server
-            server.shutdown()
-            server.server_close()
-            thread.join()
-            self._server = None
-
-    def config_refused(self, stands: bool) -> None:
-        self._config_refused.set(int(stands))
-
-    def rejected(self, model: str, reason: Reason) -> None:
-        self._rejected.labels(model, reason.value).inc()
-
-    def ended(self, job: Job, decision: Dispatch | Buy, row: Settle) -> None:
-        _note(job.record, decision, row)
+    def attempt_ended(self, job: Job, decision: Dispatch | Buy, row: Settle) -> None:
         outcome = row.outcome.partition(":")[0]
-        place = decision.target.kind.value
-        self._attempts.note(job.model, place, decision.reason, outcome, row)
+        self._attempts.note(job.model, decision.target.kind.value, decision.reason, outcome, row)
         if isinstance(decision, Buy):
             spill = self._spill.setdefault(job.model, SlidingSum(HOUR_S))
-            spill.add(row.cost_nano_usd, time.monotonic())
-        parent = _parent(job.record.trace)
-        span = self._tracer.start_span("chat", parent, start_time=job.arrived_ms * 1_000_000)
-        if span.is_recording():
-            span.set_attributes(
-                {
-                    "request_id": job.request_id,
-                    "model_id": job.model,
-                    "target": str(decision.target),
-                    "route_reason": decision.reason.value,
-                    "prompt_tokens": row.prompt_tokens or 0,
-                    "completion_tokens": row.completion_tokens or 0,
-                    "cost_nano_usd": row.cost_nano_usd,
-                    "outcome": outcome,
-                }
-            )
-            if job.record.client_request_id is not None:
-                span.set_attribute("client_request_id", job.record.client_request_id)
-        span.end()
+            spill.add(row.cost_nano_usd, self._clock.monotonic_s())
 
-    def observe_connections(self, faults: ConnectionFaults) -> None:
-        for (target, fault), times in faults.counts.items():
+    def sampled(self, sample: Sample) -> None:
+        self._sample_scheduler(sample.snapshot)
+        for model, spill in self._spill.items():
+            spill.forget(sample.now_s)
+            self._spill_last_hour.labels(model).set(spill.total / NANO_PER_USD)
+        for name, hits in chain(refusals.items(), sample.limits.items()):
+            self._limits.labels(name).set(hits)
+        for (target, fault), times in sample.faults.items():
             self._faults.labels(target, fault.value).set(times)
+        self._config_refused.set(int(sample.config_is_refused))
 
-    def observe(self, snapshot: Snapshot, limits: Mapping[str, int], now: float) -> None:
-        """``limits`` are counters from outside the scheduler."""
+    def _sample_scheduler(self, snapshot: Snapshot) -> None:
         for queue in snapshot.queues:
             self._queue.labels(queue.model, "requests").set(queue.requests)
             self._queue.labels(queue.model, "tokens").set(queue.tokens)
@@ -221,41 +172,15 @@ class Telemetry:
             cause = condition.cause.value if condition.cause is not None else ""
             self._shut.labels(target, condition.state.value, cause).set(condition.left_s)
         for pool in snapshot.pools:
-            self._observe_pool(pool)
-        for model, spill in self._spill.items():
-            spill.forget(now)
-            self._spill_last_hour.labels(model).set(spill.total / NANO_PER_USD)
+            self._sample_pool(pool)
         self._counted.set(snapshot.spill_nano_last_hour / NANO_PER_USD)
         for refusal, times in snapshot.refusals.items():
             self._refusals.labels(refusal.value).set(times)
         for limit, hits in snapshot.limits.items():
             self._limits.labels(limit.value).set(hits)
-        for name, hits in chain(refusals.items(), limits.items()):
-            self._limits.labels(name).set(hits)
 
-    def _observe_pool(self, pool: PoolView) -> None:
+    def _sample_pool(self, pool: PoolView) -> None:
         per_hour = HOUR_S / NANO_PER_USD
         self._bid_price.labels(pool.model).set(pool.bid_price * per_hour)
         self._admission_price.labels(pool.model).set(pool.admission_price * per_hour)
         self._occupancy.labels(pool.model).set(pool.occupancy)
-
-
-def _note(record: RequestRecord, decision: Dispatch | Buy, row: Settle) -> None:
-    """For the request's line in the log, which is written when the answer is over, too."""
-    record.attempts = row.attempt
-    record.target, record.reason = str(decision.target), decision.reason.value
-    record.cost_nano_usd += row.cost_nano_usd
-    record.last = row
-
-
-def _parent(trace: TraceContext | None) -> Context | None:
-    """The caller's span as ours has it for a parent; None lets the tracer decide."""
-    if trace is None:
-        return None
-    context = SpanContext(
-        int(trace.trace_id, 16),
-        int(trace.span_id, 16),
-        is_remote=True,
-        trace_flags=TraceFlags(trace.flags),
-    )
-    return set_span_in_context(NonRecordingSpan(context))

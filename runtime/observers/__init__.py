@@ -1,0 +1,1 @@
+"""Who looks on at a gateway: Prometheus series and OpenTelemetry spans."""
