@@ -23,6 +23,7 @@ _OURS = re.compile(
     rf"^(?:\w+\.)*(?P<kind>{StartFailed.__name__}|{ConfigError.__name__}): (?P<text>.*)",
     re.S | re.M,
 )
+_PYDANTIC_LINK = "For further information visit"  # below what was wrong
 _LOG = re.compile(rf"^{LOG_HEADING}(?P<path>.+):$")
 
 
@@ -59,6 +60,7 @@ def cause(status: Status) -> StartFailed:
         first, *rest = match[-1]["text"].splitlines()
         return _with_log(first, rest)
     lines = [line.strip() for line in status.message.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(_PYDANTIC_LINK)] or lines
     if "ActorDiedError" in lines[-1]:
         return StartFailed(
             f"the process of {status.name} died before it could say why: if nobody killed it, "

@@ -7,6 +7,7 @@ network. Here such a key is an error.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -37,7 +38,7 @@ def serve_findings(document: Any) -> list[Finding]:
 
     if not isinstance(document, Mapping):
         return []  # told as a whole
-    findings = [*_unknown(document, (), ServeDeploySchema)]
+    findings = [*_unknown(document, (), ServeDeploySchema), *_dates(document, ())]
     try:
         ServeDeploySchema.model_validate(document)
     except ValidationError as refused:
@@ -72,6 +73,19 @@ def _unknown(value: Any, path: Path, schema: type[BaseModel]) -> Iterator[Findin
             yield error(here, f"{UNKNOWN}, and would be ignored", instead, shown)
         elif name not in OPEN_PATHS:
             yield from _unknown(inner, here, schema)
+
+
+def _dates(value: Any, path: Path) -> Iterator[Finding]:
+    """Serve passes a configuration on as JSON, which has none."""
+    if isinstance(value, date):
+        wrong = "is a date without quotes, which Serve cannot pass on"
+        yield error(path, wrong, f'write "{value.isoformat()}"')
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _dates(inner, (*path, str(name)))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _dates(inner, (*path, index))
 
 
 def _application(document: Mapping[str, Any]) -> Iterator[Finding]:

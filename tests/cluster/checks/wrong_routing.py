@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from tests.cluster.checks.wrong import GONE, HASH, Wrong, maybe
 
 USER = "applications[0].deployments[0].user_config"
@@ -31,6 +33,11 @@ ROUTING = [
           {"stand-in.base_url": "https://api.example.com:99999/v1"}),
     Wrong("a class that is none", f"{STAND_IN}.allowed_sensitivity[0]", "did you mean public",
           {"stand-in.allowed_sensitivity": ["pubic"]}),
+    Wrong("a date without quotes", f"{USER}.compliance.own.contracts[0].valid_until",
+          'write "2027-11-30"', {"user.compliance": {"own": {"contracts": [
+              {"kind": "DPA", "reference": "x", "valid_until": date(2027, 11, 30)}]}}}),
+    Wrong("a pack that there is not", f"{USER}.compliance.packs[0]", "did you mean gdpr",
+          {"user.compliance": {"packs": ["gpdr"]}}),
     Wrong("no offers", f"{STAND_IN}.offers", "at least 1", {"stand-in.offers": {}}),
     Wrong("one name for two models", f"{STAND_IN}.offers.other", "is called 'tiny-moe' there",
           {"stand-in.offers": {"tiny-moe": "tiny-moe", "other": "tiny-moe"}}),
