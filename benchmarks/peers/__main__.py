@@ -21,7 +21,7 @@ import typer
 from benchmarks.peers.baseload_alone import BASELOAD_ALONE
 from benchmarks.peers.overload import BUDGET_MS, TIMES, Outcome
 from benchmarks.peers.roster import PEERS, chosen
-from benchmarks.peers.run import Comparison, Effort
+from benchmarks.peers.run import Effort, PeerComparison
 from benchmarks.peers.side_by_side import ANSWER_TOKENS, DIRECT
 from benchmarks.peers.tables import overload_table, rows_table, verdict_table
 from benchmarks.peers.verdicts import ENGINES, SCRIPTED, judge
@@ -34,17 +34,17 @@ CACHE = ROOT / ".baseload" / "peers"
 FULL = Effort(rounds=2, rounds_judged=12, window_s=3.0, overload_s=60.0)
 QUICK = Effort(rounds=1, rounds_judged=1, window_s=1.5, overload_s=10.0)
 PARTS = {
-    "scripted": Comparison.run_scripted,
-    "engines": Comparison.run_engines,
-    "own-engines": Comparison.run_own_engines,
-    "overload-baseload": Comparison.run_overload_of_baseload,
-    "overload-peers": Comparison.run_overload_of_peers,
+    "scripted": PeerComparison.run_scripted,
+    "engines": PeerComparison.run_engines,
+    "own-engines": PeerComparison.run_own_engines,
+    "overload-baseload": PeerComparison.run_overload_of_baseload,
+    "overload-peers": PeerComparison.run_overload_of_peers,
 }
 PAGE_COLUMNS = 130  # of the tables in a file
 TITLES = {DIRECT: "direct", **{peer.name: peer.title for peer in (BASELOAD_ALONE, *PEERS)}}
 
 
-def document(run: Comparison, effort: Effort, origin: dict[str, object]) -> dict[str, Any]:
+def document(run: PeerComparison, effort: Effort, origin: dict[str, object]) -> dict[str, Any]:
     through, scripted = run.rows(run.through), run.rows(run.scripted)
     verdicts = judge(run.through, run.scripted, run.outcomes)
     told = {
@@ -84,7 +84,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def show(run: Comparison) -> None:
+def show(run: PeerComparison) -> None:
     out = table_console(PAGE_COLUMNS)
     through, scripted = run.rows(run.through), run.rows(run.scripted)
     if through:
@@ -130,7 +130,7 @@ def main(
     effort = QUICK if quick else FULL
     file = out if out is not None else None if quick else RESULT
     folder = Path(tempfile.mkdtemp(prefix="bl-peers-"))
-    run = Comparison(peers, effort, cache.absolute(), lambda line: note.print(line))
+    run = PeerComparison(peers, effort, cache.absolute(), lambda line: note.print(line))
     try:
         run.prepare()
         for number, (name, work) in enumerate(PARTS.items()):

@@ -63,7 +63,7 @@ class Effort:
     overload_s: float
 
 
-class Comparison:
+class PeerComparison:
     def __init__(self, peers: Sequence[Peer], effort: Effort, cache: Path, say: Say) -> None:
         self.through: list[Sample] = []
         self.scripted: list[Sample] = []

@@ -26,7 +26,7 @@ main(parser.parse_args())
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class ClientLoad:
     """Closed with ``concurrency``, open and evenly spaced with ``rate_per_s``."""
 
     input_tokens: int
@@ -41,7 +41,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ClientFigures:
     """By either client; rates from the first request to the last token."""
 
     requests: int
@@ -52,7 +52,7 @@ class Seen:
     output_tok_s: float
 
 
-def play(base_url: str, load: Load, count: int, seed: int, folder: Path) -> Seen:
+def play(base_url: str, load: ClientLoad, count: int, seed: int, folder: Path) -> ClientFigures:
     """So many requests. ``base_url`` without /v1; ``folder`` holds the checkpoint by its name.
 
     ``load.input_tokens`` are without those of the chat template.
@@ -76,7 +76,7 @@ def play(base_url: str, load: Load, count: int, seed: int, folder: Path) -> Seen
     told = json.loads(result.read_text())
     if told["completed"] < count:
         raise BenchmarkError(f"vLLM's benchmark completed {told['completed']} of {count} requests")
-    return Seen(
+    return ClientFigures(
         requests=told["completed"],
         ttft_ms_mean=told["mean_ttft_ms"],
         ttft_ms_p50=told["median_ttft_ms"],

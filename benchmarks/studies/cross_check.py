@@ -30,7 +30,7 @@ from benchmarks.rig.fair_share import raise_session
 from benchmarks.rig.provenance import command_line, provenance, rounded_floats
 from benchmarks.rig.stack import free_port
 from benchmarks.rig.terminal import keep, note, table_console
-from benchmarks.rig.vllm_client import RUN_S_MAX, Load, Seen, play
+from benchmarks.rig.vllm_client import RUN_S_MAX, ClientFigures, ClientLoad, play
 from models.tiny.checkpoint import ensure_tiny_moe
 from models.tiny.weights import TinyShape
 
@@ -66,9 +66,9 @@ class Site:
     def tokenizer(self) -> Path:
         return self.folder / MODEL / "tokenizer.json"
 
-    def ours(self, load: Load, seed: int) -> Seen:
+    def ours(self, load: ClientLoad, seed: int) -> ClientFigures:
         (run,) = self.bench(load, seed)["runs"]
-        return Seen(
+        return ClientFigures(
             requests=run["answered"],
             ttft_ms_mean=run["ttft_ms"]["mean"],
             ttft_ms_p50=run["ttft_ms"]["p50"],
@@ -77,7 +77,7 @@ class Site:
             output_tok_s=run["whole_run_tok_s"],
         )
 
-    def bench(self, load: Load, seed: int) -> dict[str, Any]:
+    def bench(self, load: ClientLoad, seed: int) -> dict[str, Any]:
         argv = [str(Path(sys.executable).parent / "baseload"), "bench", self.url]
         argv += ["--model", MODEL, "--tokenizer", str(self.tokenizer), "--ignore-eos"]
         argv += ["--input", str(load.input_tokens), "--output", str(load.output_tokens)]
@@ -93,17 +93,17 @@ class Site:
         told: dict[str, Any] = json.loads(done.stdout)
         return told
 
-    def theirs(self, load: Load, count: int, seed: int) -> Seen:
+    def theirs(self, load: ClientLoad, count: int, seed: int) -> ClientFigures:
         """Prompts are new in each run: the server finds nothing of the run before."""
         return play(self.url, load, count, SEEDS_APART * seed, self.folder)
 
 
-def compare(site: Site, load: Load, pairs: int) -> dict[str, Any]:
+def compare(site: Site, load: ClientLoad, pairs: int) -> dict[str, Any]:
     """``direct`` of a contrast is vLLM's figure. The first run says how many requests fit."""
     look = site.bench(load, 0)
     count = look["runs"][0]["answered"]
     bare = dataclasses.replace(load, input_tokens=load.input_tokens - look["template_tokens"])
-    found: list[tuple[Seen, Seen]] = []
+    found: list[tuple[ClientFigures, ClientFigures]] = []
     for pair in range(pairs):
         seed = 1 + pair
         if direct_first(pair):
@@ -135,11 +135,11 @@ def _as_json(found: Contrast) -> dict[str, float]:
 
 
 def measured(site: Site, pairs: int) -> list[dict[str, Any]]:
-    site.ours(Load(*TOKENS, CONCURRENCIES[-1]), 0)  # the server's warm-up
-    found = [compare(site, Load(*TOKENS, each), pairs) for each in CONCURRENCIES]
+    site.ours(ClientLoad(*TOKENS, CONCURRENCIES[-1]), 0)  # the server's warm-up
+    found = [compare(site, ClientLoad(*TOKENS, each), pairs) for each in CONCURRENCIES]
     busiest = median(pair["ours"]["output_tok_s"] for pair in found[-1]["pairs"])
     rate = round(OPEN_SHARE * busiest / OUTPUT_TOKENS, 1)
-    return [*found, compare(site, Load(*TOKENS, rate_per_s=rate), pairs)]
+    return [*found, compare(site, ClientLoad(*TOKENS, rate_per_s=rate), pairs)]
 
 
 def table(loads: Sequence[Mapping[str, Any]]) -> Table:

@@ -60,7 +60,7 @@ REST_S = 5.0  # between the ramp and the replay
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ComparedRun:
     calibration: StackCalibration
     seconds: float
     real: Figures
@@ -74,11 +74,11 @@ class Run:
         return all(line.holds is not False for line in self.lines)
 
 
-class Honesty:
+class SimVsReal:
     """``runs`` grows, so that what was measured before a failure is kept."""
 
     def __init__(self, stack: Stack, rows: list[TraceRow], load: float) -> None:
-        self.runs: list[Run] = []
+        self.runs: list[ComparedRun] = []
         self._stack = stack
         self._rows = rows
         self._load = load
@@ -114,7 +114,9 @@ class Honesty:
         rows, seed = self._ramp_rows(number), 2 * number + 1
         self._ramps.append(play_ramp(self._stack, rows, TTFT_BUDGET_MS, self._top_per_s, seed=seed))
 
-    def _compared(self, workload: Workload, seen: Seen, calibration: StackCalibration) -> Run:
+    def _compared(
+        self, workload: Workload, seen: Seen, calibration: StackCalibration
+    ) -> ComparedRun:
         busy = fmean(
             busy_s(seen.of_engine(engine), workload.duration_s) / workload.duration_s
             for engine in range(REPLICAS)
@@ -122,7 +124,7 @@ class Honesty:
         real = real_figures(seen.answers, busy)
         run = self._simulated(workload, calibration)
         simulated = simulated_figures(run, workload.duration_s)
-        return Run(
+        return ComparedRun(
             calibration,
             workload.duration_s,
             real,
@@ -214,7 +216,7 @@ def _reasons(answers: list[Answer]) -> dict[str, int]:
     return dict(sorted(Counter(each.reason for each in answers).items()))
 
 
-def _as_json(run: Run) -> dict[str, Any]:
+def _as_json(run: ComparedRun) -> dict[str, Any]:
     return {
         "calibration": run.calibration.as_json(),
         "seconds": run.seconds,
@@ -224,7 +226,7 @@ def _as_json(run: Run) -> dict[str, Any]:
     }
 
 
-def table_of(run: Run) -> Table:
+def table_of(run: ComparedRun) -> Table:
     table = Table(title=f"{run.seconds:.0f} s of {TRACE.stem}, cut down")
     for name in ("", "real", "simulated", "difference", "at most", "holds"):
         table.add_column(name, justify="left" if name == "" else "right")
@@ -256,29 +258,29 @@ def main(
         note.print(f"skipped: there is no {TRACE}")
         return
     rows = scaled(read_trace(TRACE, "azure"), DIVISORS, limits().context_tokens_max)
-    honesty: Honesty | None = None
+    study: SimVsReal | None = None
     folder = Path(tempfile.mkdtemp(prefix="baseload-honesty-"))
     try:
         with (
             stand_in_profile(folder) as profile,
             running(folder / "state", port, profile) as stack,
         ):
-            honesty = Honesty(stack, rows, load)
-            honesty.warm_up()
+            study = SimVsReal(stack, rows, load)
+            study.warm_up()
             for number in range(runs):
-                honesty.run(number)
+                study.run(number)
     except (BenchmarkError, CalibrationError, OSError) as error:
         note.print(f"not measured: {error}; what was left behind is in {folder}", style="red")
         raise SystemExit(EXIT_INCOMPLETE) from None
     finally:
-        if honesty is not None and honesty.runs:
-            keep(honesty.document(), out)
+        if study is not None and study.runs:
+            keep(study.document(), out)
     shutil.rmtree(folder)
     if as_json:
-        print(json.dumps(honesty.document(), indent=1))
+        print(json.dumps(study.document(), indent=1))
         return
     console = table_console()
-    for run in honesty.runs:
+    for run in study.runs:
         console.print(table_of(run))
 
 

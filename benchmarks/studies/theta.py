@@ -47,7 +47,7 @@ BENCH_S_MAX = 7_200.0
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class StackBench:
     """`baseload bench` of one endpoint with the lengths of one trace; files under ``folder``."""
 
     url: str
@@ -123,7 +123,7 @@ def main(
     with tempfile.TemporaryDirectory(prefix="bl-theta-") as place:
         state = Path(place) / "state"
         with running(state, None) as stack:
-            bench = Bench(
+            bench = StackBench(
                 url=stack.endpoint.base_url,
                 key=stack.endpoint.key,
                 trace=trace,

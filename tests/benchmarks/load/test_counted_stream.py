@@ -63,6 +63,16 @@ def test_wherever_it_is_cut_before_the_last_reads(late: set[int], early: set[int
     assert counted.events <= TOKENS + EXTRA_EVENTS
 
 
+def test_the_rest_of_an_event_that_was_cut_is_no_event() -> None:
+    """The last reads begin within a token's text, which looks like the beginning of an event."""
+    event = b'data: {"choices": [{"index": 0, "delta": {"content": "data: x"}}]}\n\n'
+    at = event.rindex(b"data:")
+    rest = [event[at:], *frames(TOKENS)[-TAIL_READS + 1 :]]
+    counted = read(CountedStream(), [event[:at], *rest])
+    assert counted.failure is None
+    assert counted.is_done
+
+
 def test_an_answer_that_breaks_off_is_not_done() -> None:
     counted = read(CountedStream(), frames(TOKENS)[:-2])
     assert not counted.is_done

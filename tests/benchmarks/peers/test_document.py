@@ -11,7 +11,7 @@ from benchmarks.peers.__main__ import QUICK, TITLES, document
 from benchmarks.peers.baseload_profile import profile
 from benchmarks.peers.plain_engines import NARROW
 from benchmarks.peers.roster import PEERS
-from benchmarks.peers.run import Comparison
+from benchmarks.peers.run import PeerComparison
 from benchmarks.peers.tables import overload_table, rows_table, verdict_table
 from benchmarks.peers.verdicts import Verdict, judge
 from benchmarks.rig.common import Target
@@ -19,8 +19,8 @@ from tests.benchmarks.peers.test_overload import answer, outcome
 from tests.benchmarks.peers.test_side_by_side import sample
 
 
-def run_of() -> Comparison:
-    run = Comparison(PEERS, QUICK, Path("unused"), lambda line: None)
+def run_of() -> PeerComparison:
+    run = PeerComparison(PEERS, QUICK, Path("unused"), lambda line: None)
     run.through = [sample(100, 50), sample(100, 60)]
     run.outcomes = [outcome([answer(), answer(429, is_whole=False)])]
     run.skipped = {"smg": "no wheel"}

@@ -15,7 +15,7 @@ from benchmarks.peers.overload import Bill
 from benchmarks.peers.peer import Peer
 from benchmarks.peers.plain_engines import Size
 from benchmarks.peers.ray_serve_llm import RAY_SERVE_LLM
-from benchmarks.peers.run import CONCURRENCIES, Comparison, Effort
+from benchmarks.peers.run import CONCURRENCIES, Effort, PeerComparison
 from benchmarks.peers.side_by_side import DIRECT, Sample, Way
 from benchmarks.peers.verdicts import CONCURRENCY as JUDGED
 from benchmarks.peers.vllm_router import VLLM_ROUTER
@@ -136,13 +136,13 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return made
 
 
-def comparison(*peers: Peer) -> Comparison:
-    made = Comparison(peers, EFFORT, Path("unused"), lambda line: None)
+def comparison(*peers: Peer) -> PeerComparison:
+    made = PeerComparison(peers, EFFORT, Path("unused"), lambda line: None)
     made.prepare()
     return made
 
 
-def of_engines(run: Comparison, folder: Path) -> Comparison:
+def of_engines(run: PeerComparison, folder: Path) -> PeerComparison:
     """The part of that name is over."""
     run.part("engines", run.run_engines, folder / "engines")
     return run

@@ -79,6 +79,7 @@ def test_answers_are_whole_and_timed_from_when_they_were_sent() -> None:
         assert answer.e2e_ms >= 9 * 20
         assert answer.ttft_ms < answer.e2e_ms - 7 * 20
     assert [each.report.kv_tokens_used for each in seen.of_engine(0)] == [64, 64]
+    assert all(-30 < each.at_s < 30 for each in seen.sightings)  # of the run, not of the machine
     assert seen.of_engine(1) == []
 
 

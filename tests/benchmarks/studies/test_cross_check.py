@@ -7,10 +7,10 @@ from typing import Any, cast
 import pytest
 
 from benchmarks.rig.common import BenchmarkError
-from benchmarks.rig.vllm_client import Load, Seen
+from benchmarks.rig.vllm_client import ClientFigures, ClientLoad
 from benchmarks.studies.cross_check import AT_MOST, TOKENS, Site, compare, measured
 
-SEEN = Seen(100, 40.0, 38.0, 10.0, 9.5, 320.0)
+SEEN = ClientFigures(100, 40.0, 38.0, 10.0, 9.5, 320.0)
 TEMPLATE_TOKENS = 7
 
 
@@ -22,16 +22,16 @@ class Clients:
 
     def __post_init__(self) -> None:
         self.order: list[str] = []
-        self.asked: list[tuple[Load, int]] = []
+        self.asked: list[tuple[ClientLoad, int]] = []
 
-    def bench(self, load: Load, seed: int) -> dict[str, Any]:
+    def bench(self, load: ClientLoad, seed: int) -> dict[str, Any]:
         return {"runs": [{"answered": 42}], "template_tokens": TEMPLATE_TOKENS}
 
-    def ours(self, load: Load, seed: int) -> Seen:
+    def ours(self, load: ClientLoad, seed: int) -> ClientFigures:
         self.order.append("ours")
         return replace(SEEN, ttft_ms_mean=self.factor * SEEN.ttft_ms_mean)
 
-    def theirs(self, load: Load, count: int, seed: int) -> Seen:
+    def theirs(self, load: ClientLoad, count: int, seed: int) -> ClientFigures:
         self.order.append("theirs")
         self.asked.append((load, count))
         return SEEN
@@ -40,7 +40,7 @@ class Clients:
 @pytest.mark.parametrize("factor", [1.0, 1 - 0.99 * AT_MOST, 1 + 1.01 * AT_MOST])
 def test_one_figure_that_is_off_is_enough(factor: float) -> None:
     clients = Clients(factor)
-    found = compare(cast(Site, clients), Load(*TOKENS, 8), 4)
+    found = compare(cast(Site, clients), ClientLoad(*TOKENS, 8), 4)
     assert found["holds"] == (abs(factor - 1) <= AT_MOST)
     assert found["figures"]["ttft_ms_mean"]["ratio"] == pytest.approx(factor)
     assert found["figures"]["tpot_ms_mean"]["ratio"] == 1
@@ -50,7 +50,7 @@ def test_one_figure_that_is_off_is_enough(factor: float) -> None:
 
 def test_prompts_are_as_long_with_the_template_as_ours() -> None:
     clients = Clients(1.0)
-    compare(cast(Site, clients), Load(*TOKENS, 8), 1)
+    compare(cast(Site, clients), ClientLoad(*TOKENS, 8), 1)
     ((load, count),) = clients.asked
     assert (load.input_tokens, count) == (TOKENS[0] - TEMPLATE_TOKENS, 42)
 
@@ -62,4 +62,4 @@ def test_the_open_loop_is_a_share_of_the_closed_one() -> None:
 
 def test_a_client_that_fails_is_named(tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match="baseload bench ended with"):
-        Site("http://127.0.0.1:9", tmp_path, 5.0).ours(Load(*TOKENS, 1), 0)
+        Site("http://127.0.0.1:9", tmp_path, 5.0).ours(ClientLoad(*TOKENS, 1), 0)
