@@ -143,7 +143,7 @@ class AdmissionController:
                 actions.append(self._expire(waiting, pool, settings, now))
         for waiting in pool.queue.some_unschedulable(UNSCHEDULABLE_PER_TICK_MAX):
             if is_servable(waiting, pool, now):
-                pool.queue.promote(waiting, waiting.first_class)
+                pool.queue.move_to_class(waiting, waiting.first_class)
             else:
                 actions += self._without_replica(waiting, pool, settings, now)
         pool.release_all()
@@ -218,7 +218,7 @@ class AdmissionController:
     ) -> list[Final]:
         """Buy it; an off-peak request that cannot be bought waits among the others from here on."""
         if waiting.cost_nano is None and waiting.priority_class == OFF_PEAK_CLASS:
-            pool.queue.promote(waiting, PRIORITY_LAST)
+            pool.queue.move_to_class(waiting, PRIORITY_LAST)
         if waiting.cost_nano is None or not self._policy.buys_late(waiting, pool):
             return []
         if bought := self._recorder.buy(waiting, None, pool, settings, now):
@@ -229,7 +229,7 @@ class AdmissionController:
 
     def _age(self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float) -> None:
         if 0 < waiting.priority_class < UNSCHEDULABLE_CLASS:
-            pool.queue.promote(waiting, waiting.priority_class - 1)
+            pool.queue.move_to_class(waiting, waiting.priority_class - 1)
         if waiting.priority_class > 0:
             pool.queue.at(Moment.AGEING, now + settings.spill.ageing_ms / 1000, waiting)
 
@@ -260,7 +260,7 @@ class AdmissionController:
         may_come |= any(v.refusal in COMES_BACK for v in replicas)
         may_come |= any(v.refusal not in (*lasting, Refusal.EXCLUDED) for v in offers)
         if may_come:
-            pool.queue.promote(waiting, UNSCHEDULABLE_CLASS)
+            pool.queue.move_to_class(waiting, UNSCHEDULABLE_CLASS)
             return []
         verdicts = [*replicas, *offers]
         allowed = [v.refusal for v in verdicts if v.refusal is not Refusal.NOT_ALLOWED]

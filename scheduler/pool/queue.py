@@ -266,7 +266,7 @@ class Queue:
 
     # Its place in line
 
-    def promote(self, waiting: QueuedRequest, priority_class: int) -> None:
+    def move_to_class(self, waiting: QueuedRequest, priority_class: int) -> None:
         """Into another class."""
         in_line = bool(waiting.entry_number)
         self._leave(waiting)

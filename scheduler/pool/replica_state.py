@@ -73,7 +73,7 @@ class ReplicaState:
     has_news: bool = True  # since it was last found to have no room, it may have got some
     safe_in_flight: int = 0
     untracked_requests: int = 0
-    foreign_kv_tokens: int = 0
+    untracked_kv_tokens: int = 0
 
     target: Target = field(init=False)
     verdicts: Mapping[Refusal | None, Verdict] = field(init=False)
@@ -145,7 +145,7 @@ class ReplicaState:
         queued, untracked_requests = self.engine_queues, self.untracked_requests
         self.report, self.reported_at = report, now
         kv_tokens_held = self.prompt_tokens + self.streamed_tokens
-        self.foreign_kv_tokens = max(0, report.kv_tokens_used - kv_tokens_held)
+        self.untracked_kv_tokens = max(0, report.kv_tokens_used - kv_tokens_held)
         self.untracked_requests = max(0, report.running + report.waiting - len(self.entries))
         if not self.engine_queues:
             self.safe_in_flight = len(self.entries)
@@ -205,7 +205,7 @@ class ReplicaState:
         # Each request leaves its last block unfilled. What the engine reports beyond the state
         # has that in it already, besides what other schedulers hold.
         unfilled = (len(self.entries) + 1) * (limits.kv_block_tokens - 1)
-        room -= max(unfilled, self.foreign_kv_tokens if is_fresh else 0)
+        room -= max(unfilled, self.untracked_kv_tokens if is_fresh else 0)
         room -= int(SAFETY_DEVIATIONS * sqrt(self.output_squares + output_tokens**2))
         if self.kv_tokens_reserved + prompt_tokens + output_tokens <= room:
             return True

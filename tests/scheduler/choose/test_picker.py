@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scheduler.choose.picker import (
     CANDIDATES_MAX,
@@ -168,3 +170,19 @@ def test_equal_prices_go_to_the_smaller_name(order: tuple[str, str]) -> None:
     found = bought(waiting(), *(offer_state(name) for name in order))
     assert found is not None
     assert found.offer.offer_id == "a"
+
+
+@given(st.integers(1, 3_900), st.integers(0, 3), st.floats(0.0, 10.0))
+def test_one_whose_purchase_was_capped_is_too_late_nowhere(
+    prompt: int, requests: int, now: float
+) -> None:
+    """So that admission need not ask whether it was capped, where a replica would be too late."""
+    pool = pool_of(state("a", requests), state("b"))
+    pool.cost.is_measured = True
+    request = waiting(prompt)
+    request.cost_nano, request.is_capped = 5, True
+    _, verdicts = best_replica(request, list(pool.open), pool, SETTINGS, now)
+    assert Refusal.TOO_LATE not in {verdict.refusal for verdict in verdicts}
+    request.is_capped = False
+    _, verdicts = best_replica(request, list(pool.open), pool, SETTINGS, now + 100.0)
+    assert Refusal.TOO_LATE in {verdict.refusal for verdict in verdicts}

@@ -97,7 +97,7 @@ def test_bounds() -> None:
 def test_sums_of_the_parts_under_any_changes(data: st.DataObject) -> None:
     queue, held = Queue(), list[QueuedRequest]()
     for n in range(data.draw(st.integers(1, 60))):
-        act = data.draw(st.sampled_from(["add", "add", "remove", "promote", "head"]))
+        act = data.draw(st.sampled_from(["add", "add", "remove", "move", "head"]))
         if act == "add" or not held:
             tenant, prompt = data.draw(st.sampled_from("xyz")), data.draw(st.integers(0, 9_000))
             held.append(waiting(str(n), prompt, tenant=tenant))
@@ -105,8 +105,8 @@ def test_sums_of_the_parts_under_any_changes(data: st.DataObject) -> None:
             queue.add(held[-1], data.draw(st.floats(-9, 9)))
         elif act == "remove":
             queue.remove(held.pop(data.draw(st.integers(0, len(held) - 1))).arrival.request_id)
-        elif act == "promote":
-            queue.promote(data.draw(st.sampled_from(held)), data.draw(st.integers(0, 4)))
+        elif act == "move":
+            queue.move_to_class(data.draw(st.sampled_from(held)), data.draw(st.integers(0, 4)))
         else:
             head = queue.head(everyone)
             assert (head is None) == all(w.priority_class == UNSCHEDULABLE_CLASS for w in held)
@@ -144,9 +144,9 @@ def test_whom_the_policy_does_not_admit_is_passed_over() -> None:
 def test_the_unschedulable_are_never_next() -> None:
     lost = waiting("a")
     queue = queue_of(lost)
-    queue.promote(lost, UNSCHEDULABLE_CLASS)
+    queue.move_to_class(lost, UNSCHEDULABLE_CLASS)
     assert queue.head(everyone) is None
-    queue.promote(lost, 1)
+    queue.move_to_class(lost, 1)
     assert queue.head(everyone) is lost
 
 
@@ -226,7 +226,7 @@ def test_the_unschedulable_are_looked_at_in_turn(tenants: int) -> None:
     for n in range(6):
         each = waiting(str(n), tenant=str(n % tenants))
         queue.add(each, 0.0)
-        queue.promote(each, UNSCHEDULABLE_CLASS)
+        queue.move_to_class(each, UNSCHEDULABLE_CLASS)
     seen = Counter(w.arrival.request_id for _ in range(12) for w in queue.some_unschedulable(2))
     assert seen == dict.fromkeys("012345", 4)
 
@@ -235,9 +235,9 @@ def test_who_is_unschedulable_twice_is_found_once() -> None:
     queue, one = queue_of(), waiting("a")
     for each in (one, waiting("b")):
         queue.add(each, 0.0)
-        queue.promote(each, UNSCHEDULABLE_CLASS)
-    queue.promote(one, 1)
-    queue.promote(one, UNSCHEDULABLE_CLASS)
+        queue.move_to_class(each, UNSCHEDULABLE_CLASS)
+    queue.move_to_class(one, 1)
+    queue.move_to_class(one, UNSCHEDULABLE_CLASS)
     found = [each.arrival.request_id for each in queue.some_unschedulable(9)]
     assert sorted(found) == ["a", "b"]
 
@@ -251,9 +251,9 @@ def test_who_stands_aside_is_not_next_and_comes_back_to_its_place() -> None:
     queue.reserve(first, "r1")
     assert queue.head(everyone) is second
     assert len(queue) == 3
-    queue.promote(first, 0)
+    queue.move_to_class(first, 0)
     assert queue.head(everyone) is second
-    queue.promote(first, 1)
+    queue.move_to_class(first, 1)
     queue.unreserve(first)
     queue.unreserve(first)
     assert serve_all(queue) == ["a", "b", "c"]
@@ -292,7 +292,7 @@ def test_memory_is_that_of_who_waits(stays: int) -> None:
         each = waiting(str(n))
         queue.add(each, 0.0)
         queue.at(Moment.EXPIRY, 1e9, each)
-        queue.promote(each, n % 5)
+        queue.move_to_class(each, n % 5)
         queue.remove(str(n))
         entries = sum(len(lane.heap) for c in queue._classes.values() for lane in c.values())
         assert entries <= 3 * stays + 20

@@ -241,7 +241,7 @@ def test_requests_of_other_schedulers_take_slots_while_the_report_is_fresh() -> 
     state.take_report(report(running=4, kv=3_100), 0.0)
     assert state.slots_free(SETTINGS, is_fresh=True) == 8 - 1 - 3
     assert state.slots_free(SETTINGS, is_fresh=False) == 2 - 1
-    assert state.foreign_kv_tokens == 3_000
+    assert state.untracked_kv_tokens == 3_000
 
 
 @pytest.mark.parametrize(
