@@ -78,7 +78,9 @@ def test_of_any_other_failure_the_last_line_is_told() -> None:
 
 
 def test_a_link_below_what_was_wrong_is_left_out() -> None:
-    message = RETRIED + "Value error, no such thing\n  For further information visit https://x.y/z\n"
+    message = (
+        RETRIED + "Value error, no such thing\n  For further information visit https://x.y/z\n"
+    )
     found = failure([Status("Scheduler", "UPDATING", message)])
     assert found is not None
     assert found.message == "Scheduler failed: Value error, no such thing"
