@@ -17,11 +17,11 @@ from cluster.applied_config import Configuration
 from cluster.arguments import STAND_IN_KEY_ENV, AppArgs, StandInArgs
 from cluster.autoscaling import autoscaling_config
 from cluster.checks.pools import TINY_MODEL, Known, ResolvedPool, resolve
-from cluster.directory import Directory
 from cluster.engine_deployment import Engine, StandIn
 from cluster.finding import refuse_errors
 from cluster.ingress import IMPORT_PATH
 from cluster.placement_group import placement
+from cluster.replica_directory import Directory
 from cluster.scheduler_deployment import Scheduler, build_edge
 from cluster.state import drain_s_max, state_folder
 from models.money import NANO_PER_USD

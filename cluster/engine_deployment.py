@@ -16,7 +16,7 @@ import ray
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from cluster.leases import RENEW_S, Registration
+from cluster.replica_leases import RENEW_S, Registration
 from cluster.run.start_report import Reporter
 from cluster.state import drain_s_max
 from runtime.edge.server import PrivateServer

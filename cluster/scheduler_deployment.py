@@ -14,8 +14,8 @@ from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
 from cluster.applied_config import ConfigNote, refusal
-from cluster.leases import Registration
 from cluster.one_scheduler import refuse_second
+from cluster.replica_leases import Registration
 from cluster.state import drain_s_max
 from models.prices import load_price_book
 from runtime.config import METRICS_PORTS_TRIED, GatewayConfig, load_config

@@ -14,7 +14,7 @@ from models.data_file import BadDataFile
 from models.lookup import did_you_mean
 from runtime.policy_packs import read_pack, rules_of, shipped_packs
 from scheduler.compliance.facts import Contract, Registration, TargetFacts
-from scheduler.compliance.policy import Rule
+from scheduler.compliance.rules import Rule
 
 PACKS_MAX = 32
 FACTS_MAX = 256  # of each kind, of one target

@@ -18,24 +18,24 @@ from runtime.background import Background
 from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig
 from runtime.errors import Draining, LedgerUnavailable
+from runtime.in_flight import InFlight
 from runtime.ledger.ledger import Ledger
 from runtime.observer import Observer, Observers, Sample
 from runtime.rejection import refusal_of
 from runtime.request.estimate import Estimator
 from runtime.request.job import Job
-from runtime.targets.allowed import NOTHING_KNOWN, matrix_of, traits_of
+from runtime.targets.compliance_matrix import NOTHING_KNOWN, matrix_of, traits_of
 from runtime.targets.connector import Connector
 from runtime.targets.membership import Endpoint, LocalTarget, Membership
+from runtime.targets.other_schedulers_spending import OthersSpending
 from runtime.targets.pools import Pool
 from runtime.targets.providers import Account, open_accounts, utc_today
 from runtime.targets.replica_clocks import SharedClocks
 from runtime.targets.shut_targets import ShutLog, described, shut_targets
-from runtime.targets.spending_elsewhere import OthersSpending
-from runtime.underway import Underway
 from runtime.watchdog import Stream, Watchdog
 from runtime.wire.tags import Sensitivity
 from scheduler.arrival import Arrival
-from scheduler.compliance.allowance import Allowance
+from scheduler.compliance.matrix import Allowance
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reject
 from scheduler.state_machine import Scheduler
 from scheduler.target import Target
@@ -67,7 +67,7 @@ class Gateway:
         self.ledger = ledger
         self.observers = Observers(observers)
         self.estimator = Estimator()
-        self.underway = Underway()  # requests, from their decision to their last byte
+        self.in_flight = InFlight()  # requests, from their decision to their last byte
         self.draining = False
         self.refused_config: str | None = None  # what is wrong with a file that was not taken
         self.accounts: dict[str, Account] = {}
@@ -123,12 +123,12 @@ class Gateway:
     async def drain(self, drain_s_max: float) -> None:
         """Refuses new work, lets the running finish, ends the rest with an error and its bill."""
         self.draining = True
-        await self.underway.ended(drain_s_max)
+        await self.in_flight.ended(drain_s_max)
         for future in self._decisions.values():
             if not future.done():
                 future.set_exception(Draining())
         self._watchdog.stall_all()
-        await self.underway.ended(SETTLE_S_MAX)
+        await self.in_flight.ended(SETTLE_S_MAX)
 
     async def close(self, drain_s_max: float) -> None:
         """Drains, then lets go of the targets, the clocks and the ledger."""

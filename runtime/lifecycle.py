@@ -45,7 +45,7 @@ async def answer(gateway: Gateway, job: Job, send: Send, writer: BodyWriter | No
     """
     passage = _Passage(gateway, job, writer)
     observers, is_refused = gateway.observers, False
-    with gateway.underway.one():
+    with gateway.in_flight.one():
         observers.accepted(job)
         try:
             try:

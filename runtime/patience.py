@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from runtime.gateway import Gateway
-from runtime.wire.delivered import Delivered
+from runtime.wire.delivered_tokens import Delivered
 from scheduler.replica import Replica
 
 

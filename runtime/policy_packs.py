@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from models.data_file import BadDataFile, Entry, data_path, duplicates, read_entries
 from scheduler.compliance.jurisdictions import expanded
-from scheduler.compliance.policy import Pack, Require, Rule, When
+from scheduler.compliance.rules import Pack, Require, Rule, When
 from scheduler.compliance.traits import Protection
 
 _FOLDER = "policy_packs"

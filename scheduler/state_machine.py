@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from scheduler.arrival import Arrival
 from scheduler.budget import Budget, Elsewhere
 from scheduler.choose.admission import AdmissionController
-from scheduler.choose.policy import BidPricePolicy, Policy
+from scheduler.choose.bid_price_policy import BidPricePolicy, Policy
 from scheduler.choose.recorder import DecisionRecorder
 from scheduler.counters import Counters
 from scheduler.decision import Action, Outcome

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from scheduler.choose.policy import BidPricePolicy, Policy
+from scheduler.choose.bid_price_policy import BidPricePolicy, Policy
 from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest
 

@@ -22,7 +22,7 @@ from benchmarks.simulation.run import Run
 from benchmarks.simulation.series import Sample
 from benchmarks.simulation.workload import BLOCK_TOKENS, Request, SimOffer, Workload
 from models.money import NANO_PER_USD
-from scheduler.choose.policy import Policy
+from scheduler.choose.bid_price_policy import Policy
 from scheduler.offer import Offer
 from scheduler.settings import Settings
 from scheduler.state_machine import Scheduler

@@ -18,7 +18,7 @@ from benchmarks.simulation.outcome import Outcome, outcome_of
 from benchmarks.simulation.series import Series
 from benchmarks.simulation.simulator import OnProgress, SpentTooMuch, simulate
 from benchmarks.simulation.thresholds import GRID, BuyAbove, Threshold
-from scheduler.choose.policy import Policy
+from scheduler.choose.bid_price_policy import Policy
 
 TRIALS_MAX = 100
 

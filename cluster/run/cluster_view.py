@@ -10,8 +10,8 @@ from typing import Any
 import ray
 from ray import serve
 
-from cluster.leases import Registration
 from cluster.machine.inventory import Inventory, cluster_inventories
+from cluster.replica_leases import Registration
 from runtime.errors import ConfigError
 
 APP = "baseload"

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from runtime.detect.digit_rows import Budget, OutOfBounds, number_kind
-from runtime.detect.lettered import lettered_kind
+from runtime.detect.ids_of_digits import Budget, OutOfBounds, number_kind
+from runtime.detect.ids_with_letters import lettered_kind
 from runtime.detect.normal_form import normal_form
 
 DETECTOR_VERSION = "2026-11-30"

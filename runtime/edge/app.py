@@ -22,7 +22,7 @@ from runtime.edge.wrong_route import is_anthropics, route_not_found
 from runtime.errors import BadRequest, BaseloadError, MethodNotAllowed
 from runtime.request.record import RequestRecord
 from runtime.version import VERSION
-from runtime.wire.dialects import DIALECTS
+from runtime.wire.dialect_registry import DIALECTS
 from runtime.wire.error_form import ANTHROPIC_ERRORS
 
 

@@ -17,13 +17,13 @@ from runtime.edge.request_body import read_body
 from runtime.errors import BadRequest, BaseloadError, NoCompliantTarget
 from runtime.gateway import Gateway
 from runtime.lifecycle import answer
+from runtime.request.effective_sensitivity import protected
 from runtime.request.job import Job, exactly_counted, needs_exact_count, new_job
-from runtime.request.protection import protected
 from runtime.request.record import RequestRecord
 from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import Sensitivity, parse_tags
-from scheduler.compliance.allowance import LOCAL, Allowance
+from scheduler.compliance.matrix import LOCAL, Allowance
 
 VERDICTS_CHARS_MAX = 4_096  # of an error's message
 

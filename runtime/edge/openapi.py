@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from runtime.edge.answer_headers import ANSWER_HEADERS
 from runtime.wire.dialect import Dialect
-from runtime.wire.dialects import DIALECTS
+from runtime.wire.dialect_registry import DIALECTS
 from runtime.wire.fields import DROPPED
 from runtime.wire.tags import TAG_HEADERS
 

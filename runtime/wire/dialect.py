@@ -3,7 +3,8 @@
 A dialect is one such API: how a request is written, what a target is sent for it, and how an
 answer is read and told. Beyond this package nobody knows which dialects there are: a ``Job``
 carries its own, and asks it. A further one is a class in this package, an entry in
-``runtime.wire.dialects``, and a sample in ``tests/runtime/dialects``, whose tests it has to pass.
+``runtime.wire.dialect_registry``, and a sample in ``tests/runtime/dialects``, whose tests it has to
+pass.
 
 Where client and target speak alike, an answer passes as the bytes in which it came. Where they do
 not, ``scanner`` and ``whole_answer`` return readers that translate: they are told the target.
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from runtime.errors import BaseloadError
-from runtime.wire.delivered import Delivered
+from runtime.wire.delivered_tokens import Delivered
 from runtime.wire.error_form import ErrorForm
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.usage import Usage

@@ -18,7 +18,7 @@ from runtime.wire.completion import CompletionRequest
 from runtime.wire.dialect import UpstreamCall, UpstreamModel
 from runtime.wire.error_form import OPENAI_ERRORS, ErrorForm, openai_error_frame
 from runtime.wire.model_request import ModelRequest
-from runtime.wire.parse import parse_chat, parse_completion, to_upstream
+from runtime.wire.parse_request import parse_chat, parse_completion, to_upstream
 from runtime.wire.sse import FrameScanner
 from runtime.wire.whole_answer import OpenAIAnswer
 

@@ -20,7 +20,7 @@ from runtime.wire.choices import (
     finish_reason,
     has_words,
 )
-from runtime.wire.delivered import Delivered
+from runtime.wire.delivered_tokens import Delivered
 from runtime.wire.event_splitter import EVENT_END, EventSplitter
 from runtime.wire.frame_likeness import Likeness
 from runtime.wire.frames import (

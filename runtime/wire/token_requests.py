@@ -17,7 +17,7 @@ from runtime.limits import LIMITS
 from runtime.wire.explain import to_error
 from runtime.wire.field_types import Strict, Text
 from runtime.wire.json_body import decode
-from runtime.wire.parse import parse_chat
+from runtime.wire.parse_request import parse_chat
 
 _OPTIONS = ("add_special_tokens", "add_generation_prompt", "return_token_strs")
 _OF_THE_PROMPT = ("messages", "tools", "chat_template_kwargs", "continue_final_message")

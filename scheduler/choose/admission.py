@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from scheduler.arrival import PRIORITY_LAST
 from scheduler.budget import Budget
+from scheduler.choose.bid_price_policy import Policy
 from scheduler.choose.eligibility import CAPS, is_servable
 from scheduler.choose.picker import best_replica, candidates, survey
-from scheduler.choose.policy import Policy
 from scheduler.choose.recorder import DecisionRecorder, Final
 from scheduler.choose.valuation import cost_elsewhere, latest_at, value
 from scheduler.counters import Counters

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import ceil
 
 from scheduler.budget import Budget
+from scheduler.choose.bid_price_policy import Policy
 from scheduler.choose.picker import cheapest_offer, held_tokens, prefill_tokens, survey_replicas
-from scheduler.choose.policy import Policy
 from scheduler.counters import Counters
 from scheduler.decision import Buy, Dispatch, Reason, Reject, Verdict
 from scheduler.pool.offer_state import OfferState

@@ -1,114 +1,54 @@
-"""May this target have this request? The one answer that every path asks for.
-
-It fails closed: a fact that a rule asks for and nobody stated is a refusal, with the name of the
-rule and of the fact. The first finding is the verdict.
-"""
+"""Where a request may go, of all targets at once: worked out once a day for each kind of it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from scheduler.compliance.facts import Contract, TargetFacts
-from scheduler.compliance.jurisdictions import expanded, outside
-from scheduler.compliance.policy import HOME, Require, Rule
+from scheduler.compliance.facts import TargetFacts
+from scheduler.compliance.rules import Rule
 from scheduler.compliance.traits import Traits
+from scheduler.compliance.verdict import Forbidden, forbids
+
+LOCAL = "local"  # no offer is called so: theirs have a slash
+KEPT_MAX = 4_096  # kinds of requests: places of users, protections, classes of data
 
 
 @dataclass(frozen=True, slots=True)
-class Forbidden:
-    """``fact`` is what the rule asked for; ``is_known`` says that it is stated and not enough."""
+class Allowance:
+    """``offers`` are the ids of those that may have the request, ``is_local`` whether the replicas
+    here may; ``forbidden`` says of every other target why not, by "local" or its offer's id."""
 
-    rule_id: str
-    fact: str
-    is_known: bool
-
-    def __str__(self) -> str:
-        return f"{self.rule_id}: {self.fact} {'does not allow it' if self.is_known else 'unknown'}"
+    offers: frozenset[str]
+    is_local: bool
+    forbidden: Mapping[str, Forbidden]
 
 
-def forbids(
-    rules: Sequence[Rule], traits: Traits, facts: TargetFacts, today: date
-) -> Forbidden | None:
-    """The first rule that keeps the request from the target; None where it may have it."""
-    for rule in rules:
-        if rule.when.matches(traits):
-            for fact, is_known in _unmet(rule.require, traits, facts, today):
-                return Forbidden(rule.rule_id, fact, is_known)
-    return None
+class Matrix:
+    """The rules in force, and the facts about every target."""
 
+    def __init__(
+        self, rules: Sequence[Rule], own: TargetFacts, offers: Mapping[str, TargetFacts]
+    ) -> None:
+        self._rules = tuple(rules)
+        self._own = own
+        self._offers = dict(offers)
+        self._known: dict[tuple[Traits, date], Allowance] = {}
 
-def _unmet(
-    require: Require, traits: Traits, facts: TargetFacts, today: date
-) -> Iterator[tuple[str, bool]]:
-    """The facts that are not enough, and whether each is known at all."""
-    places = (
-        ("inference_jurisdictions", require.inference_within, facts.inference_jurisdictions),
-        ("storage_regions", require.storage_within, facts.storage_regions),
-    )
-    for fact, within, where in places:
-        if within is not None and not _stays(where, within, require, traits, facts, today):
-            yield fact, where is not None
-    if require.operator_in is not None:
-        operator = facts.operator_jurisdiction
-        allowed = _allowed(require.operator_in, traits)
-        if operator is None or allowed is None or outside({operator}, allowed):
-            yield "operator_jurisdiction", operator is not None
-    if require.is_registered:
-        known = traits.user_in is not None and facts.registration_in(traits.user_in) is not None
-        if not known:
-            yield "registrations", traits.user_in is not None and bool(facts.registrations)
-    if require.open_weights and facts.open_weights is not True:
-        yield "open_weights", facts.open_weights is not None
-    if require.no_training and facts.trains_on_data is not False:
-        yield "trains_on_data", facts.trains_on_data is not None
-    days_max = require.retention_days_max
-    if days_max is not None and (facts.retention_days is None or facts.retention_days > days_max):
-        yield "retention_days", facts.retention_days is not None
-    if require.contracts and not (facts.is_own or _has(facts.contracts, require.contracts, today)):
-        yield "contracts", bool(facts.contracts)
-    if not require.documents <= facts.documents:
-        yield "documents", bool(facts.documents)
+    def allowance(self, traits: Traits, today: date) -> Allowance:
+        known = self._known.get((traits, today))
+        if known is None:
+            if len(self._known) >= KEPT_MAX:
+                self._known.clear()
+            known = self._known[traits, today] = self._work_out(traits, today)
+        return known
 
-
-def _allowed(codes: frozenset[str], traits: Traits) -> frozenset[str] | None:
-    """With the user's jurisdiction in the place of "home"; None where that is unknown."""
-    if HOME not in codes:
-        return codes
-    return None if traits.user_in is None else codes - {HOME} | {traits.user_in}
-
-
-def _stays(
-    where: frozenset[str] | None,
-    within: frozenset[str],
-    require: Require,
-    traits: Traits,
-    facts: TargetFacts,
-    today: date,
-) -> bool:
-    allowed = _allowed(within, traits)
-    if not where or allowed is None:
-        return False
-    away = outside(where, allowed)
-    if not away:
-        return True
-    if traits.user_in is None:
-        return False
-    flows = transfers(facts.contracts, require.or_transfer, traits.user_in, today)
-    return all(any(place in expanded(flow.destinations) for flow in flows) for place in away)
-
-
-def transfers(
-    contracts: Collection[Contract], kinds: Collection[str], source: str, today: date
-) -> list[Contract]:
-    """The mechanisms of these kinds that hold today for data that leaves ``source``."""
-    return [
-        each
-        for each in contracts
-        if each.kind in kinds and each.is_valid(today) and source in expanded(each.sources)
-    ]
-
-
-def _has(contracts: Collection[Contract], kinds: frozenset[str], today: date) -> bool:
-    return any(each.kind in kinds and each.is_valid(today) for each in contracts)
+    def _work_out(self, traits: Traits, today: date) -> Allowance:
+        targets = {LOCAL: self._own, **self._offers}
+        verdicts = {
+            target: forbids(self._rules, traits, facts, today) for target, facts in targets.items()
+        }
+        forbidden = {target: each for target, each in verdicts.items() if each is not None}
+        offers = frozenset(offer for offer in self._offers if offer not in forbidden)
+        return Allowance(offers, LOCAL not in forbidden, forbidden)

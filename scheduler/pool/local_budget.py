@@ -7,7 +7,7 @@ from scheduler.budget import Elsewhere
 from scheduler.decision import Refusal
 from scheduler.offer import Offer
 from scheduler.pool.rates import Rates
-from scheduler.pool.spending import Spending
+from scheduler.pool.spending_caps import Spending
 from scheduler.settings import Settings
 
 

@@ -17,8 +17,8 @@ from ray.serve._private.replica import UserCallableWrapper
 
 from cluster import scheduler_deployment as deployment
 from cluster.applied_config import REFUSAL_CHARS_MAX, ConfigNote, Configuration, refusal
-from cluster.directory import Directory
 from cluster.engine_deployment import registrations
+from cluster.replica_directory import Directory
 from cluster.state import DRAIN_ENV
 from runtime.edge.edge_context import Edge
 from runtime.edge.server import PrivateServer
@@ -49,7 +49,7 @@ BAD: dict[str, dict[str, Any]] = {
 @pytest.fixture(autouse=True)
 def of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deployment, "EDGE", Edge())
-    monkeypatch.setattr("cluster.directory.SETTLE_S", 0.0)
+    monkeypatch.setattr("cluster.replica_directory.SETTLE_S", 0.0)
     monkeypatch.setenv(DRAIN_ENV, "0.5")
 
 
@@ -159,7 +159,7 @@ async def test_the_first_configuration_must_be_good(bad: dict[str, Any], tmp_pat
 async def test_a_directory_that_starts_anew_is_told_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cluster.directory.WATCH_S", 0.05)
+    monkeypatch.setattr("cluster.replica_directory.WATCH_S", 0.05)
     directory = Directory()
     async with running(tmp_path, directory) as made:
         await made.reconfigure({})

@@ -11,7 +11,7 @@ import pytest
 from ray import serve
 
 from cluster import one_scheduler
-from cluster.directory import Directory
+from cluster.replica_directory import Directory
 from runtime.start_failed import StartFailed
 from tests.cluster.test_scheduler_deployment import scheduler
 

@@ -14,9 +14,9 @@ import aiohttp
 import pytest
 
 from cluster import scheduler_deployment as deployment
-from cluster.directory import Directory
 from cluster.engine_deployment import registrations
-from cluster.leases import Registration
+from cluster.replica_directory import Directory
+from cluster.replica_leases import Registration
 from cluster.state import DRAIN_ENV
 from runtime.edge.auth import hash_key
 from runtime.edge.edge_context import Edge
@@ -115,7 +115,7 @@ async def test_a_request_waits_for_the_first_list_and_is_served(
 async def test_a_list_that_is_complete_without_replicas_is_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cluster.directory.SETTLE_S", 0.0)
+    monkeypatch.setattr("cluster.replica_directory.SETTLE_S", 0.0)
     async with starting(tmp_path, Directory()) as (opening, _):
         await asyncio.wait_for(opening, PATIENCE_S)  # a third of the limit
 

@@ -7,7 +7,7 @@ from runtime.request.job import Job, new_job
 from runtime.request.record import RequestRecord
 from runtime.wire.dialect import Dialect
 from runtime.wire.openai_dialect import CHAT
-from runtime.wire.parse import ChatRequest, CompletionRequest
+from runtime.wire.parse_request import ChatRequest, CompletionRequest
 from runtime.wire.tags import Tags
 
 CONTEXT = 4096

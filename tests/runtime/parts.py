@@ -130,7 +130,7 @@ class Stack:
 
     async def idle(self) -> None:
         """Until no request is anywhere and every row has its ending."""
-        await until(lambda: self.in_books() == 0 and self.gateway.underway.count == 0)
+        await until(lambda: self.in_books() == 0 and self.gateway.in_flight.count == 0)
         await until(lambda: all(row.ending for row in self.rows()))
 
     async def post(

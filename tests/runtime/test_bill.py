@@ -9,7 +9,7 @@ import pytest
 
 from runtime.bill import NOTHING, Bill, Reckoning
 from runtime.ledger.rows import UsageSource
-from runtime.wire.parse import parse_chat
+from runtime.wire.parse_request import parse_chat
 from runtime.wire.usage import Usage
 from tests.runtime.jobs import CONTEXT, made_job
 from tests.runtime.pupil import Pupil

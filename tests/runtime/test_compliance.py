@@ -105,7 +105,7 @@ async def test_rules_that_come_while_a_request_waits_hold_for_it(tmp_path: Path)
     before = config("pipl", own=AT_HOME)
     async with stack(tmp_path, scripts=[], sells=False, config=before) as s:
         asking = asyncio.create_task(s.post(chat(EMAIL)))
-        await until(lambda: asking.done() or bool(s.gateway.underway.count))
+        await until(lambda: asking.done() or bool(s.gateway.in_flight.count))
         s.gateway.reconfigure(routing_of(None, config("pipl", own=ABROAD), {}))
         answer = await asking
         assert answer.status in (403, 503)

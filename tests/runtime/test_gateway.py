@@ -140,7 +140,7 @@ def test_a_drain_ends_with_the_last_request_or_in_its_time(tmp_path: Path) -> No
         gateway = Gateway(load_config({}), (), load_price_book(), ledger)
 
         async def request(takes_s: float) -> None:
-            with gateway.underway.one():
+            with gateway.in_flight.one():
                 await asyncio.sleep(takes_s)
 
         requests = [asyncio.ensure_future(request(takes_s)) for takes_s in (0.5, last_ends_s)]

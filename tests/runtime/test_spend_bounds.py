@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from runtime.request.worst_case import worst_case
-from runtime.wire.parse import parse_chat, parse_completion
+from runtime.wire.parse_request import parse_chat, parse_completion
 from tests.runtime.parts import MODEL, POOL, Stack, chat
 from tests.runtime.vendors import (
     OUTPUT_NANO,

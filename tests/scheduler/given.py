@@ -10,7 +10,7 @@ from typing import Any
 
 from models.prices import Price
 from scheduler.arrival import Arrival
-from scheduler.choose.policy import Policy
+from scheduler.choose.bid_price_policy import Policy
 from scheduler.decision import Action
 from scheduler.offer import Offer
 from scheduler.pool.circuit_breaker import Breaker, OfferBreaker

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from cluster.leases import Registration
+from cluster.replica_leases import Registration
 from cluster.run.cluster_view import as_json
 from scheduler.replica import EngineLimits, Replica
 

@@ -26,7 +26,7 @@ from runtime.errors import (
 )
 from runtime.limits import LIMITS
 from runtime.wire.dialect import UpstreamModel
-from runtime.wire.dialects import DIALECTS
+from runtime.wire.dialect_registry import DIALECTS
 from tests.runtime.dialects.samples import ELSEWHERE, SAMPLES, Sample
 from tests.runtime.parts import KEY, Stack
 from tests.runtime.vendors import Answer, Vendor, market, settled, streamed, vendor, whole

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from runtime.errors import InvalidApiKey, LedgerUnavailable, QueueFull, StreamStalled
-from runtime.wire.parse import ChatRequest, CompletionRequest
+from runtime.wire.parse_request import ChatRequest, CompletionRequest
 from tests.runtime.parts import MODEL, Stack, stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

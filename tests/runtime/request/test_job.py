@@ -16,7 +16,7 @@ from runtime.limits import LIMITS, refusals
 from runtime.request.estimate import Estimator, Kind
 from runtime.request.job import Job, exactly_counted, needs_exact_count, shape_of
 from runtime.request.prefix_blocks import BLOCK_BYTES
-from runtime.wire.parse import ChatRequest, CompletionRequest
+from runtime.wire.parse_request import ChatRequest, CompletionRequest
 from runtime.wire.tags import CostTier, Tags
 from tests.runtime.jobs import CONTEXT, OFFERS, made_job
 from tests.runtime.wire.bodies import TOOL, chat, completion

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.errors import BadRequest, BaseloadError
 from runtime.wire.dialect import UpstreamModel
-from runtime.wire.parse import ChatRequest, parse_chat, parse_completion, to_upstream
+from runtime.wire.parse_request import ChatRequest, parse_chat, parse_completion, to_upstream
 
 USER: list[dict[str, Any]] = [{"role": "user", "content": "hi"}]
 TOOL: dict[str, Any] = {

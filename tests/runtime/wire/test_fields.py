@@ -16,7 +16,7 @@ from runtime.wire.fields import (
     REFUSED_IN_MESSAGE,
     REFUSED_INSIDE,
 )
-from runtime.wire.parse import ChatRequest, CompletionRequest
+from runtime.wire.parse_request import ChatRequest, CompletionRequest
 from tests.runtime.wire.bodies import TOOL, USER, chat, completion, refused, sent
 
 CHAT, COMPLETION = set(ChatRequest.model_fields), set(CompletionRequest.model_fields)

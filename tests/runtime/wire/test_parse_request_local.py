@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtime.wire.parse import ChatRequest, CompletionRequest
+from runtime.wire.parse_request import ChatRequest, CompletionRequest
 from tests.runtime.wire.bodies import LOCAL, LOCAL_CHAT, TOOL, chat, completion, refused, sent
 
 ASKS_NOTHING: dict[str, Any] = {

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from cluster.directory import SETTLE_S, Directory
-from cluster.leases import LEASE_S, RENEW_S, Registration
+from cluster.replica_directory import SETTLE_S, Directory
+from cluster.replica_leases import LEASE_S, RENEW_S, Registration
 from scheduler.replica import EngineLimits, Replica
 
 A = Registration(Replica("a", "m", 1, EngineLimits(100, 100, 8, 100)), "http://h:1/v1", "s3cret")
@@ -43,6 +43,6 @@ async def test_the_list_is_complete_once_all_that_live_have_renewed(
     young = await directory.watch(None)
     assert not young.complete
     later = time.monotonic() + SETTLE_S
-    monkeypatch.setattr("cluster.directory.time.monotonic", lambda: later)
+    monkeypatch.setattr("cluster.replica_directory.time.monotonic", lambda: later)
     settled = await asyncio.wait_for(directory.watch(young.seen), 1)
     assert settled.complete

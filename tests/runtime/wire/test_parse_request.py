@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from runtime.errors import BadRequest, UnknownField
 from runtime.wire.error_form import OPENAI_ERRORS
-from runtime.wire.parse import parse_chat, parse_completion
+from runtime.wire.parse_request import parse_chat, parse_completion
 from tests.runtime.wire.bodies import (
     CLIENT_ONLY,
     EVERY_FIELD,

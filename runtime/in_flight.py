@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
-class Underway:
+class InFlight:
     def __init__(self) -> None:
         self.count = 0
         self._nobody = asyncio.Event()

@@ -10,7 +10,7 @@ import asyncio
 import time
 
 from cluster.applied_config import ConfigNote
-from cluster.leases import RENEW_S, Leases, Listing, Registration
+from cluster.replica_leases import RENEW_S, Leases, Listing, Registration
 
 WATCH_S = 5.0  # a watch that saw no change answers after this long
 POLL_S = 0.1

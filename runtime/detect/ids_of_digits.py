@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from runtime.detect.check_digits import cn_resident_id
-from runtime.detect.numbers import DIGITS_MAX, DIGITS_MIN, partings, whole_kind
+from runtime.detect.id_kinds import DIGITS_MAX, DIGITS_MIN, partings, whole_kind
 
 _ALONE = r"(?<![0-9A-Za-z])"
 _END = r"(?![0-9A-Za-z])"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from runtime.config import GatewayConfig
 from runtime.targets.providers import Account
 from runtime.wire.tags import Sensitivity
-from scheduler.compliance.allowance import Matrix
 from scheduler.compliance.facts import TargetFacts
+from scheduler.compliance.matrix import Matrix
 from scheduler.compliance.traits import Protection, Traits
 
 PROTECTION = {each: Protection[each.name] for each in Sensitivity}

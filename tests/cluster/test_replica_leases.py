@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.leases import LEASE_S, RENEW_S, Leases, Listing, Registration
+from cluster.replica_leases import LEASE_S, RENEW_S, Leases, Listing, Registration
 from scheduler.replica import EngineLimits, Replica
 
 
@@ -51,7 +51,7 @@ def test_only_a_change_of_membership_is_a_new_version() -> None:
 
 
 def test_the_number_of_replicas_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cluster.leases.REPLICAS_MAX", 2)
+    monkeypatch.setattr("cluster.replica_leases.REPLICAS_MAX", 2)
     leases = Leases()
     leases.renew(A, 0.0)
     leases.renew(entry(replica_id="b"), 0.0)

@@ -9,7 +9,7 @@ import pytest
 from runtime.clock import SYSTEM, Clock
 from runtime.ledger.ledger import Ledger
 from runtime.ledger.report import report
-from runtime.targets.spending_elsewhere import OthersSpending
+from runtime.targets.other_schedulers_spending import OthersSpending
 from scheduler.budget import HOUR_S
 from scheduler.settings import Settings
 from scheduler.state_machine import Scheduler

@@ -9,9 +9,9 @@ import pytest
 
 from runtime.detect.personal_data import INCOMPLETE, NOTHING
 from runtime.limits import refusals
-from runtime.request import protection
-from runtime.request.protection import INLINE_CHARS_MAX, all_texts, protected
-from runtime.wire.parse import ChatRequest, CompletionRequest, parse_chat, parse_completion
+from runtime.request import effective_sensitivity
+from runtime.request.effective_sensitivity import INLINE_CHARS_MAX, all_texts, protected
+from runtime.wire.parse_request import ChatRequest, CompletionRequest, parse_chat, parse_completion
 from runtime.wire.tags import Sensitivity, Tags
 from tests.runtime.parts import chat, stack
 
@@ -102,7 +102,7 @@ async def test_a_search_that_fails_protects(monkeypatch: pytest.MonkeyPatch) -> 
     def fails(texts: list[str]) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr(protection, "find_personal_data", fails)
+    monkeypatch.setattr(effective_sensitivity, "find_personal_data", fails)
     before = refusals["detector_failed"]
     for text in ("hello", "hello " * INLINE_CHARS_MAX):
         found = await protected(Tags(), request(user(text)))

@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 from hypothesis import given, settings
 
 from scheduler.compliance.facts import TargetFacts
-from scheduler.compliance.matrix import Forbidden, forbids
-from scheduler.compliance.policy import Require, Rule, When
+from scheduler.compliance.rules import Require, Rule, When
 from scheduler.compliance.traits import Protection, Traits
+from scheduler.compliance.verdict import Forbidden, forbids
 from tests.scheduler.compliance import given as g
 from tests.scheduler.compliance.slow import may_have
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scheduler.budget import HOUR_S, Elsewhere
 from scheduler.decision import Refusal
-from scheduler.pool.spending import Spending
+from scheduler.pool.spending_caps import Spending
 from scheduler.settings import Settings, SpillSettings
 
 CAPPED = Settings(

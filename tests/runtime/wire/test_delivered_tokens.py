@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.wire.delivered import PIECE_BYTES_MAX, PIECES_KEPT_MAX, Delivered
+from runtime.wire.delivered_tokens import PIECE_BYTES_MAX, PIECES_KEPT_MAX, Delivered
 
 
 def frame(text: str, key: str = "content", choices: int = 1, ascii_only: bool = False) -> bytes:

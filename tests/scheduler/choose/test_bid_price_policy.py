@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from scheduler.choose.policy import HOPELESS_SHARE, BidPricePolicy
+from scheduler.choose.bid_price_policy import HOPELESS_SHARE, BidPricePolicy
 from scheduler.decision import Buy, Dispatch, Outcome, Reason
 from scheduler.pool.pool import Pool
 from scheduler.pool.queue import QueuedRequest

@@ -17,7 +17,7 @@ from runtime.wire.dialect import UpstreamModel
 from runtime.wire.explain import to_error
 from runtime.wire.json_body import decode
 from runtime.wire.model_request import ModelRequest
-from runtime.wire.undeclared import tidy
+from runtime.wire.unknown_fields import tidy
 
 __all__ = ["ChatRequest", "CompletionRequest", "parse_chat", "parse_completion", "to_upstream"]
 
