@@ -47,6 +47,32 @@ class PrometheusMetrics(Observer):
             ("model", "unit"),
             registry=registry,
         )
+        self._limits = Gauge(
+            "baseload_limit_hits",
+            "How often each limit bit since the start",
+            ("limit",),
+            registry=registry,
+        )
+        self._refusals = Gauge(
+            "baseload_refusals",
+            "Times that a replica or an offer could not be chosen for a request, since the start",
+            ("refusal",),
+            registry=registry,
+        )
+        self._config_refused = Gauge(
+            "baseload_config_refused",
+            "1 while the configuration that was deployed last is not the one that serves",
+            registry=registry,
+        )
+        self._target_gauges(registry)
+        self._pool_gauges(registry)
+        self._spill: dict[str, SlidingSum] = {}  # settled for purchases, by model
+        for pool in pools:
+            nano_usd = pool.card_hour_nano_usd * pool.cards_per_replica
+            self._replica_price.labels(pool.model).set(nano_usd / NANO_PER_USD)
+            self._spill_last_hour.labels(pool.model).set(0)
+
+    def _target_gauges(self, registry: CollectorRegistry) -> None:
         self._in_flight = Gauge(
             "baseload_in_flight",
             "Requests under way at a replica or an offer",
@@ -71,29 +97,6 @@ class PrometheusMetrics(Observer):
             ("target", "cause"),
             registry=registry,
         )
-        self._limits = Gauge(
-            "baseload_limit_hits",
-            "How often each limit bit since the start",
-            ("limit",),
-            registry=registry,
-        )
-        self._refusals = Gauge(
-            "baseload_refusals",
-            "Times that a replica or an offer could not be chosen for a request, since the start",
-            ("refusal",),
-            registry=registry,
-        )
-        self._config_refused = Gauge(
-            "baseload_config_refused",
-            "1 while the configuration that was deployed last is not the one that serves",
-            registry=registry,
-        )
-        self._pool_gauges(registry)
-        self._spill: dict[str, SlidingSum] = {}  # settled for purchases, by model
-        for pool in pools:
-            nano_usd = pool.card_hour_nano_usd * pool.cards_per_replica
-            self._replica_price.labels(pool.model).set(nano_usd / NANO_PER_USD)
-            self._spill_last_hour.labels(pool.model).set(0)
 
     def _pool_gauges(self, registry: CollectorRegistry) -> None:
         """Spill against the price of one more replica, both per pool, says when to add one."""

@@ -119,6 +119,13 @@ class Stack:
         (row,) = self.rows()
         return row
 
+    async def close(self) -> None:
+        """Of its clients."""
+        for response in self.opened:
+            response.close()
+        await self.openai.close()
+        await self.http.close()
+
     def in_books(self) -> int:
         """Requests that the scheduler believes to be somewhere: queued, at a replica, bought."""
         snapshot = self.gateway._scheduler.snapshot(self.gateway.clock.monotonic_s())
@@ -170,6 +177,28 @@ async def serving(
         await server.stop()
 
 
+async def _started(
+    scripts: Sequence[Script], vendor: Script | None, facts: EngineFacts
+) -> list[Served]:
+    """A replica per script, and the vendor as the last."""
+    served = [
+        Served("", engine, PrivateServer(engine.app.asgi(), HOST), facts)
+        for engine in (
+            *(ScriptedEngine(facts, TOKEN, script) for script in scripts),
+            ScriptedEngine(FACTS, "vendor-key", vendor),
+        )
+    ]
+    for number, each in enumerate(served, 1):
+        each.name = f"r{number}"
+    await asyncio.gather(*(each.server.start() for each in served))
+    return served
+
+
+def _http_client() -> aiohttp.ClientSession:
+    headers = {"authorization": f"Bearer {KEY}"}
+    return aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=20))
+
+
 @asynccontextmanager
 async def stack(
     tmp_path: Path,
@@ -190,24 +219,13 @@ async def stack(
 
     At the end every reserve must have its one ending, and the audit must be ok.
     """
-    facts = facts_of(max_num_seqs)
-    served = [
-        Served("", engine, PrivateServer(engine.app.asgi(), HOST), facts)
-        for engine in (
-            *(ScriptedEngine(facts, TOKEN, script) for script in scripts),
-            ScriptedEngine(FACTS, "vendor-key", vendor),
-        )
-    ]
-    for number, each in enumerate(served, 1):
-        each.name = f"r{number}"
-    await asyncio.gather(*(each.server.start() for each in served))
+    served = await _started(scripts, vendor, facts_of(max_num_seqs))
     ledger = Ledger.open(tmp_path / "ledger.db", owner="test")
     routing = routing_of(served[-1] if sells else None, config or {}, terms or {})
-    book = prices or load_price_book()
     metrics = PrometheusMetrics([pool], clock)
     server = MetricsServer(metrics.registry)
     present = (metrics, OpenTelemetrySpans(clock), *observers)
-    gateway = Gateway(routing, [pool], book, ledger, present, clock)
+    gateway = Gateway(routing, [pool], prices or load_price_book(), ledger, present, clock)
     await gateway.start()
     gateway.set_replicas([each.endpoint for each in served[:-1]])
     edge = Edge(clock)
@@ -215,18 +233,14 @@ async def stack(
     front = PrivateServer(create_app(edge), HOST)
     await front.start()
     url = f"http://{HOST}:{front.port}/v1"
-    http = aiohttp.ClientSession(
-        headers={"authorization": f"Bearer {KEY}"}, timeout=aiohttp.ClientTimeout(total=20)
-    )
-    client = AsyncOpenAI(base_url=url, api_key=KEY, max_retries=0)
     made = Stack(
         gateway=gateway,
         replicas=served[:-1],
         vendor=served[-1],
         ledger=tmp_path / "ledger.db",
         url=url,
-        http=http,
-        openai=client,
+        http=_http_client(),
+        openai=AsyncOpenAI(base_url=url, api_key=KEY, max_retries=0),
         edge=edge,
         metrics=metrics,
         metrics_server=server,
@@ -236,10 +250,7 @@ async def stack(
         await until(lambda: _all_reported(gateway, served[:-1]))
         yield made
     finally:
-        for response in made.opened:
-            response.close()
-        await client.close()
-        await http.close()
+        await made.close()
         await gateway.close(drain_s_max=0.5)
         edge.close()
         await asyncio.gather(front.stop(), *(each.server.stop() for each in served))
