@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cluster.profile import LOCAL_PROFILE, load
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("models", "scheduler", "runtime", "cluster", "benchmarks")
 FILE_LINES_MAX = 300
+FUNCTION_LINES_MAX = 60
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -29,6 +31,18 @@ def test_files_can_be_read_in_one_sitting(room: str) -> None:
         if (lines := len(path.read_text().splitlines())) > FILE_LINES_MAX
     }
     assert long == {}
+
+
+@pytest.mark.parametrize("room", [*ROOMS, "tests"])
+def test_functions_can_be_read_at_a_glance(room: str) -> None:
+    long = {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in (ROOT / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES_MAX
+    }
+    assert long == set()
 
 
 def test_the_readme_names_every_folder() -> None:
