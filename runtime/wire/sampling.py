@@ -182,8 +182,11 @@ class Sampling(Strict):
         return self.model_dump(exclude_none=True, by_alias=True, exclude=left_out)
 
     def other_texts(self) -> Iterator[str]:
-        """All strings in it but those of the prompt."""
-        return _strings(self.model_dump(exclude={"messages", "prompt", "model", "tools"}))
+        """All strings that its caller has set, but those of the prompt."""
+        told = self.model_dump(
+            exclude_defaults=True, exclude={"messages", "prompt", "model", "tools"}
+        )
+        return _strings(list(told.values()))
 
     def fit_in(self, fields: dict[str, Any]) -> None:
         """Schemas as engines can hold them; a vendor gets the caller's own."""

@@ -35,6 +35,8 @@ class Matrix:
         self._own = own
         self._offers = dict(offers)
         self._known: dict[tuple[Traits, date], Allowance] = {}
+        # Without rules nobody need work out what a request is.
+        self.everything = None if rules else Allowance(frozenset(offers), True, {})
 
     def allowance(self, traits: Traits, today: date) -> Allowance:
         known = self._known.get((traits, today))
