@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from models.config_values import ConfigSection, Ms, UsdPerHour
-from runtime.config_facts import FACTS_MAX, ComplianceConfig, Country, FactsConfig, Word
+from runtime.config_facts import FACTS_MAX, ComplianceConfig, Country, FactsConfig
 from runtime.config_problems import Problem, one_line, problems, wrong_at
 from runtime.config_types import (
     AnyHost,
@@ -34,6 +34,7 @@ from runtime.config_types import (
 )
 from runtime.errors import ConfigError
 from runtime.origins import EVERY
+from runtime.policy_packs import Word
 from runtime.wire.tags import Sensitivity
 from scheduler.settings import (
     AdmissionSettings,

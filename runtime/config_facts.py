@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from models.config_values import ConfigSection, written
 from models.data_file import BadDataFile
 from models.lookup import did_you_mean
-from runtime.policy_packs import read_pack, rules_of, shipped_packs
+from runtime.policy_packs import Word, read_pack, rules_of, shipped_packs
 from scheduler.compliance.facts import Contract, Registration, TargetFacts
 from scheduler.compliance.rules import Rule
 
@@ -22,7 +22,6 @@ FACTS_MAX = 256  # of each kind, of one target
 Country = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
 Place = Annotated[str, Field(pattern=r"^([a-z]{2}|eu|eea|anywhere)$")]
 Places = Annotated[frozenset[Place], Field(min_length=1, max_length=FACTS_MAX)]
-Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
 Line = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -135,5 +134,15 @@ class ComplianceConfig(ConfigSection):
     own: FactsConfig = FactsConfig()
     """The facts about all replicas of this installation."""
 
+    _rules: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _read_packs(self) -> Self:
+        """Once: a file that changes or goes later changes nothing until the next deploy."""
+        self._rules = rules_of(read_pack(_path(name)) for name in self.packs)
+        return self
+
+    @property
     def rules(self) -> tuple[Rule, ...]:
-        return rules_of(read_pack(_path(name)) for name in self.packs)
+        """Of all packs, in their order."""
+        return self._rules

@@ -105,12 +105,12 @@ class Gateway:
         """Atomic: offers and settings change, books and waiting requests stay."""
         today = utc_today(self.clock)
         accounts = open_accounts(config, self._prices, self.connector, today)
+        self._matrix = matrix_of(config, accounts)
         self.config, self.accounts, self._priced_on = config, accounts, today
         self._buyable = {
             each: frozenset(name for name, account in accounts.items() if account.may_have(each))
             for each in Sensitivity
         }
-        self._matrix = matrix_of(config, accounts)
         offers = [account.offer for account in accounts.values()]
         self._scheduler.set_settings(config.settings(), offers, self._now())
 

@@ -18,12 +18,12 @@ _FOLDER = "policy_packs"
 RULES_MAX = 256  # of a pack
 
 
-def _code(text: object) -> object:
-    return frozenset(text) if isinstance(text, list) else text
+def _as_set(listed: object) -> object:
+    return frozenset(listed) if isinstance(listed, list) else listed
 
 
-_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
-_Names = Annotated[frozenset[_Name], BeforeValidator(_code), Field(min_length=1, max_length=300)]
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
+_Words = Annotated[frozenset[Word], BeforeValidator(_as_set), Field(min_length=1, max_length=300)]
 
 
 def _protection(text: object) -> object:
@@ -32,33 +32,33 @@ def _protection(text: object) -> object:
 
 
 class _When(Entry):
-    users_in: _Names | None = None
+    users_in: _Words | None = None
     protection_min: Annotated[Protection, BeforeValidator(_protection)] = Protection.PUBLIC
-    data_classes: _Names | None = None
+    data_classes: _Words | None = None
 
 
 class _Require(Entry):
-    inference_within: _Names | None = None
-    storage_within: _Names | None = None
-    or_transfer: _Names = frozenset()
-    operator_in: _Names | None = None
+    inference_within: _Words | None = None
+    storage_within: _Words | None = None
+    or_transfer: _Words = frozenset()
+    operator_in: _Words | None = None
     is_registered: bool = False
     open_weights: bool = False
     no_training: bool = False
     retention_days_max: Annotated[int, Field(ge=0)] | None = None
-    contracts: _Names = frozenset()
-    documents: _Names = frozenset()
+    contracts: _Words = frozenset()
+    documents: _Words = frozenset()
 
 
 class _Rule(Entry):
-    rule: _Name
+    rule: Word
     source: Annotated[str, Field(min_length=1, max_length=300)]
     when: _When
     require: _Require
 
 
 class _Pack(Entry):
-    name: _Name
+    name: Word
     as_of: date
     rules: Annotated[list[_Rule], Field(min_length=1, max_length=RULES_MAX)]
 

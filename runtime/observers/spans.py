@@ -29,10 +29,10 @@ from runtime.observer import Observer, Sample
 from runtime.request.job import Job
 from runtime.request.record import RequestRecord
 from runtime.request.trace_context import TraceContext
+from runtime.wire.openai_dialect import COMPLETION
 from scheduler.decision import Buy, Dispatch, Outcome
 from scheduler.target import Target, TargetKind
 
-COMPLETIONS = "/v1/completions"
 OWN_ENGINE = "vllm"  # what the conventions call a provider, of a replica here
 NO_ERROR = frozenset({Outcome.OK.value, Outcome.CLIENT_LEFT.value})
 
@@ -121,7 +121,7 @@ def _has_provider() -> bool:
 
 
 def _operation(record: RequestRecord) -> str:
-    return "text_completion" if record.path.rstrip("/") == COMPLETIONS else "chat"
+    return "text_completion" if record.path.rstrip("/") == COMPLETION.route else "chat"
 
 
 def _describe_request(

@@ -34,16 +34,19 @@ async def protected(tags: Tags, request: ModelRequest) -> Protected:
     """Looks at all text of the request; off the loop where that takes long."""
     if _RANK[tags.sensitivity] >= _RANK[Sensitivity.PII]:
         return Protected(tags, NOTHING)  # nothing that is found could raise it
-    texts = list(all_texts(request))
-    if sum(map(len, texts)) > INLINE_CHARS_MAX:
-        finding = await asyncio.to_thread(_find, texts)
-    else:
-        finding = _find(texts)
     if request.prompt_token_counts is not None:
         finding = INCOMPLETE  # a vendor can read what is not text here
+    else:
+        finding = await _looked_for(list(all_texts(request)))
     if finding.is_personal:
         tags = replace(tags, sensitivity=Sensitivity.PII)
     return Protected(tags, finding)
+
+
+async def _looked_for(texts: list[str]) -> Finding:
+    if sum(map(len, texts)) > INLINE_CHARS_MAX:
+        return await asyncio.to_thread(_find, texts)
+    return _find(texts)
 
 
 def all_texts(request: ModelRequest) -> Iterator[str]:

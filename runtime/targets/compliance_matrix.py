@@ -16,13 +16,12 @@ NOTHING_KNOWN = Matrix((), TargetFacts(), {})
 
 
 def matrix_of(config: GatewayConfig, accounts: Mapping[str, Account]) -> Matrix:
-    """BadDataFile if a pack cannot be read any more."""
     own = config.compliance.own.facts(is_own=True)
     offers = {
         name: config.providers[account.offer.provider].facts.facts()
         for name, account in accounts.items()
     }
-    return Matrix(config.compliance.rules(), own, offers)
+    return Matrix(config.compliance.rules, own, offers)
 
 
 def traits_of(config: GatewayConfig, tenant: str, sensitivity: Sensitivity) -> Traits:

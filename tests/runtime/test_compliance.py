@@ -137,5 +137,22 @@ def test_a_pack_of_ones_own(tmp_path: Path) -> None:
         "pack:\n- name: mine\n  as_of: 2026-01-01\n  rules:\n"
         "  - {rule: open, source: ours, when: {}, require: {open_weights: true}}\n"
     )
-    found = load_config({"compliance": {"packs": ["gdpr", str(path)]}}).compliance.rules()
+    found = load_config({"compliance": {"packs": ["gdpr", str(path)]}}).compliance.rules
     assert [each.rule_id for each in found][-1] == "mine/open"
+
+
+async def test_a_pack_that_goes_once_it_was_read_is_kept_until_the_next_deploy(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "pack:\n- name: mine\n  as_of: 2026-01-01\n  rules:\n"
+        "  - {rule: open, source: ours, when: {}, require: {open_weights: true}}\n"
+    )
+    async with stack(tmp_path, config=config(str(path))) as s:
+        await refused(s)
+        path.unlink()
+        s.gateway.reconfigure(s.gateway.config)  # as at midnight, when prices are renewed
+        await refused(s)
+        with pytest.raises(ConfigError, match=r"mine\.yaml"):
+            load_config(config(str(path)))
