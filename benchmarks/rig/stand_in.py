@@ -43,11 +43,11 @@ def provider(step_ms: float = STEP_MS) -> Iterator[Target]:
 
 @contextlib.contextmanager
 def stand_in_profile(
-    folder: Path, step_ms: float = STEP_MS, *, kv_blocks: int | None = None
+    folder: Path, step_ms: float = STEP_MS, engine: Mapping[str, int] = {}, **routing: object
 ) -> Iterator[Path]:
-    """The profile, while its provider runs."""
+    """The profile, while its provider runs; the rest as for ``write_profile``."""
     with provider(step_ms) as offering:
-        yield write_profile(folder, offering, {} if kv_blocks is None else {"kv_blocks": kv_blocks})
+        yield write_profile(folder, offering, engine, **routing)
 
 
 def write_profile(
