@@ -1,1 +1,1 @@
-"""What the text of a request says without being asked."""
+"""What a request says without being asked: personal data in its text, and its language."""
