@@ -45,6 +45,7 @@ class Attempt:
         self.number = number
         self.decision = decision
         self.target = target
+        self.config_version = gateway.config_version  # by which the target may be used
         self.held_ms = self._ms_since_arrival()
         self.ttft_ms: int | None = None
         self.cost_nano_usd: NanoUsd = 0

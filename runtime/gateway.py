@@ -7,7 +7,6 @@ stalls, and keeps the books of replica time. In what order a request passes, ``l
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import Iterable
 from datetime import date
@@ -17,7 +16,9 @@ from models.prices import PriceBook
 from runtime.background import Background
 from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig
+from runtime.config_version import first_version
 from runtime.errors import Draining, LedgerUnavailable
+from runtime.garbage import collect_rarely
 from runtime.in_flight import InFlight
 from runtime.ledger.ledger import Ledger
 from runtime.observer import Observer, Observers, Sample
@@ -44,7 +45,6 @@ TICK_S = 0.05
 SWEEP_S = 5.0
 OBSERVE_S = 1.0  # metrics are sampled; the tick is not paid for them
 SETTLE_S_MAX = 3.0  # for requests that were cut off, to tell their clients and the ledger
-GC_ALLOCATIONS = 50_000  # between young collections; requests free themselves by count
 
 log = logging.getLogger("baseload.gateway")
 
@@ -63,6 +63,7 @@ class Gateway:
     ) -> None:
         self.clock = clock
         self.config = config
+        self.applied = first_version(config, clock.unix_ms())
         self.pools = {pool.model: pool for pool in pools}
         self.ledger = ledger
         self.observers = Observers(observers)
@@ -91,10 +92,7 @@ class Gateway:
 
     async def start(self) -> None:
         self._connector = Connector(clock=self.clock)
-        # What start-up made lives for ever: the collector need not walk it again and again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GC_ALLOCATIONS)
+        collect_rarely()
         self.reconfigure(self.config)
         await self._others.tell(self._scheduler)  # before the first purchase
         self._background.spawn("tick", self._tick_forever())
@@ -107,6 +105,7 @@ class Gateway:
         accounts = open_accounts(config, self._prices, self.connector, today)
         self._matrix = matrix_of(config, accounts)
         self.config, self.accounts, self._priced_on = config, accounts, today
+        self.applied = self.applied.after(config, self.clock.unix_ms())
         self._buyable = {
             each: frozenset(name for name, account in accounts.items() if account.may_have(each))
             for each in Sensitivity
@@ -138,6 +137,11 @@ class Gateway:
         await self.connector.close()
         self._clocks.close()
         self.ledger.close()
+
+    @property
+    def config_version(self) -> str:
+        """Of the configuration that decides now."""
+        return str(self.applied)
 
     @property
     def connector(self) -> Connector:

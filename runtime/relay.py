@@ -155,6 +155,7 @@ def head(status: int, content_type: bytes, attempt: Attempt) -> dict[str, Any]:
             (b"x-baseload-target", str(decision.target).encode()),
             (b"x-baseload-reason", decision.reason.value.encode()),
             (b"x-baseload-model", attempt.job.model.encode()),
+            (b"x-baseload-config", attempt.config_version.encode()),
             (b"x-baseload-held-ms", str(attempt.held_ms).encode()),
             *attempt.job.request.ignored_header(bought=attempt.bought),
         ],

@@ -31,6 +31,11 @@ ANSWER_HEADERS = {
         "answers of models, and refusals for lack of room", "why there, or why nowhere"
     ),
     "x-baseload-model": AnswerHeader(_MODELS, "the catalogue's name of the model"),
+    "x-baseload-config": AnswerHeader(
+        _MODELS,
+        "the version of the configuration that it was served by, as in the ledger: a digest of "
+        "its content, and how many this server has applied since it started",
+    ),
     "x-baseload-held-ms": AnswerHeader(
         _MODELS, "how long the request waited for a decision, in ms"
     ),

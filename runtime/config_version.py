@@ -1,0 +1,51 @@
+"""The name of a configuration that is applied: the same content has the same digest anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from runtime.config import GatewayConfig
+
+DIGEST_CHARS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigVersion:
+    """``number`` counts the configurations that this process has applied, from 1."""
+
+    digest: str
+    number: int
+    applied_ms: int
+
+    def __str__(self) -> str:
+        return f"{self.digest}.{self.number}"
+
+    def after(self, config: GatewayConfig, applied_ms: int) -> ConfigVersion:
+        """The version once ``config`` is applied: this one, where nothing differs."""
+        digest = digest_of(config)
+        if digest == self.digest:
+            return self
+        return ConfigVersion(digest, self.number + 1, applied_ms)
+
+
+def first_version(config: GatewayConfig, applied_ms: int) -> ConfigVersion:
+    return ConfigVersion(digest_of(config), 1, applied_ms)
+
+
+def digest_of(config: GatewayConfig) -> str:
+    """Of all that is in force, defaults and the rules of policy packs included."""
+    content = {"config": config.model_dump(), "rules": config.compliance.rules}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_CHARS]
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no form for. The order of a set differs from process to process."""
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    if is_dataclass(value):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    return str(value)
