@@ -192,18 +192,19 @@ class Gateway:
             return frozenset()
         return self._buyable[sensitivity] & self.allowance(tenant, sensitivity).offers
 
-    async def decide(self, arrival: Arrival, failed_target: Target | None) -> Dispatch | Buy:
-        """Waits for the scheduler's answer; raises what a rejection means to the caller."""
+    async def decide(self, arrival: Arrival, failed: tuple[Target, ...]) -> Dispatch | Buy:
+        """Waits for the scheduler's answer, which is none of those that have ``failed`` it; raises
+        what a rejection means to the caller."""
         if self.draining:
             raise Draining()
         self._renew_prices()
         future = asyncio.get_running_loop().create_future()
         self._decisions[arrival.request_id] = future
         try:
-            if failed_target is None:
-                actions = self._scheduler.on_arrival(arrival, self._now())
+            if failed:
+                actions = self._scheduler.on_retry(arrival, failed, self._now())
             else:
-                actions = self._scheduler.on_retry(arrival, failed_target, self._now())
+                actions = self._scheduler.on_arrival(arrival, self._now())
             self._apply(actions)
             action: Dispatch | Buy | Reject = await future
         except (asyncio.CancelledError, Draining):

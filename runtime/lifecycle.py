@@ -94,12 +94,12 @@ class _Passage:
 
     async def _open(self) -> tuple[Attempt, Relay | WholeAnswer]:
         """An attempt whose target has answered, or has begun to."""
-        failed_target: Target | None = None
+        tried: tuple[Target, ...] = ()
         failed: UpstreamFailed | None = None
         for number in range(1, ATTEMPTS_MAX + 1):
-            decision = await self._decide(failed_target, failed)
+            decision = await self._decide(tried, failed)
             target = self._gateway.target_of(decision, self._job)
-            failed_target = decision.target
+            tried += (decision.target,)
             if target is None:  # it has gone, or may no longer be used, since it was chosen
                 self._gateway.finish(self._job.request_id, Outcome.CLIENT_LEFT)  # no failure
                 continue
@@ -121,11 +121,11 @@ class _Passage:
         raise UpstreamFailed("The model server failed twice before its first token.") from failed
 
     async def _decide(
-        self, failed_target: Target | None, failed: UpstreamFailed | None
+        self, tried: tuple[Target, ...], failed: UpstreamFailed | None
     ) -> Dispatch | Buy:
         arrival = self._job.arrival_at(self._gateway.clock.monotonic_s())
         try:
-            return await self._gateway.decide(arrival, failed_target)
+            return await self._gateway.decide(arrival, tried)
         except (NoTarget, QueueFull, QueueTimeout, SpillCapped):
             if failed is None or isinstance(failed, NotStarted):
                 raise

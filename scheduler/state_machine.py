@@ -10,7 +10,7 @@ the bid prices.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from scheduler.arrival import Arrival
 from scheduler.budget import Budget, Elsewhere
@@ -135,12 +135,17 @@ class Scheduler:
     def on_arrival(self, arrival: Arrival, now: float) -> list[Action]:
         return self._admit(QueuedRequest(arrival, now), now)
 
-    def on_retry(self, arrival: Arrival, failed: Target, now: float) -> list[Action]:
-        """As ``on_arrival``, after ``on_finish`` of the first attempt; not to the same target."""
-        excluded = Incarnation(failed, None)
-        if failed.kind is TargetKind.LOCAL and (state := self._replicas.get(failed.id)):
-            excluded = state.replica.incarnation
+    def on_retry(self, arrival: Arrival, failed: Collection[Target], now: float) -> list[Action]:
+        """As ``on_arrival``, after ``on_finish`` of the attempt before; to none of the targets
+        that have ``failed`` it."""
+        excluded = frozenset(map(self._incarnation, failed))
         return self._admit(QueuedRequest(arrival, now, excluded), now)
+
+    def _incarnation(self, target: Target) -> Incarnation:
+        """The one that is known now."""
+        if target.kind is TargetKind.LOCAL and (state := self._replicas.get(target.id)):
+            return state.replica.incarnation
+        return Incarnation(target, None)
 
     def _admit(self, waiting: QueuedRequest, now: float) -> list[Action]:
         request_id = waiting.arrival.request_id

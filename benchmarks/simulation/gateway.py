@@ -155,7 +155,7 @@ class SimGateway:
         self._tell(self._scheduler.on_finish, request_id, Outcome.TARGET_FAILED, now, 0)
         if not is_last:
             self._run.retries += 1
-            self._tell(self._scheduler.on_retry, passage.arrival, target, now)
+            self._tell(self._scheduler.on_retry, passage.arrival, (target,), now)
 
     def _progress(self, request_id: str, tokens_out: int) -> None:
         self.stopwatch.time(self._scheduler.on_progress, request_id, tokens_out, self._clock.now)

@@ -17,6 +17,7 @@ from scheduler.pool.queue import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.step_cost import StepCost
 from scheduler.settings import Settings
+from scheduler.target import Incarnation
 
 # Refusals that a replica would give to any request: it leaves the list of open ones.
 FULL_FOR_ALL = frozenset({Refusal.STALE_REPORT, Refusal.NO_SLOT})
@@ -42,7 +43,7 @@ def refuse_lasting(waiting: QueuedRequest, state: ReplicaState, now: float) -> R
         return Refusal.NOT_ALLOWED
     if not state.is_alive:
         return Refusal.DEAD
-    if waiting.excluded is not None and state.replica.incarnation == waiting.excluded:
+    if waiting.excluded and state.replica.incarnation in waiting.excluded:
         return Refusal.EXCLUDED
     return state.breaker.refuses(now)
 
@@ -99,7 +100,7 @@ def refuse_offer(
     most_nano = offer.most_nano(arrival)
     if most_nano is None:
         return Refusal.PRICE_UNKNOWN
-    if waiting.excluded is not None and state.target == waiting.excluded.target:
+    if waiting.excluded and Incarnation(state.target, None) in waiting.excluded:
         return Refusal.EXCLUDED
     if len(state.requests) >= offer.in_flight_max:
         return Refusal.IN_FLIGHT_MAX

@@ -48,7 +48,7 @@ class DecisionRecorder:
         reason = Reason.HELD if waiting.is_held else Reason.LOCAL_FIT
         if waiting.priority_class == OFF_PEAK_CLASS:
             reason = Reason.VALLEY
-        if waiting.excluded is not None:
+        if waiting.excluded:
             reason = Reason.RETRY
         tokens = prefill_tokens(waiting, state, pool)
         if arrival.blocks:
@@ -81,7 +81,7 @@ class DecisionRecorder:
         if reason is None:
             is_kept = self._policy.admits(waiting, pool)
             reason = Reason.SPILL_LATENCY if is_kept else Reason.SPILL_PRICE
-        if waiting.excluded is not None:
+        if waiting.excluded:
             reason = Reason.RETRY
         replicas = survey_replicas(waiting, pool, settings, now)
         action = Buy(arrival.request_id, state.target, reason, (*replicas, *offers))

@@ -40,15 +40,15 @@ class Moment(IntEnum):
 class QueuedRequest:
     """A request without a target: just arrived, or held.
 
-    ``excluded`` is the incarnation of a target that failed it, set on a retry only: a replica
-    that boots again is a new incarnation and may serve it. ``value_nano_per_s`` is what buying
+    ``excluded`` are the incarnations of targets that failed it, on a retry only: a replica that
+    boots again is a new incarnation and may serve it. ``value_nano_per_s`` is what buying
     it would cost per engine second that it takes here, in nano-USD; infinite where it may not be
     bought.
     """
 
     arrival: Arrival
     since: float
-    excluded: Incarnation | None = None
+    excluded: frozenset[Incarnation] = frozenset()
     # Set by its valuation.
     cost_nano: int | None = None  # expected, at the cheapest offer that it may have
     work_s: float = 0.0  # expected engine seconds

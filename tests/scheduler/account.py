@@ -45,7 +45,7 @@ class Account:
     ended: Counter[str] = field(default_factory=Counter)
     live: dict[str, Replica] = field(default_factory=dict)
     on: dict[str, Boot] = field(default_factory=dict)  # by request
-    excluded: dict[str, Boot | Target] = field(default_factory=dict)
+    excluded: dict[str, set[Boot | Target]] = field(default_factory=dict)
     purchases: list[Purchase] = field(default_factory=list)
     running: dict[str, Purchase] = field(default_factory=dict)
 
@@ -85,7 +85,7 @@ class Account:
         boot = self.on[request.request_id] = boot_of(chosen)
         assert chosen.model == request.model
         assert request.kv_tokens_max <= chosen.limits.context_tokens_max
-        assert boot != self.excluded.get(request.request_id)
+        assert boot not in self.excluded.get(request.request_id, ())
         assert sum(each == boot for each in self.on.values()) <= chosen.limits.max_num_seqs
         if action.reason is not Reason.RETRY:
             usual = Reason.HELD if was_held else Reason.LOCAL_FIT
@@ -96,7 +96,7 @@ class Account:
     def _bought(self, action: Buy, request: Arrival, now: float) -> None:
         """No limit is passed, and nothing leaves that must not."""
         bought = self.offers[action.offer_id]
-        assert action.target != self.excluded.get(request.request_id)
+        assert action.target not in self.excluded.get(request.request_id, ())
         assert bought.price is not None
         assert bought.model == request.model
         assert request.offers is None or bought.offer_id in request.offers
@@ -126,11 +126,14 @@ class Account:
             return None
         return self.placed.pop(request_id).target
 
-    def again(self, request_id: str, failed: Target) -> None:
-        """A retry: its first attempt had ended, and it must not go where that failed."""
+    def again(self, request_id: str, failed: Sequence[Target]) -> None:
+        """A retry: its attempt had ended, and it must not go where one of them failed."""
         del self.ended[request_id]
-        known = self.live.get(failed.id) if failed.kind is TargetKind.LOCAL else None
-        self.excluded[request_id] = boot_of(known) if known else failed
+        self.excluded[request_id] = set(map(self._boot, failed))
+
+    def _boot(self, target: Target) -> Boot | Target:
+        known = self.live.get(target.id) if target.kind is TargetKind.LOCAL else None
+        return boot_of(known) if known else target
 
     def check_waits(self, now: float) -> None:
         """After a tick, nobody waits who should have been decided."""

@@ -61,6 +61,6 @@ def test_who_stands_aside_is_valued_and_stays_aside() -> None:
     scheduler = running(offer())
     assert isinstance(only(scheduler.on_arrival(patient("q1"), 0.0)), Dispatch)
     scheduler.on_finish("q1", Outcome.TARGET_FAILED, 0.1)
-    assert scheduler.on_retry(patient("q1", offers=frozenset()), local("r1"), 0.1) == [Hold("q1")]
+    assert scheduler.on_retry(patient("q1", offers=frozenset()), [local("r1")], 0.1) == [Hold("q1")]
     scheduler.set_settings(SETTINGS, [offer(at=price(input_pico=9))], 0.2)
     assert isinstance(only(scheduler.on_arrival(patient("q2"), 0.3)), Dispatch)

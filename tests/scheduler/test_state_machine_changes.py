@@ -18,6 +18,7 @@ from scheduler.pool.circuit_breaker import CLOSED
 from scheduler.settings import QueueSettings, Settings
 from scheduler.snapshot import Limit
 from scheduler.state_machine import Scheduler
+from scheduler.target import Target
 from tests.scheduler.given import (
     SETTINGS,
     arrival,
@@ -37,17 +38,31 @@ def test_a_retry_avoids_the_failed_replica() -> None:
     scheduler = running(replicas=2)
     assert only(scheduler.on_arrival(arrival(), 0.0)).target == local("r1")  # type: ignore[union-attr]
     scheduler.on_finish("q1", Outcome.TARGET_FAILED, 0.1)
-    retried = only(scheduler.on_retry(arrival(), local("r1"), 0.1))
+    retried = only(scheduler.on_retry(arrival(), [local("r1")], 0.1))
     assert isinstance(retried, Dispatch)
     assert (retried.replica_id, retried.reason) == ("r2", Reason.RETRY)
     assert Verdict(local("r1"), Refusal.EXCLUDED) in retried.verdicts
+
+
+def test_a_retry_avoids_every_target_that_has_failed_it() -> None:
+    """C6: from one to the other and back is no way."""
+    offers = [offer(f"{name}/m", provider=name) for name in "ab"]
+    scheduler = Scheduler(SETTINGS, offers)
+    scheduler.on_replica_joined(replica(), 0.0)
+    chosen = only(scheduler.on_arrival(arrival(), 0.1))
+    failed: list[Target] = []
+    while isinstance(chosen, Dispatch | Buy):
+        failed.append(chosen.target)
+        scheduler.on_finish("q1", Outcome.TARGET_FAILED, 0.2)
+        chosen = only(scheduler.on_retry(arrival(), failed, 0.3))
+    assert failed == [local("r1"), at_offer("a/m"), at_offer("b/m")]
 
 
 def test_a_retry_avoids_the_failed_offer() -> None:
     scheduler = Scheduler(SETTINGS, [offer("a/m", provider="a"), offer("b/m", provider="b")])
     scheduler.on_arrival(arrival(), 0.0)
     scheduler.on_finish("q1", Outcome.TARGET_FAILED, 0.1)
-    retried = only(scheduler.on_retry(arrival(), at_offer("a/m"), 0.1))
+    retried = only(scheduler.on_retry(arrival(), [at_offer("a/m")], 0.1))
     assert isinstance(retried, Buy)
     assert (retried.offer_id, retried.reason) == ("b/m", Reason.RETRY)
 
@@ -56,7 +71,7 @@ def test_a_retry_that_waits_for_a_reboot_blocks_nobody() -> None:
     scheduler = running()
     scheduler.on_arrival(arrival("q1"), 0.0)
     scheduler.on_finish("q1", Outcome.TARGET_FAILED, 0.1)
-    assert scheduler.on_retry(patient("q1"), local("r1"), 0.1) == [Hold("q1")]
+    assert scheduler.on_retry(patient("q1"), [local("r1")], 0.1) == [Hold("q1")]
     assert isinstance(only(scheduler.on_arrival(patient("q2"), 0.2)), Dispatch)
     assert scheduler.on_arrival(patient("q3"), 0.2) == [Hold("q3")]
     assert isinstance(only(scheduler.on_finish("q2", Outcome.OK, 0.3)), Dispatch)
@@ -74,7 +89,7 @@ def test_one_attempt_at_a_time() -> None:
         with pytest.raises(ValueError, match="has not finished"):
             scheduler.on_arrival(patient(request_id), 0.1)
         with pytest.raises(ValueError, match="has not finished"):
-            scheduler.on_retry(patient(request_id), local("r1"), 0.1)
+            scheduler.on_retry(patient(request_id), [local("r1")], 0.1)
 
 
 def test_unknown_ids_are_no_ops() -> None:

@@ -85,7 +85,8 @@ class Walk:
         self.log: list[Action] = []
         self.booted = {"r1": 0, "r2": 0, "r3": 0}
         self.totals: dict[str, dict[str, Any]] = {}  # what each engine has counted
-        self.failed: dict[str, Target] = {}  # by request: it may be retried
+        self.failed: dict[str, list[Target]] = {}  # by request: it may be retried
+        self.tried: dict[str, list[Target]] = {}  # all that have failed it so far
         self.reconfigure()
         for _ in range(3):
             self.join()
@@ -191,10 +192,10 @@ class Walk:
     def retry(self) -> None:
         if self.failed:
             request_id = self.chance.choice(list(self.failed))
-            target = self.failed.pop(request_id)
-            self.account.again(request_id, target)
+            failed = self.tried[request_id] = self.failed.pop(request_id)
+            self.account.again(request_id, failed)
             request = self.account.arrivals[request_id]
-            self.tell("on_retry", request, target, newcomer=request_id)
+            self.tell("on_retry", request, failed, newcomer=request_id)
 
     def progress(self) -> None:
         if self.account.placed:
@@ -222,7 +223,7 @@ class Walk:
             cost_nano = purchase.nano = self.chance.randint(0, purchase.nano)
         target = self.account.end(request_id)
         if outcome in FAILED and target is not None:
-            self.failed[request_id] = target
+            self.failed[request_id] = [*self.tried.get(request_id, ()), target]
         pause_s = self.chance.choice([None, None, 0.0, 0.4, 5.0])
         actions = self.scheduler.on_finish(request_id, outcome, self.now, cost_nano, pause_s)
         self.log += actions

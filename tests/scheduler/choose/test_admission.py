@@ -94,7 +94,7 @@ def retry() -> Final:
     scheduler = running(replicas=2)
     scheduler.on_arrival(arrival(), 0.0)
     scheduler.on_finish("q1", Outcome.TARGET_FAILED, 0.1)
-    return final(scheduler.on_retry(arrival(), local("r1"), 0.1))
+    return final(scheduler.on_retry(arrival(), [local("r1")], 0.1))
 
 
 def queue_full() -> Final:

@@ -177,7 +177,7 @@ def test_who_waits_for_a_replica_blocks_nobody_and_is_reviewed_in_bounded_number
     scheduler = running()
     for n in range(UNSCHEDULABLE_PER_TICK_MAX + 6):
         again = patient(f"x{n}", prompt=1)
-        assert scheduler.on_retry(again, local("r1"), 0.0) == [Hold(f"x{n}")]
+        assert scheduler.on_retry(again, [local("r1")], 0.0) == [Hold(f"x{n}")]
     assert isinstance(only(scheduler.on_arrival(patient("q1"), 0.0)), Dispatch)
     assert scheduler.on_tick(0.1) == []
     scheduler.on_replica_joined(replica(max_num_seqs=200, generation=2, kv=100_000), 0.1)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -31,10 +31,10 @@ NOW = 100.0
 
 
 def waiting(
-    prompt: int = 100, output_max: int = 100, excluded: Incarnation | None = None, **more: object
+    prompt: int = 100, output_max: int = 100, excluded: Iterable[Incarnation] = (), **more: object
 ) -> QueuedRequest:
     request = arrival("new", prompt=prompt, output=50, output_max=output_max, **more)  # type: ignore[arg-type]
-    return QueuedRequest(request, NOW, excluded)
+    return QueuedRequest(request, NOW, frozenset(excluded))
 
 
 # Replicas
@@ -167,7 +167,7 @@ def test_of_several_answers_one_must_fit_the_context() -> None:
 
 
 def test_a_failed_replica_is_excluded_in_that_boot_only() -> None:
-    excluded = waiting(excluded=replica().incarnation)
+    excluded = waiting(excluded=[replica().incarnation])
     assert refusal_of(ReplicaState(replica()), excluded) is Refusal.EXCLUDED
     assert refusal_of(ReplicaState(replica(generation=2)), excluded) is None
 
@@ -229,7 +229,7 @@ def test_servable_is_who_needs_no_more_than_room() -> None:
     slots_taken(full)
     pool = pool_of(full, small)
     assert is_servable(waiting(), pool, NOW)
-    assert not is_servable(waiting(excluded=replica().incarnation, output_max=101), pool, NOW)
+    assert not is_servable(waiting(excluded=[replica().incarnation], output_max=101), pool, NOW)
     assert not is_servable(waiting(), pool_of(), NOW)
 
 
@@ -287,7 +287,7 @@ def test_an_offer_that_eligibility_left_out_is_never_bought() -> None:
 
 def test_offer_excluded_or_broken() -> None:
     state, failed = offer_state(), Incarnation(at_offer("vendor/m"), None)
-    assert offer_refusal(state, waiting(excluded=failed)) is Refusal.EXCLUDED
+    assert offer_refusal(state, waiting(excluded=[failed])) is Refusal.EXCLUDED
     state.breaker.on_end("x", Outcome.TARGET_FAILED, SETTINGS.circuit_breaker, NOW)
     assert offer_refusal(state, waiting()) is Refusal.BREAKER_OPEN
 
