@@ -28,6 +28,9 @@ class Arrival:
     ``blocks`` are hashes of the prompt's leading blocks, each covering all before it, and
     ``block_tokens`` what one stands for. ``offers`` are those that eligibility left: None is any
     of the model, and an empty set a request that must not leave.
+
+    A request that several models may answer is an Arrival of the one that is preferred, with
+    ``alternatives``: the same request as each other model would have it, in the order preferred.
     """
 
     request_id: str
@@ -47,6 +50,9 @@ class Arrival:
     is_local_allowed: bool = True  # whether a rule lets the replicas here have it
     deadline_ms: int | None = None
     body_bytes: int = 0  # that are kept in memory while it waits
+    alternatives: tuple[Arrival, ...] = ()
+    is_substitute: bool = True  # as an alternative: may take what others have no room for
+    buys_cheapest: bool = False  # of all models; else of the first in order that has an offer
 
     @property
     def kv_tokens_max(self) -> int:

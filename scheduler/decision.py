@@ -18,6 +18,7 @@ class Reason(StrEnum):
     SPILL_PRICE = "spill_price"  # buying it costs less than the engine time it would take
     SPILL_LATENCY = "spill_latency"  # no replica within the latency budget: bought
     SPILL_NO_REPLICA = "spill_no_replica"  # no live replica of the model: bought
+    SUBSTITUTE = "substitute"  # the first model of its rule was full, and another had room
     MUST_LEAVE = "must_leave"  # a rule keeps it from the replicas here: bought
     RETRY = "retry"  # the first target failed before it had started
     QUEUE_FULL = "queue_full"  # a bound of the queue was reached

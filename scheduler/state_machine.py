@@ -16,7 +16,10 @@ from scheduler.arrival import Arrival
 from scheduler.budget import Budget, Elsewhere
 from scheduler.choose.admission import AdmissionController
 from scheduler.choose.bid_price_policy import BidPricePolicy, Policy
+from scheduler.choose.eligibility import is_servable
 from scheduler.choose.recorder import DecisionRecorder
+from scheduler.choose.substitution import Substitution
+from scheduler.choose.valuation import measure
 from scheduler.counters import Counters
 from scheduler.decision import Action, Outcome
 from scheduler.offer import Offer
@@ -25,7 +28,7 @@ from scheduler.pool.local_budget import LocalBudget
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
 from scheduler.pool.prefix_index import PrefixLimit
-from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.queued_request import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.step_cost import SAMPLE_S
 from scheduler.replica import LoadReport, Replica
@@ -58,9 +61,10 @@ class Scheduler:
         self._budget = budget or LocalBudget()
         self._counters = Counters()
         policy = policy or BidPricePolicy()
-        parts = policy, self._budget, self._counters, self._held
+        parts = policy, self._budget, self._counters, self._held, self._pools
         self._recorder = DecisionRecorder(*parts, self._placed)
-        self._admission = AdmissionController(*parts, self._recorder)
+        self._substitution = Substitution(policy, self._budget, self._pools, self._recorder)
+        self._admission = AdmissionController(*parts, self._recorder, self._substitution)
         self._retired: dict[str, OfferState] = {}  # offers taken away that still count
         self._set_offers(offers, 0.0)
 
@@ -74,7 +78,7 @@ class Scheduler:
             pool.configure(settings)
         self._set_offers(offers, now)
         for pool in self._pools.values():
-            self._admission.revalue(pool, settings)
+            self._admission.revalue(pool, settings, now)
 
     def _set_offers(self, offers: Sequence[Offer], now: float) -> None:
         self._accounts = {o.provider: self._accounts.get(o.provider, Breaker()) for o in offers}
@@ -133,13 +137,13 @@ class Scheduler:
     # The life of a request
 
     def on_arrival(self, arrival: Arrival, now: float) -> list[Action]:
-        return self._admit(QueuedRequest(arrival, now), now)
+        return self._admit(arrival, now)
 
     def on_retry(self, arrival: Arrival, failed: Collection[Target], now: float) -> list[Action]:
         """As ``on_arrival``, after ``on_finish`` of the attempt before; to none of the targets
         that have ``failed`` it."""
         excluded = frozenset(map(self._incarnation, failed))
-        return self._admit(QueuedRequest(arrival, now, excluded), now)
+        return self._admit(arrival, now, excluded)
 
     def _incarnation(self, target: Target) -> Incarnation:
         """The one that is known now."""
@@ -147,10 +151,14 @@ class Scheduler:
             return state.replica.incarnation
         return Incarnation(target, None)
 
-    def _admit(self, waiting: QueuedRequest, now: float) -> list[Action]:
-        request_id = waiting.arrival.request_id
+    def _admit(
+        self, arrival: Arrival, now: float, excluded: frozenset[Incarnation] = frozenset()
+    ) -> list[Action]:
+        request_id = arrival.request_id
         if request_id in self._held or request_id in self._placed:
             raise ValueError(f"request {request_id!r} has not finished")
+        models = [QueuedRequest(each, now, excluded) for each in (arrival, *arrival.alternatives)]
+        waiting = self._substitution.placed(models, self._settings, now)
         # No pool is kept for a name that nothing serves: callers could make up any number.
         model = waiting.arrival.model
         pool = self._pools.get(model) or Pool.of(model, self._settings)
@@ -244,6 +252,18 @@ class Scheduler:
         states: list[ReplicaState | OfferState] = list(pool.replicas.values())
         states += [state for state in pool.offers if state.offer.price is not None]
         return any(not state.breaker.condition(now).is_shut for state in states)
+
+    def charge_nano(self, arrival: Arrival, now: float) -> int | None:
+        """What the engine time that a request would take of its model's replicas is worth at this
+        moment, in nano-USD: nothing while they have room to spare. None where no live replica
+        could serve it."""
+        pool = self._pools.get(arrival.model)
+        waiting = QueuedRequest(arrival, now)
+        if pool is None or not is_servable(waiting, pool, now):
+            return None
+        measure(waiting, pool)
+        price = pool.bid.admission_price if pool.occupancy < 1.0 else pool.bid.price
+        return round(price * waiting.work_s)
 
     def snapshot(self, now: float) -> Snapshot:
         pools = self._pools.values()

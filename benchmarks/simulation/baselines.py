@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from scheduler.choose.bid_price_policy import BidPricePolicy, Policy
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.queued_request import QueuedRequest
 
 IN_FLIGHT_PER_REPLICA = 48  # three quarters of the slots of the profile that ships
 

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from benchmarks.simulation.baselines import FirstCome
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.queued_request import QueuedRequest
 
 Measure: TypeAlias = Literal["queue", "wait", "load"]
 

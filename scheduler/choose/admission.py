@@ -13,13 +13,16 @@ from scheduler.arrival import PRIORITY_LAST
 from scheduler.budget import Budget
 from scheduler.choose.bid_price_policy import Policy
 from scheduler.choose.eligibility import CAPS, is_servable
+from scheduler.choose.next_in_line import next_in_line
 from scheduler.choose.picker import best_replica, candidates, survey
 from scheduler.choose.recorder import DecisionRecorder, Final
-from scheduler.choose.valuation import cost_elsewhere, latest_at, value
+from scheduler.choose.substitution import Substitution
+from scheduler.choose.valuation import Pools, latest_at, price, value
 from scheduler.counters import Counters
 from scheduler.decision import Action, Hold, Reason, Refusal, Verdict
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import OFF_PEAK_CLASS, UNSCHEDULABLE_CLASS, Moment, QueuedRequest
+from scheduler.pool.queue import UNSCHEDULABLE_CLASS, Moment
+from scheduler.pool.queued_request import OFF_PEAK_CLASS, QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.settings import Settings
 from scheduler.snapshot import Limit
@@ -38,13 +41,17 @@ class AdmissionController:
         budget: Budget,
         counters: Counters,
         held: dict[str, Pool],
+        pools: Pools,
         recorder: DecisionRecorder,
+        substitution: Substitution,
     ) -> None:
         self._policy = policy
         self._budget = budget
         self._counters = counters
         self._held = held
+        self._pools = pools
         self._recorder = recorder
+        self._substitution = substitution
 
     # Events
 
@@ -52,7 +59,7 @@ class AdmissionController:
         self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float
     ) -> list[Action]:
         """A new request joins the queue at its place, and leaves it at once where it can."""
-        value(waiting, pool, now)
+        value(waiting, pool, self._pools, now)
         limit = self._limit(waiting, pool, settings)
         request_id = waiting.arrival.request_id
         self._held[request_id] = pool
@@ -64,6 +71,8 @@ class AdmissionController:
             actions += self._serve_all(pool, settings, now)
         if request_id not in self._held:
             return actions
+        if substituted := self._substitution.substitute(waiting, pool, settings, now):
+            return [*actions, substituted]
         if final := self._turn_away(waiting, pool, limit, settings, now):
             return [*actions, final]
         waiting.is_held = True
@@ -111,8 +120,8 @@ class AdmissionController:
             elif not is_servable(head, pool, now):
                 actions += self._without_replica(head, pool, settings, now)
             elif self._is_too_late(head, verdicts, pool):
-                if bought := self._recorder.buy(head, None, pool, settings, now):
-                    actions.append(bought)
+                if gone := self._substitution.substitute_or_buy(head, pool, settings, now):
+                    actions.append(gone)
                 else:
                     head.is_capped = True  # late is better than never: it is asked about again
             elif not pool.reserve(head, verdicts):
@@ -120,7 +129,12 @@ class AdmissionController:
         return actions
 
     def _head(self, pool: Pool, settings: Settings) -> QueuedRequest | None:
-        return pool.queue.head(lambda waiting: self._admits(waiting, pool, settings))
+        return next_in_line(pool, self._policy, settings)
+
+    def _survey(
+        self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float
+    ) -> tuple[list[Verdict], list[Verdict]]:
+        return survey(waiting, pool, self._pools, self._budget, settings, now)
 
     def _is_too_late(self, waiting: QueuedRequest, verdicts: list[Verdict], pool: Pool) -> bool:
         is_late = any(verdict.refusal is Refusal.TOO_LATE for verdict in verdicts)
@@ -147,17 +161,19 @@ class AdmissionController:
             else:
                 actions += self._without_replica(waiting, pool, settings, now)
         pool.release_all()
-        return actions + self._serve_all(pool, settings, now)
+        actions += self._serve_all(pool, settings, now)
+        return actions + self._substitution.substitute_some(pool, settings, now)
 
-    def revalue(self, pool: Pool, settings: Settings) -> None:
+    def revalue(self, pool: Pool, settings: Settings, now: float) -> None:
         """Prices have changed: what everyone who waits would cost elsewhere is worked out anew."""
         for waiting in pool.queue.all():
-            cost_nano = cost_elsewhere(waiting, pool)
-            if cost_nano == waiting.cost_nano:
+            before = waiting.cost_nano
+            price(waiting, pool, self._pools, now)
+            if waiting.cost_nano == before:
                 continue
-            if waiting.cost_nano is None:  # it may be bought from now on
-                pool.queue.at(Moment.LATEST, latest_at(waiting, pool, settings), waiting)
-            waiting.cost_nano = cost_nano
+            if before is None:  # it may go elsewhere from now on
+                latest = latest_at(waiting, pool, self._pools, settings)
+                pool.queue.at(Moment.LATEST, latest, waiting)
             pool.queue.reorder(waiting, self._policy.urgency(waiting, pool))
 
     # Who may wait, and until when
@@ -167,7 +183,7 @@ class AdmissionController:
     ) -> None:
         queue = pool.queue
         if waiting.cost_nano is not None or waiting.is_off_peak:
-            queue.at(Moment.LATEST, latest_at(waiting, pool, settings), waiting)
+            queue.at(Moment.LATEST, latest_at(waiting, pool, self._pools, settings), waiting)
         if not waiting.is_off_peak and waiting.priority_class > 0:
             queue.at(Moment.AGEING, now + settings.spill.ageing_ms / 1000, waiting)
         expires_at = waiting.since + settings.queue.wait_ms_max / 1000
@@ -181,12 +197,6 @@ class AdmissionController:
         if not pool.queue.has_bytes_room(waiting, settings):
             return Limit.QUEUE_BYTES
         return None
-
-    def _admits(self, waiting: QueuedRequest, pool: Pool, settings: Settings) -> bool:
-        """The off-peak lane takes only what nobody else is expected to want, under any policy."""
-        if waiting.priority_class == OFF_PEAK_CLASS:
-            return pool.bid.price == 0 and pool.occupancy < settings.spill.valley_occupancy_max
-        return self._policy.admits(waiting, pool)
 
     # What is due
 
@@ -209,7 +219,7 @@ class AdmissionController:
         self._counters.limits[limit] += 1
         if bought := self._recorder.buy(waiting, Reason.SPILL_LATENCY, pool, settings, now):
             return bought
-        replicas, offers = survey(waiting, pool, self._budget, settings, now)
+        replicas, offers = self._survey(waiting, pool, settings, now)
         verdicts = [*replicas, *offers]
         return self._recorder.reject(waiting, Reason.QUEUE_FULL, verdicts, pool, settings)
 
@@ -221,8 +231,8 @@ class AdmissionController:
             pool.queue.move_to_class(waiting, PRIORITY_LAST)
         if waiting.cost_nano is None or not self._policy.buys_late(waiting, pool):
             return []
-        if bought := self._recorder.buy(waiting, None, pool, settings, now):
-            return [bought]
+        if gone := self._substitution.substitute_or_buy(waiting, pool, settings, now):
+            return [gone]
         waiting.is_capped = True
         pool.queue.at(Moment.LATEST, now + ASK_AGAIN_S, waiting)
         return []
@@ -235,9 +245,9 @@ class AdmissionController:
 
     def _expire(self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float) -> Final:
         buys = self._policy.buys_late(waiting, pool)
-        if buys and (bought := self._recorder.buy(waiting, None, pool, settings, now)):
-            return bought
-        replicas, offers = survey(waiting, pool, self._budget, settings, now)
+        if buys and (gone := self._substitution.substitute_or_buy(waiting, pool, settings, now)):
+            return gone
+        replicas, offers = self._survey(waiting, pool, settings, now)
         is_capped = any(verdict.refusal in CAPS for verdict in offers)
         reason = Reason.SPILL_CAPPED if is_capped else Reason.QUEUE_TIMEOUT
         return self._recorder.reject(waiting, reason, [*replicas, *offers], pool, settings)
@@ -249,13 +259,20 @@ class AdmissionController:
         refuse."""
         stays = waiting.arrival.is_local_allowed
         may_come = stays and pool.had_replica and not pool.replicas
-        has_time = waiting.is_off_peak and may_come and now < latest_at(waiting, pool, settings)
+        has_time = (
+            waiting.is_off_peak
+            and may_come
+            and now < latest_at(waiting, pool, self._pools, settings)
+        )
         if not has_time:
             reason = Reason.SPILL_NO_REPLICA if stays else Reason.MUST_LEAVE
-            bought = self._recorder.buy(waiting, reason, pool, settings, now)
-            if bought is not None:
-                return [bought]
-        replicas, offers = survey(waiting, pool, self._budget, settings, now)
+            gone: Final | None = None
+            if pool.had_replica:
+                gone = self._substitution.substitute(waiting, pool, settings, now)
+            gone = gone or self._recorder.buy(waiting, reason, pool, settings, now)
+            if gone := gone or self._substitution.substitute(waiting, pool, settings, now):
+                return [gone]
+        replicas, offers = self._survey(waiting, pool, settings, now)
         lasting = (Refusal.CONTEXT, Refusal.NOT_ALLOWED, Refusal.PRICE_UNKNOWN)
         may_come |= any(v.refusal in COMES_BACK for v in replicas)
         may_come |= any(v.refusal not in (*lasting, Refusal.EXCLUDED) for v in offers)

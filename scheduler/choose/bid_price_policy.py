@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.queued_request import QueuedRequest
 
 # Worth less than this share of the lowest recent price, a request is not even held.
 HOPELESS_SHARE = 0.5

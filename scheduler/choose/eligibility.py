@@ -13,7 +13,7 @@ from scheduler.budget import Budget
 from scheduler.decision import Refusal
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.queued_request import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.step_cost import StepCost
 from scheduler.settings import Settings

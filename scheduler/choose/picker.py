@@ -13,10 +13,11 @@ from collections.abc import Iterable
 
 from scheduler.budget import Budget
 from scheduler.choose.eligibility import FULL_FOR_ALL, refuse_offer, refuse_replica
+from scheduler.choose.valuation import Pools, offers_in_order
 from scheduler.decision import Refusal, Verdict
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.queued_request import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.settings import Settings
 
@@ -95,12 +96,47 @@ def cheapest_offer(
     return best[2] if best else None, verdicts
 
 
+def offer_to_buy(
+    waiting: QueuedRequest,
+    pool: Pool,
+    pools: Pools,
+    budget: Budget,
+    settings: Settings,
+    now: float,
+) -> tuple[tuple[QueuedRequest, OfferState] | None, list[Verdict]]:
+    """The cheapest offer of the first of its models that has one for it, or of all of them where
+    the cheapest counts, with the request as that model has it; and the findings."""
+    best: tuple[int, QueuedRequest, OfferState] | None = None
+    verdicts: list[Verdict] = []
+    for candidate, _ in offers_in_order(waiting, pool, pools):
+        of_model = pool if candidate is waiting else pools[candidate.arrival.model]
+        state, found = cheapest_offer(candidate, of_model, budget, settings, now)
+        verdicts += found
+        if state is None:
+            continue
+        cost_nano = state.cost_nano(candidate.arrival, candidate.output_tokens_expected) or 0
+        if best is None or cost_nano < best[0]:
+            best = (cost_nano, candidate, state)
+        if not waiting.arrival.buys_cheapest:
+            break
+    return best[1:] if best else None, verdicts
+
+
 def survey(
-    waiting: QueuedRequest, pool: Pool, budget: Budget, settings: Settings, now: float
+    waiting: QueuedRequest,
+    pool: Pool,
+    pools: Pools,
+    budget: Budget,
+    settings: Settings,
+    now: float,
 ) -> tuple[list[Verdict], list[Verdict]]:
-    """The findings on replicas and on offers: the evidence of a refusal."""
-    _, offers = cheapest_offer(waiting, pool, budget, settings, now)
-    return survey_replicas(waiting, pool, settings, now), offers
+    """The findings on replicas and on offers of all its models: the evidence of a refusal."""
+    replicas = survey_replicas(waiting, pool, settings, now)
+    for other in waiting.alternatives:
+        if (its_pool := pools.get(other.arrival.model)) is not None:
+            replicas += survey_replicas(other, its_pool, settings, now)
+    _, offers = offer_to_buy(waiting, pool, pools, budget, settings, now)
+    return replicas, offers
 
 
 def survey_replicas(

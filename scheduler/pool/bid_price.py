@@ -43,6 +43,11 @@ class DemandCurve:
             self._started_at = self._faded_at = now
         self._work_s[_bucket(value_nano_per_s)] += work_s
 
+    def take_back(self, value_nano_per_s: float, work_s: float) -> None:
+        """What was added a moment ago and is asked for elsewhere now."""
+        bucket = _bucket(value_nano_per_s)
+        self._work_s[bucket] = max(0.0, self._work_s[bucket] - work_s)
+
     def price_at(self, capacity: float, now: float) -> float:
         """The value down to which demand fits ``capacity`` engine seconds per second; else 0."""
         if self._started_at is None:
@@ -94,6 +99,9 @@ class BidPrice:
 
     def add(self, value_nano_per_s: float, work_s: float, now: float) -> None:
         self._curve.add(value_nano_per_s, work_s, now)
+
+    def take_back(self, value_nano_per_s: float, work_s: float) -> None:
+        self._curve.take_back(value_nano_per_s, work_s)
 
     def update(self, capacity: float, occupancy: float, now: float) -> None:
         if now - self._updated_at >= UPDATE_S:

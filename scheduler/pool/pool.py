@@ -14,7 +14,8 @@ from scheduler.decision import Refusal, Verdict
 from scheduler.pool.bid_price import BidPrice
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.prefix_index import PrefixIndex
-from scheduler.pool.queue import Queue, QueuedRequest
+from scheduler.pool.queue import Queue
+from scheduler.pool.queued_request import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.step_cost import StepCost
 from scheduler.replica import Replica

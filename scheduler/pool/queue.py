@@ -16,15 +16,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
 from itertools import islice
-from math import ceil, inf
+from math import ceil
 
-from scheduler.arrival import PRIORITY_FIRST, PRIORITY_LAST, Arrival
+from scheduler.pool.queued_request import QueuedRequest
 from scheduler.settings import Settings
-from scheduler.target import Incarnation
 
 QUANTUM_TOKENS = 4_096  # that a tenant may have served per turn
 TENANTS_LOOKED_AT_MAX = 64  # per question who is next
-OFF_PEAK_CLASS = 3
 UNSCHEDULABLE_CLASS = 4  # no live replica could serve them now; never next
 
 
@@ -34,54 +32,6 @@ class Moment(IntEnum):
     LATEST = 0  # the latest sensible moment to buy it
     AGEING = 1
     EXPIRY = 2  # it has waited as long as anything may
-
-
-@dataclass(slots=True, eq=False)
-class QueuedRequest:
-    """A request without a target: just arrived, or held.
-
-    ``excluded`` are the incarnations of targets that failed it, on a retry only: a replica that
-    boots again is a new incarnation and may serve it. ``value_nano_per_s`` is what buying
-    it would cost per engine second that it takes here, in nano-USD; infinite where it may not be
-    bought.
-    """
-
-    arrival: Arrival
-    since: float
-    excluded: frozenset[Incarnation] = frozenset()
-    # Set by its valuation.
-    cost_nano: int | None = None  # expected, at the cheapest offer that it may have
-    work_s: float = 0.0  # expected engine seconds
-    cached_tokens: int = 0  # of the prompt, at the replica that holds most of it
-    hits: dict[str, int] = field(default_factory=dict)  # leading blocks held, by replica
-    # Set by its admission.
-    is_held: bool = False
-    is_capped: bool = False  # it was to be bought, and some limit forbade it
-    # Set by the queue alone, as is its class.
-    number: int = 0  # in the order of arrival
-    entry_number: int = 0  # of its one valid entry in a lane; 0: it is in none
-    reserved_replica_id: str | None = None  # from the head of the line: its room is kept for it
-    is_off_peak: bool = field(init=False)
-    first_class: int = field(init=False)
-    priority_class: int = field(init=False)
-    deadline: float = field(init=False)
-    output_tokens_expected: int = field(init=False)
-    kv_tokens_expected: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        arrival = self.arrival
-        deadline_ms = arrival.deadline_ms
-        self.is_off_peak = deadline_ms is not None
-        priority = min(max(arrival.priority, PRIORITY_FIRST), PRIORITY_LAST)
-        self.first_class = self.priority_class = OFF_PEAK_CLASS if self.is_off_peak else priority
-        budget_ms = arrival.ttft_budget_ms if deadline_ms is None else deadline_ms
-        self.deadline = self.since + budget_ms / 1000
-        self.output_tokens_expected = arrival.output_tokens_expected
-        self.kv_tokens_expected = arrival.prompt_tokens + self.output_tokens_expected
-
-    @property
-    def value_nano_per_s(self) -> float:
-        return inf if self.cost_nano is None else self.cost_nano / max(self.work_s, 1e-9)
 
 
 # Urgency, deadline, number of the request, number of the entry.
@@ -107,6 +57,7 @@ class Queue:
         self._classes: dict[int, OrderedDict[str, _Lane]] = {}
         self._moments: list[tuple[float, int, Moment, QueuedRequest]] = []
         self._urgency: dict[str, float] = {}
+        self._movable: OrderedDict[str, QueuedRequest] = OrderedDict()  # others may serve them
         self._count = 0
         self.kv_tokens_expected = 0
         self.body_bytes = 0
@@ -137,6 +88,8 @@ class Queue:
         waiting.number = self._count
         self._waiting[request_id] = waiting
         self._urgency[request_id] = urgency
+        if waiting.alternatives:
+            self._movable[request_id] = waiting
         self.kv_tokens_expected += waiting.kv_tokens_expected
         self.body_bytes += waiting.arrival.body_bytes
         self.work_s += waiting.work_s
@@ -155,6 +108,7 @@ class Queue:
     def remove(self, request_id: str) -> QueuedRequest:
         waiting = self._waiting.pop(request_id)
         del self._urgency[request_id]
+        self._movable.pop(request_id, None)
         self.kv_tokens_expected -= waiting.kv_tokens_expected
         self.body_bytes -= waiting.arrival.body_bytes
         self.work_s = self.work_s - waiting.work_s if self._waiting else 0.0
@@ -242,6 +196,13 @@ class Queue:
             taken = valid[: count_max - len(chosen)]
             lane.heap = valid[len(taken) :] + taken  # nobody is first among them
             chosen += [entry[4] for entry in taken]
+        return chosen
+
+    def some_movable(self, count_max: int) -> list[QueuedRequest]:
+        """So many of those that another model could serve, others each time."""
+        chosen = list(islice(self._movable.values(), count_max))
+        for waiting in chosen:
+            self._movable.move_to_end(waiting.arrival.request_id)
         return chosen
 
     # Moments

@@ -80,10 +80,16 @@ class Account:
         else:
             self._bought(action, request, now)
 
+    @staticmethod
+    def _as_of(request: Arrival, model: str) -> Arrival:
+        """The request as the chosen model has it; only its own models may be chosen."""
+        return {each.model: each for each in (request, *request.alternatives)}[model]
+
     def _dispatched(self, action: Dispatch, request: Arrival, was_held: bool) -> None:
         chosen = self.live[action.replica_id]
+        request = self._as_of(request, chosen.model)
+        assert request.is_local_allowed
         boot = self.on[request.request_id] = boot_of(chosen)
-        assert chosen.model == request.model
         assert request.kv_tokens_max <= chosen.limits.context_tokens_max
         assert boot not in self.excluded.get(request.request_id, ())
         assert sum(each == boot for each in self.on.values()) <= chosen.limits.max_num_seqs
@@ -91,14 +97,20 @@ class Account:
             usual = Reason.HELD if was_held else Reason.LOCAL_FIT
             # Past its latest moment an off-peak request without an offer is held like the others.
             is_off_peak = request.deadline_ms is not None
-            assert action.reason in ({Reason.VALLEY, Reason.HELD} if is_off_peak else {usual})
+            reasons = {Reason.VALLEY, Reason.HELD} if is_off_peak else {usual}
+            if self._has_alternatives(request.request_id):
+                reasons.add(Reason.SUBSTITUTE)
+            assert action.reason in reasons
+
+    def _has_alternatives(self, request_id: str) -> bool:
+        return bool(self.arrivals[request_id].alternatives)
 
     def _bought(self, action: Buy, request: Arrival, now: float) -> None:
         """No limit is passed, and nothing leaves that must not."""
         bought = self.offers[action.offer_id]
+        request = self._as_of(request, bought.model)
         assert action.target not in self.excluded.get(request.request_id, ())
         assert bought.price is not None
-        assert bought.model == request.model
         assert request.offers is None or bought.offer_id in request.offers
         assert request.kv_tokens_max <= bought.context_tokens_max
         in_flight = [each for each in self.placed.values() if each.target == action.target]

@@ -16,7 +16,7 @@ from scheduler.offer import Offer
 from scheduler.pool.circuit_breaker import Breaker, OfferBreaker
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.queued_request import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.replica import EngineLimits, LoadReport, Replica
 from scheduler.settings import (

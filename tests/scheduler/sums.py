@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import Queue, QueuedRequest
+from scheduler.pool.queue import Queue
+from scheduler.pool.queued_request import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 
 

@@ -5,10 +5,11 @@ All chance comes from one ``Random``, so a walk can be repeated, and shrunk."""
 from __future__ import annotations
 
 from dataclasses import replace
-from math import isfinite, nan
+from math import isfinite
 from random import Random
 from typing import Any
 
+from scheduler.arrival import Arrival
 from scheduler.choose.eligibility import refuse_replica
 from scheduler.choose.picker import prefill_tokens
 from scheduler.decision import Action, Outcome, Refusal
@@ -18,6 +19,7 @@ from scheduler.settings import Settings
 from scheduler.state_machine import Scheduler
 from scheduler.target import Target
 from tests.scheduler.account import Account, boot_of
+from tests.scheduler.engine_reports import ABSURD, TOTALS
 from tests.scheduler.given import arrival, chance_settings, offer, price, replica, report
 from tests.scheduler.sums import assert_pool_sums
 
@@ -55,24 +57,6 @@ OFFER_SETS = [OFFERS, OFFERS[::-1], OFFERS[1:], OFFERS[:1], []]
 ALLOWED = [None, None, None, frozenset[str](), frozenset({"b/m"}), frozenset({"a/m", "c/m"})]
 LENGTHS = [None, LengthCurve.exactly(40), LengthCurve.assumed(60.0)]
 SECONDS = [0.01] * 6 + [0.05, 0.3, 0.3, 1.5, 20.0, 4_000.0]
-# What an engine counts, and by how much that grows between two reports at most.
-TOTALS = {
-    "busy_s": 2,
-    "steps": 60,
-    "prefilled_tokens": 4_000,
-    "decoded_tokens": 500,
-    "prefix_hit": 400,
-}
-ABSURD: list[dict[str, Any]] = [
-    {"running": -1},
-    {"running": 9},
-    {"decode_step_s": nan},
-    {"prefill_tok_s": -1.0},
-    {"busy_s": nan},
-    {"busy_s": 1e300},
-    {"steps": -5},
-    {"prefilled_tokens": 10**30},
-]
 
 
 class Walk:
@@ -185,9 +169,30 @@ class Walk:
             block_tokens=64,
             offers=pick.choice(ALLOWED),
             deadline_ms=pick.choice([None, None, None, None, 2_000, 60_000]),
+            is_local_allowed=pick.random() < 0.9,
+            buys_cheapest=pick.random() < 0.3,
         )
+        request = replace(request, alternatives=self.alternatives(request))
         self.account.arrivals[request.request_id] = request
         self.tell("on_arrival", request, newcomer=request.request_id)
+
+    def alternatives(self, request: Arrival) -> tuple[Arrival, ...]:
+        """The same request as other models would have it, with other estimates and bounds."""
+        pick = self.chance
+        if pick.random() < 0.6:
+            return ()
+        others = [each for each in ("moe", "other", "nobody") if each != request.model]
+        return tuple(
+            replace(
+                request,
+                model=model,
+                prompt_tokens=max(1, request.prompt_tokens + pick.choice([-20, 0, 300])),
+                offers=pick.choice(ALLOWED),
+                is_local_allowed=pick.random() < 0.8,
+                is_substitute=pick.random() < 0.7,
+            )
+            for model in pick.sample(others, pick.randint(1, 2))
+        )
 
     def retry(self) -> None:
         if self.failed:

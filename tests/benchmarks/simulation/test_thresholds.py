@@ -24,7 +24,7 @@ from benchmarks.simulation.sweep import (
 from benchmarks.simulation.thresholds import GRID, BuyAbove, Threshold
 from scheduler.arrival import Arrival
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.queued_request import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.replica import EngineLimits, Replica
 from scheduler.settings import Settings

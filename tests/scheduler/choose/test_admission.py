@@ -85,6 +85,14 @@ def spill_no_replica() -> Final:
     return final(Scheduler(SETTINGS, [offer()]).on_arrival(arrival(), 0.0))
 
 
+def substitute() -> Final:
+    scheduler = busy(offer())
+    scheduler.on_replica_joined(replica("r9", model="other"), 0.0)
+    scheduler.on_load_report(report("r9"), 0.0)
+    other = arrival("q2", model="other")
+    return final(scheduler.on_arrival(replace(arrival("q2"), alternatives=(other,)), 0.0))
+
+
 def must_leave() -> Final:
     scheduler = running(offer())
     return final(scheduler.on_arrival(replace(arrival(), is_local_allowed=False), 0.0))
@@ -132,6 +140,7 @@ REACHED: dict[Reason, tuple[Callable[[], Final], dict[Target, Refusal | None]]] 
     Reason.SPILL_PRICE: (spill_price, {R1: Refusal.NO_SLOT, OFFER: None}),
     Reason.SPILL_LATENCY: (spill_latency, {R1: Refusal.NO_SLOT, OFFER: None}),
     Reason.SPILL_NO_REPLICA: (spill_no_replica, {OFFER: None}),
+    Reason.SUBSTITUTE: (substitute, {R1: Refusal.NO_SLOT, local("r9"): None}),
     Reason.MUST_LEAVE: (must_leave, {R1: Refusal.NOT_ALLOWED, OFFER: None}),
     Reason.RETRY: (retry, {R1: Refusal.EXCLUDED, R2: None}),
     Reason.QUEUE_FULL: (queue_full, {R1: Refusal.NO_SLOT}),

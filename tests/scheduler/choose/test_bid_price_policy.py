@@ -7,7 +7,7 @@ import pytest
 from scheduler.choose.bid_price_policy import HOPELESS_SHARE, BidPricePolicy
 from scheduler.decision import Buy, Dispatch, Outcome, Reason
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.queued_request import QueuedRequest
 from scheduler.settings import QueueSettings, Settings, SpillSettings
 from scheduler.state_machine import Scheduler
 from tests.scheduler.given import arrival, offer, pool_of, price, replica, report

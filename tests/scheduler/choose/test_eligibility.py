@@ -14,7 +14,7 @@ from scheduler.choose.eligibility import (
 from scheduler.decision import Outcome, Refusal
 from scheduler.pool.local_budget import LocalBudget
 from scheduler.pool.offer_state import OfferState
-from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.queued_request import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.pool.step_cost import StepCost
 from scheduler.settings import AdmissionSettings, CircuitBreakerSettings, Settings, SpillSettings

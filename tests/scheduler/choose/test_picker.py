@@ -16,7 +16,7 @@ from scheduler.decision import Refusal, Verdict
 from scheduler.pool.local_budget import LocalBudget
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.queued_request import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.settings import Settings, SpillSettings
 from tests.scheduler.given import (

@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.choose.valuation import latest_at, value
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.queued_request import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.settings import AdmissionSettings, QueueSettings, Settings, SpillSettings
 from tests.scheduler.given import arrival, offer_state, pool_of, price, replica
@@ -34,7 +34,7 @@ def a_pool(*, measured: bool = True, replicas: int = 1) -> Pool:
 
 def valued(pool: Pool, **change: object) -> QueuedRequest:
     waiting = QueuedRequest(arrival(**change), 10.0)  # type: ignore[arg-type]
-    value(waiting, pool, 10.0)
+    value(waiting, pool, {}, 10.0)
     return waiting
 
 
@@ -88,7 +88,7 @@ def test_it_counts_as_demand_once_costs_were_measured_unless_it_can_wait_for_hou
 
 
 def latest(pool: Pool, **change: object) -> float:
-    return latest_at(valued(pool, **change), pool, SETTINGS)
+    return latest_at(valued(pool, **change), pool, {}, SETTINGS)
 
 
 def test_the_latest_moment_leaves_an_offer_its_time_to_the_first_token() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from scheduler.decision import Refusal, Verdict
 from scheduler.pool.pool import Pool
-from scheduler.pool.queue import QueuedRequest
+from scheduler.pool.queued_request import QueuedRequest
 from scheduler.pool.replica_state import ReplicaState
 from scheduler.settings import AdmissionSettings, Settings, SpillSettings
 from tests.scheduler.given import arrival, local, pool_of, replica, report

@@ -9,14 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.pool.queue import (
-    OFF_PEAK_CLASS,
     QUANTUM_TOKENS,
     TENANTS_LOOKED_AT_MAX,
     UNSCHEDULABLE_CLASS,
     Moment,
     Queue,
-    QueuedRequest,
 )
+from scheduler.pool.queued_request import OFF_PEAK_CLASS, QueuedRequest
 from scheduler.settings import QueueSettings, Settings
 from tests.scheduler.given import arrival
 from tests.scheduler.sums import assert_queue_sums
