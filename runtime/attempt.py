@@ -12,6 +12,7 @@ from models.money import NanoUsd, format_usd
 from runtime.bill import NOTHING, Bill
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway
+from runtime.gather_evidence import grounds_of
 from runtime.ledger.rows import Ending, Reserve, Settle
 from runtime.replica_time import share_cost_nano, share_in_words
 from runtime.request.job import Job
@@ -20,6 +21,7 @@ from runtime.targets.providers import Account, price_of
 from runtime.targets.upstream import Upstream
 from runtime.wire.dialect import UpstreamModel
 from runtime.wire.tags import Tell
+from scheduler.compliance.grounds import Grounds
 from scheduler.decision import Buy, Dispatch, Outcome
 from scheduler.replica import Replica
 
@@ -46,6 +48,9 @@ class Attempt:
         self.decision = decision
         self.target = target
         self.config_version = gateway.config_version  # by which the target may be used
+        self.grounds: Grounds | None = None  # why the target may have the request
+        if (evidence := job.record.evidence) is not None:
+            self.grounds = grounds_of(gateway, decision.target, evidence.traits)
         self.held_ms = self._ms_since_arrival()
         self.ttft_ms: int | None = None
         self.cost_nano_usd: NanoUsd = 0
@@ -205,7 +210,9 @@ class Attempt:
 
     def _reserve_row(self) -> Reserve:
         job = self.job
-        arrival = job.arrival
+        arrival, evidence = job.arrival, job.record.evidence
+        if evidence is not None:
+            evidence = evidence.under(self.config_version)
         if isinstance(self.target, LocalTarget):
             price_id = f"card {self.target.pool.card}"
             output_tokens_max = arrival.max_output_tokens
@@ -228,6 +235,7 @@ class Attempt:
             prompt_tokens_est=arrival.prompt_tokens,
             output_tokens_max=output_tokens_max,
             bound_nano_usd=self._bound_nano_usd,
+            evidence=None if evidence is None else evidence.text(self.grounds),
         )
 
     def _ms_since_arrival(self) -> int:

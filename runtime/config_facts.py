@@ -133,6 +133,8 @@ class ComplianceConfig(ConfigSection):
     """Policy packs in force: shipped ones by name, your own files by their whole path."""
     own: FactsConfig = FactsConfig()
     """The facts about all replicas of this installation."""
+    retain_days: Annotated[int, Field(ge=1, le=36_500)] = 184
+    """Days for which a row of the ledger says that it is to be kept; nothing is ever deleted."""
 
     _rules: tuple[Rule, ...] = ()
 

@@ -73,7 +73,7 @@ class Gateway:
         self.refused_config: str | None = None  # what is wrong with a file that was not taken
         self.accounts: dict[str, Account] = {}
         self._buyable: dict[Sensitivity, frozenset[str]] = {}
-        self._matrix = NOTHING_KNOWN
+        self.matrix = NOTHING_KNOWN
         self._prices = prices
         self._priced_on: date | None = None
         self._scheduler = Scheduler(config.settings(), ())
@@ -103,7 +103,7 @@ class Gateway:
         """Atomic: offers and settings change, books and waiting requests stay."""
         today = utc_today(self.clock)
         accounts = open_accounts(config, self._prices, self.connector, today)
-        self._matrix = matrix_of(config, accounts)
+        self.matrix = matrix_of(config, accounts)
         self.config, self.accounts, self._priced_on = config, accounts, today
         self.applied = self.applied.after(config, self.clock.unix_ms())
         self._buyable = {
@@ -181,10 +181,10 @@ class Gateway:
 
     def allowance(self, tenant: str, sensitivity: Sensitivity) -> Allowance:
         """Where a request may go by the rules in force."""
-        if self._matrix.everything is not None:
-            return self._matrix.everything
+        if self.matrix.everything is not None:
+            return self.matrix.everything
         traits = traits_of(self.config, tenant, sensitivity)
-        return self._matrix.allowance(traits, utc_today(self.clock))
+        return self.matrix.allowance(traits, utc_today(self.clock))
 
     def offers_for(self, tenant: str, sensitivity: Sensitivity) -> frozenset[str]:
         """The offers that a request may be bought from."""

@@ -89,6 +89,11 @@ class Limits:
     names_max: int = 1024  # whose addresses are kept
     tokenize_in_flight_max: int = 16  # requests at replicas for tokens alone
     log_lines_max: int = 20_000  # that wait to be written
+    # what the ledger keeps of why a request went where it went; all of it below its row's bound
+    evidence_verdicts_chars_max: int = 7_168  # of all candidates; the first are kept
+    evidence_detail_chars_max: int = 256  # of one verdict
+    evidence_target_chars_max: int = 6_144  # facts of the target that was asked
+    evidence_listed_max: int = 16  # classes of data
     connections_max: int = 4096  # of a process, to targets; the scheduler's own bounds are lower
 
 

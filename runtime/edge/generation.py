@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from runtime.detect.personal_data import Finding
 from runtime.edge.body_writer import SERVER_SEND, body_writer
 from runtime.edge.disconnect import ClientLeft, while_present
 from runtime.edge.edge_context import RECORD, SEND, Edge
@@ -16,6 +17,7 @@ from runtime.edge.model_list import context_tokens_max, model_not_found
 from runtime.edge.request_body import read_body
 from runtime.errors import BadRequest, BaseloadError, NoCompliantTarget
 from runtime.gateway import Gateway
+from runtime.gather_evidence import evidence_of
 from runtime.lifecycle import answer
 from runtime.request.effective_sensitivity import protected
 from runtime.request.job import Job, exactly_counted, needs_exact_count, new_job
@@ -87,13 +89,16 @@ async def _job(
     parsed: ModelRequest,
     body: bytes,
 ) -> Job:
-    tags = parse_tags(request.headers.items())
+    tags = said = parse_tags(request.headers.items())
     record: RequestRecord = request.scope[RECORD]
     record.feature, record.task = tags.feature, tags.task
+    finding: Finding | None = None
     buyable = (gateway.offers_for(tenant, each) for each in (tags.sensitivity, Sensitivity.PII))
     if gateway.config.compliance.packs or any(buyable):  # else it makes no difference
         found = await protected(tags, parsed)
-        tags, record.personal_data = found.tags, sorted(found.finding.kinds)
+        tags, finding = found.tags, found.finding
+        record.personal_data = None if finding is None else sorted(finding.kinds)
+    record.evidence = evidence_of(gateway, tenant, said, tags, finding)
     if parsed.model not in gateway.models():
         raise model_not_found(gateway)
     pool = gateway.pools.get(parsed.model)

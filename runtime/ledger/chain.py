@@ -47,6 +47,7 @@ class Entry(NamedTuple):
     held_ms: int | None
     ttft_ms: int | None
     e2e_ms: int | None
+    evidence: str | None  # of a reserve
     chain: bytes
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 TEXT_BYTES_MAX = 1024  # of one text field: identifiers and one-line explanations, no prose
+EVIDENCE_BYTES_MAX = 16 * 1024  # of why a target was or was not allowed, which is JSON
 INT_MAX = 2**63 - 1  # what the store can hold
 
 
@@ -36,7 +37,8 @@ UNTOLD = (UsageSource.ESTIMATE.value, UsageSource.NONE.value, "frames")
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """The intent. ``bound_nano_usd`` is the most it can cost, None where no price is known."""
+    """The intent. ``bound_nano_usd`` is the most it can cost, None where no price is known;
+    ``evidence`` is what the request was taken for and who might have it, as JSON."""
 
     request_id: str
     attempt: int
@@ -52,6 +54,7 @@ class Reserve:
     prompt_tokens_est: int
     output_tokens_max: int
     bound_nano_usd: int | None
+    evidence: str | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -98,31 +101,40 @@ class Settle:
 
 Row = Reserve | Settle
 
-_TYPES = {"int": int, "int | None": int, "str": str, "Ending": Ending}
+_TYPES = {"int": int, "int | None": int, "str": str, "str | None": str, "Ending": Ending}
+_BYTES_MAX = {"evidence": EVIDENCE_BYTES_MAX}
 
 
-# name, type, and whether None is meant, per field.
-_SHAPES: dict[type[Row], list[tuple[str, type[Any], bool]]] = {
-    row_type: [(f.name, _TYPES[str(f.type)], "None" in str(f.type)) for f in fields(row_type)]
+# name, type, whether None is meant, and the most bytes that a text may have, per field.
+_SHAPES: dict[type[Row], list[tuple[str, type[Any], bool, int]]] = {
+    row_type: [
+        (
+            each.name,
+            _TYPES[str(each.type)],
+            "None" in str(each.type),
+            _BYTES_MAX.get(each.name, TEXT_BYTES_MAX),
+        )
+        for each in fields(row_type)
+    ]
     for row_type in (Reserve, Settle)
 }
 
 
 def _check(row: Row) -> None:
-    for name, kind, optional in _SHAPES[type(row)]:
+    for name, kind, optional, bytes_max in _SHAPES[type(row)]:
         value = getattr(row, name)
         # What most are: looked at once, since this is done for every row.
         if type(value) is kind:
             if kind is int and 0 <= value <= INT_MAX:
                 continue
-            if kind is str and len(value) <= TEXT_BYTES_MAX and value.isascii():
+            if kind is str and len(value) <= bytes_max and value.isascii():
                 continue
         if value is None and optional:
             continue
         if not isinstance(value, kind) or isinstance(value, bool):
             raise TypeError(f"{name} must be {kind.__name__}, not {type(value).__name__}")
         if isinstance(value, str):
-            if len(value.encode()) > TEXT_BYTES_MAX:
-                raise ValueError(f"{name} must be at most {TEXT_BYTES_MAX} bytes of text")
+            if len(value.encode()) > bytes_max:
+                raise ValueError(f"{name} must be at most {bytes_max} bytes of text")
         elif not 0 <= value <= INT_MAX:
             raise ValueError(f"{name} must be from 0 to {INT_MAX}, not {value}")

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from runtime.detect.personal_data import INCOMPLETE, NOTHING, Finding, find_personal_data
+from runtime.detect.personal_data import INCOMPLETE, Finding, find_personal_data
 from runtime.limits import refusals
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import Sensitivity, Tags
@@ -24,16 +24,16 @@ log = logging.getLogger("baseload.protection")
 
 @dataclass(frozen=True, slots=True)
 class Protected:
-    """``tags`` hold the sensitivity that counts."""
+    """``tags`` hold the sensitivity that counts; ``finding`` is None where nobody looked."""
 
     tags: Tags
-    finding: Finding
+    finding: Finding | None
 
 
 async def protected(tags: Tags, request: ModelRequest) -> Protected:
     """Looks at all text of the request; off the loop where that takes long."""
     if _RANK[tags.sensitivity] >= _RANK[Sensitivity.PII]:
-        return Protected(tags, NOTHING)  # nothing that is found could raise it
+        return Protected(tags, None)  # nothing that is found could raise it
     if request.prompt_token_counts is not None:
         finding = INCOMPLETE  # a vendor can read what is not text here
     else:

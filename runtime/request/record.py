@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runtime.ledger.rows import Settle
+from runtime.request.evidence import Evidence
 from runtime.request.trace_context import TraceContext
 from runtime.wire.error_form import OPENAI_ERRORS, ErrorForm
 from scheduler.decision import Buy, Dispatch
@@ -29,6 +30,7 @@ class RequestRecord:
     model: str | None = None
     streamed: bool | None = None
     personal_data: list[str] | None = None  # kinds that were found; None: nobody looked
+    evidence: Evidence | None = None  # of what it was taken for; None: not read so far
     status: int | None = None  # None: no answer has begun
     left: bool = False  # the client left before its answer was complete
     error: str | None = None  # the code of a refusal, or of what broke

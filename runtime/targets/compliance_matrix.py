@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from hashlib import sha256
 
 from runtime.config import GatewayConfig
 from runtime.targets.providers import Account
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.matrix import Matrix
+from scheduler.compliance.rules import Rule
 from scheduler.compliance.traits import Protection, Traits
 
 PROTECTION = {each: Protection[each.name] for each in Sensitivity}
+VERSION_CHARS = 16
 NOTHING_KNOWN = Matrix((), TargetFacts(), {})
 
 
@@ -21,7 +27,24 @@ def matrix_of(config: GatewayConfig, accounts: Mapping[str, Account]) -> Matrix:
         name: config.providers[account.offer.provider].facts.facts()
         for name, account in accounts.items()
     }
-    return Matrix(config.compliance.rules, own, offers)
+    rules = config.compliance.rules
+    return Matrix(rules, own, offers, version_of(rules, own, offers) if rules else "")
+
+
+def version_of(rules: tuple[Rule, ...], own: TargetFacts, offers: Mapping[str, TargetFacts]) -> str:
+    """Changes with any rule and any fact, and is the same in every process and after a restart."""
+    parts = [[asdict(each) for each in rules], asdict(own)]
+    told = {name: asdict(facts) for name, facts in offers.items()}
+    text = json.dumps([*parts, told], default=_plain, sort_keys=True)
+    return sha256(text.encode()).hexdigest()[:VERSION_CHARS]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a version")
 
 
 def traits_of(config: GatewayConfig, tenant: str, sensitivity: Sensitivity) -> Traits:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from scheduler.compliance.facts import TargetFacts
+from scheduler.compliance.grounds import Grounds, grounds
 from scheduler.compliance.rules import Rule
 from scheduler.compliance.traits import Traits
 from scheduler.compliance.verdict import Forbidden, forbids
@@ -29,12 +30,19 @@ class Matrix:
     """The rules in force, and the facts about every target."""
 
     def __init__(
-        self, rules: Sequence[Rule], own: TargetFacts, offers: Mapping[str, TargetFacts]
+        self,
+        rules: Sequence[Rule],
+        own: TargetFacts,
+        offers: Mapping[str, TargetFacts],
+        version: str = "",
     ) -> None:
+        """``version`` names these rules and facts in what is kept of a request."""
+        self.version = version
         self._rules = tuple(rules)
         self._own = own
         self._offers = dict(offers)
         self._known: dict[tuple[Traits, date], Allowance] = {}
+        self._grounds: dict[tuple[str, Traits, date], Grounds] = {}
         # Without rules nobody need work out what a request is.
         self.everything = None if rules else Allowance(frozenset(offers), True, {})
 
@@ -44,6 +52,20 @@ class Matrix:
             if len(self._known) >= KEPT_MAX:
                 self._known.clear()
             known = self._known[traits, today] = self._work_out(traits, today)
+        return known
+
+    def grounds(self, target: str, traits: Traits, today: date) -> Grounds | None:
+        """What the verdict on "local" or an offer's id rests on; None where no rule is in force, or
+        the target has gone."""
+        facts = self._own if target == LOCAL else self._offers.get(target)
+        if not self._rules or facts is None:
+            return None
+        known = self._grounds.get((target, traits, today))
+        if known is None:
+            if len(self._grounds) >= KEPT_MAX:
+                self._grounds.clear()
+            known = grounds(self._rules, traits, facts, today, self.version)
+            self._grounds[target, traits, today] = known
         return known
 
     def _work_out(self, traits: Traits, today: date) -> Allowance:

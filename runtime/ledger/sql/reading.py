@@ -21,6 +21,7 @@ from runtime.ledger.store import (
 )
 from scheduler.target import TargetKind
 
+_ENTRY = [entries.c[name] for name in Entry._fields]  # a table's columns are in order of age
 _a = attempts.c
 _COUNTED = (_a.prompt_tokens, _a.cached_tokens, _a.completion_tokens, _a.cost_nano_usd)
 
@@ -47,7 +48,7 @@ class SqlReading:
         return int(self._connection.execute(query).scalar_one())
 
     def entries(self) -> Iterator[Entry]:
-        query = select(entries).order_by(entries.c.seq)
+        query = select(*_ENTRY).order_by(entries.c.seq)
         return map(Entry._make, self._connection.execute(query))
 
     def open_attempts(

@@ -42,6 +42,7 @@ entries = Table(
     Column("ttft_ms", BigInteger),
     Column("e2e_ms", BigInteger),
     Column("chain", LargeBinary),
+    Column("evidence", Text),
 )
 
 open_attempts = Table(

@@ -122,7 +122,12 @@ def m0001_entries(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m0001_entries,)
+def m0002_evidence(connection: Connection) -> None:
+    """Earlier entries have none, and their hashes stay what they are."""
+    connection.exec_driver_sql("ALTER TABLE entries ADD COLUMN evidence TEXT")
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m0001_entries, m0002_evidence)
 NAMES = tuple(step.__name__ for step in MIGRATIONS)
 
 

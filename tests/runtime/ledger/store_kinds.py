@@ -86,8 +86,8 @@ class Sqlite:
 
     def insert(self, url: str, entry: Entry) -> None:
         with closing(self._connect(url)) as connection:
-            marks = ", ".join("?" * len(entry))
-            statement = f"INSERT INTO entries VALUES ({marks})"  # noqa: S608
+            names, marks = ", ".join(Entry._fields), ", ".join("?" * len(entry))
+            statement = f"INSERT INTO entries ({names}) VALUES ({marks})"  # noqa: S608
             connection.execute(statement, entry)
 
     def fill(self, ledger: Ledger) -> None:

@@ -72,6 +72,7 @@ EVERYWHERE: dict[str, ChatRequest] = {
 async def test_it_is_found_in(where: str) -> None:
     found = await protected(Tags(), EVERYWHERE[where])
     assert found.tags.sensitivity is Sensitivity.PII
+    assert found.finding is not None
     assert found.finding.is_personal
 
 
@@ -86,6 +87,8 @@ async def test_nothing_lowers_what_was_said(said: Sensitivity) -> None:
     for asked in (request(user(EMAIL)), request()):
         found = await protected(Tags(sensitivity=said), asked)
         assert order.index(found.tags.sensitivity) >= order.index(said)
+        looked = order.index(said) < order.index(Sensitivity.PII)
+        assert (found.finding is None) != looked
     raised = (await protected(Tags(sensitivity=said), request(user(EMAIL)))).tags.sensitivity
     assert order.index(raised) >= order.index(Sensitivity.PII)
 
@@ -112,6 +115,7 @@ async def test_a_search_that_fails_protects(monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_a_long_text_is_searched_to_its_end() -> None:
     found = await protected(Tags(), request(user("word " * INLINE_CHARS_MAX + EMAIL)))
+    assert found.finding is not None
     assert found.finding.kinds == {"email"}
 
 

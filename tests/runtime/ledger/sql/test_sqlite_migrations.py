@@ -6,12 +6,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Table, inspect
+from sqlalchemy import Table, create_engine, inspect
 
 from runtime.errors import LedgerUnavailable
+from runtime.ledger.audit import audit
+from runtime.ledger.chain import EMPTY, Entry, chained
 from runtime.ledger.ledger import Ledger
+from runtime.ledger.rows import Row
 from runtime.ledger.sql import schema, sqlite
-from runtime.ledger.sql.sqlite_migrations import NAMES
+from runtime.ledger.sql.sqlite_migrations import NAMES, m0001_entries
 from tests.runtime.ledger.samples import opened, reserve, settle
 
 
@@ -100,3 +103,42 @@ def test_a_reader_does_not_migrate(path: Path, intruder: sqlite3.Connection) -> 
     intruder.commit()
     with pytest.raises(LedgerUnavailable, match="older schema"), sqlite.read_only(path):
         pass
+
+
+OLD_HEAD = "5c9e942ceb1fec0edc97fdf61dae87ccedf31a71e3c2e84612defc1678de41ed"  # of that version
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """As ``path``, left by the first version: its entries have no evidence."""
+    path = tmp_path / "old.db"
+    rows: list[Row] = [reserve("ended"), settle("ended"), reserve("open")]
+    with create_engine(f"sqlite:///{path}").begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE migrations (name TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT"
+        )
+        m0001_entries(connection)
+        connection.exec_driver_sql("INSERT INTO migrations VALUES ('m0001_entries', 0)")
+        columns = [name for name in Entry._fields if name != "evidence"]
+        for values in chained(rows, EMPTY):
+            told = dict(zip(Entry._fields, values, strict=True))
+            marks = ", ".join("?" * len(columns))
+            connection.exec_driver_sql(
+                f"INSERT INTO entries ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608
+                tuple(told[name] for name in columns),
+            )
+        assert values[-1] == bytes.fromhex(OLD_HEAD)
+    return path
+
+
+async def test_a_ledger_of_the_first_version_goes_on(old: Path) -> None:
+    with pytest.raises(LedgerUnavailable, match="older schema"):
+        audit(old)
+    with opened(old, "boot-2") as ledger:
+        migrated = audit(old)
+        assert (migrated.rows, migrated.head) == (3, OLD_HEAD)
+        await ledger.reserve(reserve("new", owner="boot-2", evidence='{"form":1}'))
+        with ledger.store.reading() as reading:
+            assert [entry.evidence for entry in reading.entries()] == [None] * 3 + ['{"form":1}']
+    found = audit(old)
+    assert (found.ok, found.rows, found.problems) == (True, 4, [])
