@@ -50,6 +50,7 @@ REASON_COLOURS = {
     Reason.SPILL_PRICE: ORANGE,
     Reason.SPILL_LATENCY: VERMILLION,
     Reason.SPILL_NO_REPLICA: "#8C3D00",
+    Reason.SUBSTITUTE: "#2F7F86",
     Reason.MUST_LEAVE: "#C9A227",
     Reason.RETRY: "#F0E442",
     Reason.QUEUE_FULL: PURPLE,
