@@ -19,7 +19,8 @@ from pydantic import (
 
 from models.config_values import ConfigSection, Ms, UsdPerHour
 from runtime.config_facts import FACTS_MAX, ComplianceConfig, Country, FactsConfig
-from runtime.config_problems import Problem, one_line, problems, wrong_at
+from runtime.config_problems import Problem, all_wrong, one_line, problems, wrong_at
+from runtime.config_rules import AbilitiesConfig, QualityConfig, Rules, called_as_models
 from runtime.config_types import (
     AnyHost,
     BaseUrl,
@@ -182,6 +183,12 @@ class GatewayConfig(ConfigSection):
         default_factory=dict, max_length=PROVIDERS_MAX
     )
     """Where requests may be bought, by the provider's name in models/data/prices.yaml."""
+    rules: Rules = Field(default_factory=dict)
+    """Which models may answer which task, by a name that a request may ask for as its model."""
+    quality: dict[ModelName, QualityConfig] = Field(default_factory=dict)
+    """How good models are, by their catalogue id: what a rule's quality_floor looks at first."""
+    abilities: dict[ModelName, AbilitiesConfig] = Field(default_factory=dict)
+    """What models can do, by their catalogue id: what rules and requests need."""
     compliance: ComplianceConfig = ComplianceConfig()
     """Laws that are kept: a target that a rule forbids, or does not know, gets no request."""
     queue: QueueSettings = QueueSettings()
@@ -207,6 +214,13 @@ class GatewayConfig(ConfigSection):
                 if (owner := owners.setdefault(digest, name)) != name:
                     path = ("tenants", name, "key_sha256", index)
                     raise wrong_at(path, f"is the key of tenant {owner!r}, too: give each its own")
+        return self
+
+    @model_validator(mode="after")
+    def _rules_are_no_models(self) -> Self:
+        bought = {model for provider in self.providers.values() for model in provider.offers}
+        if wrongs := called_as_models(self.rules, bought, ("rules",)):
+            raise all_wrong(wrongs)
         return self
 
     def settings(self) -> Settings:

@@ -11,7 +11,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from models.lookup import did_you_mean
 from runtime.message_text import shown
@@ -120,6 +120,21 @@ def is_secret(path: Iterable[str | int]) -> bool:
 def wrong_at(path: Path, wrong: str) -> PydanticCustomError:
     """For validators of a whole model: raise it to say which of its fields is meant."""
     return PydanticCustomError(_AT, "{wrong}", {"path": list(path), "wrong": wrong})
+
+
+def all_wrong(
+    wrongs: Sequence[tuple[Path, str]], more: ValidationError | None = None
+) -> ValidationError:
+    """The same for several things at once; ``more`` is what a validation has found besides."""
+    found = [InitErrorDetails(type=wrong_at(*each), loc=(), input=None) for each in wrongs]
+    for item in () if more is None else more.errors(include_url=False):
+        kind, context = item["type"], item.get("ctx", {})
+        is_ours = kind == _AT
+        again = PydanticCustomError(_AT, "{wrong}", context) if is_ours else kind
+        found.append(
+            InitErrorDetails(type=again, loc=item["loc"], input=item["input"], ctx=context)
+        )
+    return ValidationError.from_exception_data("several", found)
 
 
 def problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:

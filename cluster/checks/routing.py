@@ -11,6 +11,7 @@ from datetime import date
 from urllib.parse import urlsplit
 
 from cluster.arguments import STAND_IN_KEY_ENV, AppArgs
+from cluster.checks.rules import rule_findings
 from cluster.finding import ROUTING, Finding, error, warning
 from cluster.profile import Profile
 from models.lookup import did_you_mean
@@ -62,6 +63,7 @@ def routing_findings(
     return [
         *offer_findings(config, args, facts, environment),
         *([] if args is None else _autoscaling(config, args)),
+        *([] if args is None else rule_findings(config, args)),
         *_caps(config, facts),
         *_open_ends(config, facts),
         *_times(config, facts),

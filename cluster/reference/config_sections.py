@@ -6,6 +6,7 @@ from cluster.arguments import AppArgs, AutoscalingArgs, PoolArgs, StandInArgs
 from cluster.profile import HttpOptions
 from cluster.reference.config_example import Section
 from cluster.reference.config_law import WHICH_LAWS
+from cluster.reference.config_rules import WHICH_MODELS
 from runtime.config import (
     GatewayConfig,
     HttpConfig,
@@ -228,4 +229,4 @@ user_config:
         "user_config:\n  telemetry: { metrics_host: 0.0.0.0, metrics_port: 8002 }\n",
     ),
 )
-SECTIONS = (*WHAT_RUNS, *HOW_ROUTED, *WHICH_LAWS)
+SECTIONS = (*WHAT_RUNS, *HOW_ROUTED, *WHICH_MODELS, *WHICH_LAWS)

@@ -20,6 +20,8 @@ NONE = "none"
 # The first that is found in a key's name is its unit.
 _UNITS = (
     (r"usd_per_hour", "USD per hour"),
+    (r"score_per_usd", "score per USD"),
+    (r"usd", "USD"),
     (r"requests_per_min", "requests per minute"),
     (r"tokens_per_min", "tokens per minute"),
     (r"_ms(_|$)", "ms"),
@@ -32,7 +34,7 @@ _UNITS = (
     (r"requests|in_flight|running|seqs", "requests"),
     (r"replicas", "replicas"),
     (r"schedulers", "Schedulers"),
-    (r"load|occupancy|headroom", "share of 1"),
+    (r"load|occupancy|headroom|quality|overall", "share of 1"),
     (r"failures", "failures"),
     (r"data_parallel", "ranks"),
     (r"pipeline_parallel", "stages"),

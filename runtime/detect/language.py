@@ -42,6 +42,16 @@ def language_of(texts: Iterable[str]) -> str | None:
     return _by_words(sample) or _by_model(sample)
 
 
+def language_of_locale(locale: str) -> str:
+    """The same of what a caller says, such as zh-CN or id: its first part, in the same classes."""
+    first, *more = locale.lower().split("-")
+    if first in ("ms", "id", "msa", "ind", "may"):
+        return MALAY_INDONESIAN
+    if first in ("zh", "cmn"):
+        return "yue" if "yue" in more else "zh"
+    return first
+
+
 def _sample(texts: Iterable[str]) -> str:
     last = ""
     for text in texts:

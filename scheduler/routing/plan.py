@@ -7,23 +7,29 @@ later step may bring back: an attempt, a retry or a purchase goes to a target of
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from models.money import NANO_PER_USD, NanoUsd
-from scheduler.compliance.facts import TargetFacts
-from scheduler.compliance.rules import Rule as ComplianceRule
-from scheduler.compliance.traits import Traits
-from scheduler.compliance.verdict import forbids
+from scheduler.compliance.matrix import LOCAL, Allowance
 from scheduler.routing.quality import Quality
-from scheduler.routing.rule import Abilities, Candidate, Choose, Needs, Rule, Substitute
+from scheduler.routing.rule import (
+    LANGUAGE,
+    Abilities,
+    Candidate,
+    Choose,
+    Needs,
+    Rule,
+    Substitute,
+    is_over,
+)
 
 
 class Code(StrEnum):
     """Why a target is no step for a request, before anything is known of its load."""
 
     COMPLIANCE = "compliance"  # a rule of a policy pack; the detail names rule and fact
+    WITHHELD = "withheld"  # a setting keeps the request from it; the detail names which
     ABILITY = "ability"  # the model cannot do what is asked; the detail names what
     QUALITY = "quality"  # below the floor of the rule
     COST = "cost"  # the worst case is above the ceiling, or unknown where there is one
@@ -33,12 +39,13 @@ class Code(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a model may be asked: its pool, or one offer. Costs are of this request, in nano-USD;
-    None is unknown."""
+    None is unknown. ``withheld`` names what else keeps the request from it."""
 
-    target: str  # "pool:<model>" or "offer:<provider>/<model>"
-    facts: TargetFacts
+    target: str  # "local", or the id of an offer
     expected_nano: NanoUsd | None
     worst_nano: NanoUsd | None
+    context_tokens_max: int | None = None
+    withheld: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ class Standing:
     candidate: Candidate
     abilities: Abilities
     quality: Quality
-    places: tuple[Place, ...]
+    places: Sequence[Place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,92 +70,111 @@ class PlaceVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``targets`` are all that this request may ask for this model."""
+    """What this request may ask for one model: the pool here if ``is_local``, and ``offers``."""
 
     model: str
-    targets: frozenset[str]
-    substitute: Substitute
-    first_token_ms_max: int | None
+    is_local: bool
+    offers: frozenset[str]
+    substitute: Substitute = Substitute.OVERLOAD
+    first_token_ms_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``steps`` is empty where nothing may answer; ``verdicts`` say why, for every candidate."""
 
-    rule: str
+    rule: Rule
     steps: tuple[Step, ...]
     verdicts: tuple[PlaceVerdict, ...]
 
     @property
     def is_forbidden(self) -> bool:
-        """Nothing is left, and some target was left out for the law's sake alone."""
+        """Nothing is left, and some target was left out for the law's sake."""
         return not self.steps and any(each.code is Code.COMPLIANCE for each in self.verdicts)
 
 
-def plan(
-    rule: Rule,
-    standings: Sequence[Standing],
-    needs: Needs,
-    traits: Traits,
-    compliance: Sequence[ComplianceRule],
-    today: date,
-) -> Plan:
-    """``standings`` are of the rule's candidates, in its order; ``needs`` are the request's own."""
+def plan(rule: Rule, standings: Sequence[Standing], needs: Needs, allowance: Allowance) -> Plan:
+    """``standings`` are of the rule's candidates, in its order. ``needs`` are the request's own,
+    of which its languages are a hint: they count while a candidate has them."""
+    found = _planned(rule, standings, rule.needs.joined(needs), allowance)
+    if found.steps or all(each.detail != LANGUAGE for each in found.verdicts):
+        return found
+    without = replace(needs, languages=rule.needs.languages)
+    return _planned(rule, standings, rule.needs.joined(without), allowance)
+
+
+def _planned(rule: Rule, standings: Sequence[Standing], needs: Needs, allowance: Allowance) -> Plan:
     verdicts: list[PlaceVerdict] = []
-    left: list[tuple[Standing, tuple[Place, ...]]] = []
+    left: list[tuple[Standing, list[Place]]] = []
     for standing in standings:
-        found = [
-            _verdict(rule, standing, place, needs, traits, compliance, today)
-            for place in standing.places
-        ]
-        verdicts += found or [PlaceVerdict(standing.candidate.model, "", Code.NOT_SERVED)]
-        allowed = tuple(
-            place for place, each in zip(standing.places, found, strict=True) if each.code is None
-        )
+        model, allowed = standing.candidate.model, []
+        refusal = _refusal(rule, standing, needs)
+        for place in standing.places:
+            code, detail = (
+                _forbidden(place, allowance)
+                or refusal
+                or _place_refusal(rule, place, needs)
+                or (None, "")
+            )
+            verdicts.append(PlaceVerdict(model, place.target, code, detail))
+            if code is None:
+                allowed.append(place)
         if allowed:
             left.append((standing, allowed))
-    steps = tuple(_step(rule, standing, places) for standing, places in _ordered(rule, left))
-    return Plan(rule.name, steps, tuple(verdicts))
+        elif not standing.places:
+            verdicts.append(PlaceVerdict(model, "", Code.NOT_SERVED))
+    steps = tuple(_step(rule, *each) for each in _ordered(rule, left))
+    return Plan(rule, steps, tuple(verdicts))
 
 
-def _verdict(
-    rule: Rule,
-    standing: Standing,
-    place: Place,
-    needs: Needs,
-    traits: Traits,
-    compliance: Sequence[ComplianceRule],
-    today: date,
-) -> PlaceVerdict:
-    model, target = standing.candidate.model, place.target
-    if forbidden := forbids(compliance, traits, place.facts, today):
-        return PlaceVerdict(model, target, Code.COMPLIANCE, str(forbidden))
-    if missing := standing.abilities.lacks(needs) or standing.abilities.lacks(rule.needs):
-        return PlaceVerdict(model, target, Code.ABILITY, missing)
+def _refusal(rule: Rule, standing: Standing, needs: Needs) -> tuple[Code, str] | None:
+    """What keeps the request from the model, wherever it runs."""
+    missing = standing.abilities.lacks(needs)
+    if missing:
+        return Code.ABILITY, missing
     floor = standing.candidate.quality_floor
     floor = rule.quality_floor if floor is None else floor
     if standing.quality.is_below(floor):
-        return PlaceVerdict(model, target, Code.QUALITY, f"{standing.quality.mean:.3f} < {floor:g}")
-    ceiling = rule.cost_max_nano
+        return Code.QUALITY, f"{standing.quality.mean:.3f}, and the floor is {floor:g}"
+    return None
+
+
+def _forbidden(place: Place, allowance: Allowance) -> tuple[Code, str] | None:
+    """Asked first: nothing else that is wrong with a place may hide that it is forbidden."""
+    target = place.target
+    if allowance.is_local if target == LOCAL else target in allowance.offers:
+        return None
+    why = allowance.forbidden.get(target)
+    return Code.COMPLIANCE, "unknown target" if why is None else str(why)
+
+
+def _place_refusal(rule: Rule, place: Place, needs: Needs) -> tuple[Code, str] | None:
+    if place.withheld:
+        return Code.WITHHELD, place.withheld
+    if is_over(needs.context_tokens, place.context_tokens_max):
+        return Code.ABILITY, "context"
+    ceiling = rule.cost_nano_max
     if ceiling is not None and (place.worst_nano is None or place.worst_nano > ceiling):
-        return PlaceVerdict(model, target, Code.COST)
-    return PlaceVerdict(model, target, None)
+        return Code.COST, ""
+    return None
 
 
-def _step(rule: Rule, standing: Standing, places: tuple[Place, ...]) -> Step:
+def _step(rule: Rule, standing: Standing, places: Sequence[Place]) -> Step:
     candidate = standing.candidate
     limit = candidate.first_token_ms_max
+    targets = [place.target for place in places]
     return Step(
         model=candidate.model,
-        targets=frozenset(place.target for place in places),
+        is_local=LOCAL in targets,
+        offers=frozenset(target for target in targets if target != LOCAL),
         substitute=candidate.substitute,
         first_token_ms_max=rule.first_token_ms_max if limit is None else limit,
     )
 
 
 def _ordered(
-    rule: Rule, left: list[tuple[Standing, tuple[Place, ...]]]
-) -> list[tuple[Standing, tuple[Place, ...]]]:
+    rule: Rule, left: list[tuple[Standing, list[Place]]]
+) -> list[tuple[Standing, list[Place]]]:
     """Sorting is stable: between equals, and where costs are unknown, the rule's order decides."""
     if rule.choose is Choose.CHEAPEST:
         return sorted(left, key=lambda each: _expected_usd(each[1]))
@@ -157,12 +183,12 @@ def _ordered(
     return left
 
 
-def _value(rule: Rule, standing: Standing, places: tuple[Place, ...]) -> float:
+def _value(rule: Rule, standing: Standing, places: Sequence[Place]) -> float:
     cost = rule.score_per_usd * _expected_usd(places) if rule.score_per_usd else 0.0
     return standing.quality.mean - cost
 
 
-def _expected_usd(places: tuple[Place, ...]) -> float:
+def _expected_usd(places: Sequence[Place]) -> float:
     """At the cheapest place; unknown costs come last."""
     costs = [place.expected_nano for place in places if place.expected_nano is not None]
     return min(costs) / NANO_PER_USD if costs else float("inf")

@@ -8,6 +8,7 @@ good many. Results fade, so that an old failure is forgotten as an old success i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 
@@ -15,7 +16,9 @@ SHRINK_OBSERVATIONS = 4.0  # measured on public data: benchmarks of routing with
 PUBLISHED_OBSERVATIONS = 20.0
 UNKNOWN_SCORE = 0.5
 Z = 1.28  # nine chances in ten, on one side
+RESULTS_MIN = 5  # fewer say nothing for or against a published score
 CELLS_MAX = 100_000  # models, tasks and languages come from the configuration; this is a backstop
+KNOWN_MAX = 1_000  # tasks and languages of one model
 
 _Key = tuple[str, str | None, str | None]
 
@@ -29,17 +32,27 @@ class _Cell:
 @dataclass(frozen=True, slots=True)
 class Quality:
     """The true score is above ``lower`` with nine chances in ten, and below ``upper`` as well.
-    ``observations`` are those of this task and language alone."""
+    ``observations`` are those of this task and language alone; ``published`` is None where nobody
+    has measured the model."""
 
     mean: float
     lower: float
     upper: float
     observations: float
+    published: float | None = None
 
     def is_below(self, floor: float) -> bool:
-        """Surely so, by what was seen: a published score is believed until results speak against
-        it, and chance alone demotes nobody."""
-        return self.upper < floor
+        """What was published is believed until results surely speak against it, for better or
+        worse: chance alone demotes nobody. Of a model without either, nothing bad is known."""
+        if self.observations >= RESULTS_MIN:
+            if self.upper < floor:
+                return True
+            if self.lower >= floor:
+                return False
+        return self.published is not None and self.published < floor
+
+
+NOT_ASKED = Quality(UNKNOWN_SCORE, 0.0, 1.0, 0.0)  # where no decision depends on it
 
 
 class QualityTable:
@@ -48,10 +61,13 @@ class QualityTable:
     def __init__(self) -> None:
         self._published: dict[tuple[str, str], float] = {}
         self._cells: dict[_Key, _Cell] = {}
+        self._known: dict[str, dict[tuple[str, str], Quality]] = {}  # worked out since they changed
 
-    def publish(self, model: str, score: float, task: str = "") -> None:
-        """A score that others measured; "" is over all tasks."""
-        self._published[model, task] = _checked(score)
+    def publish(self, scores: Mapping[tuple[str, str], float]) -> None:
+        """Scores that others measured, by model and task, in the place of all before; the task ""
+        is all tasks together."""
+        self._published = {key: _checked(score) for key, score in scores.items()}
+        self._known.clear()
 
     def observe(
         self, model: str, task: str, language: str, score: float, count: float = 1.0
@@ -60,6 +76,7 @@ class QualityTable:
         keys: tuple[_Key, ...] = ((model, None, None), (model, task, None), (model, task, language))
         if len(self._cells) + len(keys) > CELLS_MAX and not all(key in self._cells for key in keys):
             return False
+        self._known.pop(model, None)
         for key in keys:
             cell = self._cells.setdefault(key, _Cell())
             cell.total += _checked(score) * count
@@ -68,26 +85,34 @@ class QualityTable:
 
     def fade(self, share: float) -> None:
         """What was seen counts only this share from now on."""
+        self._known.clear()
         for cell in self._cells.values():
             cell.total *= share
             cell.count *= share
 
     def quality(self, model: str, task: str, language: str = "") -> Quality:
+        known = self._known.setdefault(model, {})
+        found = known.get((task, language))
+        if found is None:
+            if len(known) >= KNOWN_MAX:
+                known.clear()  # a caller may invent tasks
+            found = known[task, language] = self._work_out(model, task, language)
+        return found
+
+    def _work_out(self, model: str, task: str, language: str) -> Quality:
         of_model = self._published.get((model, ""))
-        mean, weight = (
-            (UNKNOWN_SCORE, SHRINK_OBSERVATIONS)
-            if of_model is None
-            else (of_model, PUBLISHED_OBSERVATIONS)
-        )
-        mean, _ = self._drawn((model, None, None), mean, weight)
         of_task = self._published.get((model, task)) if task else None
+        mean, weight = UNKNOWN_SCORE, SHRINK_OBSERVATIONS
+        if of_model is not None:
+            mean, weight = of_model, PUBLISHED_OBSERVATIONS
+        mean, _ = self._drawn((model, None, None), mean, weight)
         weight = SHRINK_OBSERVATIONS
         if of_task is not None:
             mean, weight = of_task, PUBLISHED_OBSERVATIONS
         mean, _ = self._drawn((model, task, None), mean, weight)
         mean, seen = self._drawn((model, task, language), mean, SHRINK_OBSERVATIONS)
         lower, upper = _interval(mean, max(seen, SHRINK_OBSERVATIONS))
-        return Quality(mean, lower, upper, seen)
+        return Quality(mean, lower, upper, seen, of_model if of_task is None else of_task)
 
     def _drawn(self, key: _Key, prior: float, weight: float) -> tuple[float, float]:
         """The mean of a cell with its prior, and how much the cell itself has seen."""

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from models.money import NanoUsd
 
+LANGUAGE = "language"  # that a model lacks
+
 
 class Choose(StrEnum):
     """How the first of the candidates that may answer is found."""
@@ -33,27 +35,48 @@ class Needs:
     languages: frozenset[str] = frozenset()
     context_tokens: int = 0
 
+    def joined(self, other: Needs) -> Needs:
+        """All that is in either."""
+        return Needs(
+            self.tools or other.tools,
+            self.images or other.images,
+            self.structured_output or other.structured_output,
+            self.languages | other.languages,
+            max(self.context_tokens, other.context_tokens),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What a model can do, from the catalogue and the configuration."""
+    """What a model can do, as far as the configuration says. What it does not say, the model is
+    taken to do: then its target itself refuses what it cannot."""
 
-    context_tokens_max: int
-    tools: bool = False
-    images: bool = False
-    structured_output: bool = False
-    languages: frozenset[str] | None = None  # None: not stated, so any
+    tools: bool = True
+    images: bool = True
+    structured_output: bool = True
+    languages: frozenset[str] | None = None
+    context_tokens_max: int | None = None
 
     def lacks(self, needs: Needs) -> str | None:
         """The first thing that is missing."""
-        if needs.context_tokens > self.context_tokens_max:
+        if is_over(needs.context_tokens, self.context_tokens_max):
             return "context"
-        for ability in ("tools", "images", "structured_output"):
-            if getattr(needs, ability) and not getattr(self, ability):
-                return ability
+        if needs.tools and not self.tools:
+            return "tools"
+        if needs.images and not self.images:
+            return "images"
+        if needs.structured_output and not self.structured_output:
+            return "structured_output"
         if self.languages is not None and not needs.languages <= self.languages:
-            return "language"
+            return LANGUAGE
         return None
+
+
+ANY_ABILITY = Abilities()
+
+
+def is_over(tokens: int, tokens_max: int | None) -> bool:
+    return tokens_max is not None and tokens > tokens_max
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +91,23 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``cost_max_nano`` bounds the worst case of one request, by its ``max_tokens``."""
+    """``name`` is "" where a caller asked for a model by its name: then it is the one candidate.
+    ``cost_nano_max`` bounds the worst case of one request, by its ``max_tokens``."""
 
     name: str
     tasks: frozenset[str]
     candidates: tuple[Candidate, ...]
     choose: Choose = Choose.IN_ORDER
     quality_floor: float = 0.0
-    cost_max_nano: NanoUsd | None = None
+    cost_nano_max: NanoUsd | None = None
     needs: Needs = Needs()
     first_token_ms_max: int | None = None
+    deadline_ms: int | None = None  # over all attempts together
     score_per_usd: float = 0.0  # for BEST_VALUE: what a dollar per request weighs
     temperature: float | None = None  # for requests that say none
     max_tokens: int | None = None
+
+
+def named(model: str) -> Rule:
+    """The rule of a request that names a model: it is never replaced by another one."""
+    return Rule("", frozenset(), (Candidate(model),))

@@ -19,7 +19,7 @@ from runtime.engine.settings import EngineSettings
 from runtime.wire.tags import NO_TAGS
 
 MEANING_CHARS_MAX = 110
-WITHOUT_UNIT = {"port", "metrics_port"}
+WITHOUT_UNIT = {"port", "metrics_port", "temperature"}
 ROOTS: dict[str, type[BaseModel]] = {
     "http_options": HttpOptions,
     "args": AppArgs,
@@ -32,6 +32,10 @@ ENTRIES: dict[str, list[str | int]] = {  # of lists and mappings, one of each
     "offers": ["gpt-oss-120b"],
     "contracts": [0],
     "registrations": [0],
+    "rules": ["support"],
+    "candidates": [0],
+    "quality": ["gpt-oss-120b"],
+    "abilities": ["gpt-oss-120b"],
 }
 KEYS = [(section, key) for section in SECTIONS for key in section.model.model_fields]
 

@@ -19,6 +19,8 @@ from cluster.reference.keys import NONE, rows
 from runtime.config import GatewayConfig
 from scheduler.settings import Settings
 
+BY_NAME = ("tenants", "providers", "offers", "rules", "quality", "abilities")
+IN_A_NAMED = ("offers", "facts", "candidates", "needs", "defaults")
 PLACES = {"http_options": HTTP, "args": ARGS, "user_config": ROUTING}
 
 
@@ -64,11 +66,11 @@ def test_an_example_says_something_of_its_section(section: Section) -> None:
     at: Any = yaml.safe_load(section.example)
     for part in section.path.split("."):
         at = at[0] if isinstance(at, list) else at
-        at = next(iter(at.values())) if part in ("offers", "facts") and part not in at else at
+        at = next(iter(at.values())) if part in IN_A_NAMED and part not in at else at
         at = at[part]
-    at = at[0] if isinstance(at, list) else at
+    at = next(each for each in at if isinstance(each, dict)) if isinstance(at, list) else at
     inner = next(iter(at.values()))
-    keys = set(inner if section.path.endswith(("tenants", "providers", "offers")) else at)
+    keys = set(inner if section.path.endswith(BY_NAME) else at)
     assert keys
     assert keys <= section.model.model_fields.keys() - section.without
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runtime.detect.language import language_of
+from runtime.detect.language import language_of, language_of_locale
 
 PROMPTS: dict[str, list[str]] = yaml.safe_load(
     (Path(__file__).parent / "prompts_by_language.yaml").read_text()
@@ -51,3 +51,14 @@ def test_nothing_is_downloaded() -> None:
     )
     found = subprocess.run([sys.executable, "-c", offline], capture_output=True, text=True)
     assert (found.stdout.strip(), found.stderr) == ("fr", "")
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [
+        ("zh", "zh"), ("zh-CN", "zh"), ("ZH-Hant-HK", "zh"), ("cmn-Hans", "zh"), ("zh-yue", "yue"),
+        ("yue-HK", "yue"), ("ms-MY", "ms-id"), ("id", "ms-id"), ("en-GB", "en"), ("pt-BR", "pt"),
+    ],
+)  # fmt: skip
+def test_what_a_caller_says_is_of_the_same_classes(locale: str, language: str) -> None:
+    assert language_of_locale(locale) == language

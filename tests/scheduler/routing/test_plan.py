@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from scheduler.compliance.facts import TargetFacts
+from scheduler.compliance.matrix import LOCAL, Allowance, Matrix
 from scheduler.compliance.rules import Require, When
 from scheduler.compliance.rules import Rule as ComplianceRule
 from scheduler.compliance.traits import Protection, Traits
-from scheduler.routing.plan import Code, Place, Plan, Standing, plan
+from scheduler.routing.plan import Code, Place, PlaceVerdict, Plan, Standing, Step, plan
 from scheduler.routing.quality import Quality
-from scheduler.routing.rule import Abilities, Candidate, Choose, Needs, Rule, Substitute
+from scheduler.routing.rule import (
+    ANY_ABILITY,
+    Abilities,
+    Candidate,
+    Choose,
+    Needs,
+    Rule,
+    Substitute,
+)
 from tests.scheduler.compliance import given as g
-from tests.scheduler.compliance.slow import may_have
 
 GOOD = Quality(0.9, 0.88, 0.92, 500)
 POOR = Quality(0.5, 0.48, 0.52, 500)
@@ -30,19 +37,25 @@ def standing(
     model: str,
     *,
     quality: Quality = GOOD,
-    facts: TargetFacts = IN_CHINA,
     nano: int | None = 1_000,
     candidate: Candidate | None = None,
-    context: int = 8_192,
+    abilities: Abilities = ANY_ABILITY,
 ) -> Standing:
-    place = Place(f"offer:v/{model}", facts, nano, None if nano is None else 4 * nano)
-    abilities = Abilities(context_tokens_max=context)
+    place = Place(f"v/{model}", nano, None if nano is None else 4 * nano)
     return Standing(candidate or Candidate(model), abilities, quality, (place,))
 
 
-def planned(rule: Rule, *standings: Standing, needs: Needs | None = None) -> Plan:
-    needs = needs or Needs()
-    return plan(rule, standings, needs, MAINLAND, (HOME,), g.TODAY)
+def planned(
+    rule: Rule,
+    *standings: Standing,
+    needs: Needs | None = None,
+    facts: Mapping[str, TargetFacts] | None = None,
+) -> Plan:
+    """``facts`` are of targets that are not in China."""
+    places = (place for each in standings for place in each.places)
+    offers = {place.target: (facts or {}).get(place.target, IN_CHINA) for place in places}
+    matrix = Matrix((HOME,), offers.pop(LOCAL, IN_CHINA), offers)
+    return plan(rule, standings, needs or Needs(), matrix.allowance(MAINLAND, g.TODAY))
 
 
 def rule(**changes: Any) -> Rule:
@@ -60,7 +73,7 @@ def codes(found: Plan) -> dict[str, Code | None]:
 def test_in_order_as_they_are_written() -> None:
     found = planned(rule(), standing("dear", nano=9_000), standing("cheap", nano=1))
     assert models(found) == ["dear", "cheap"]
-    assert found.steps[0].targets == {"offer:v/dear"}
+    assert found.steps[0] == Step("dear", is_local=False, offers=frozenset({"v/dear"}))
 
 
 def test_the_cheapest_first_and_unknown_costs_last() -> None:
@@ -83,11 +96,56 @@ def test_the_best_value_at_the_rules_rate() -> None:
 
 
 def test_what_a_model_cannot_do_is_named() -> None:
-    found = planned(rule(), standing("m", context=100), needs=Needs(context_tokens=101))
-    assert models(found) == []
-    assert [(each.code, each.detail) for each in found.verdicts] == [(Code.ABILITY, "context")]
-    found = planned(rule(needs=Needs(tools=True)), standing("m"))
-    assert [each.detail for each in found.verdicts] == ["tools"]
+    cannot = Abilities(tools=False, images=False, structured_output=False, context_tokens_max=100)
+    for needs, lacking in (
+        (Needs(context_tokens=101), "context"),
+        (Needs(tools=True), "tools"),
+        (Needs(images=True), "images"),
+        (Needs(structured_output=True), "structured_output"),
+    ):
+        found = planned(rule(), standing("m", abilities=cannot), standing("n"), needs=needs)
+        assert models(found) == ["n"]
+        assert [each.detail for each in found.verdicts] == [lacking, ""]
+        by_rule = planned(rule(needs=needs), standing("m", abilities=cannot))
+        assert [(each.code, each.detail) for each in by_rule.verdicts] == [(Code.ABILITY, lacking)]
+    able = planned(rule(), standing("m", abilities=cannot), needs=Needs(context_tokens=100))
+    assert models(able) == ["m"]
+
+
+def test_a_place_has_a_context_of_its_own() -> None:
+    here = Place(LOCAL, 0, 0, context_tokens_max=4_096)
+    there = Place("v/m", 1, 4, context_tokens_max=131_072)
+    both = Standing(Candidate("m"), ANY_ABILITY, GOOD, (here, there))
+    (step,) = planned(rule(), both, needs=Needs(context_tokens=4_097)).steps
+    assert step == Step("m", is_local=False, offers=frozenset({"v/m"}))
+    (step,) = planned(rule(), both, needs=Needs(context_tokens=4_096)).steps
+    assert step == Step("m", is_local=True, offers=frozenset({"v/m"}))
+
+
+def test_the_language_of_a_request_is_a_hint_and_that_of_a_rule_is_not() -> None:
+    english = standing("english", abilities=Abilities(languages=frozenset({"en"})))
+    chinese = standing("chinese", abilities=Abilities(languages=frozenset({"en", "zh"})))
+    in_chinese, in_thai = (Needs(languages=frozenset({code})) for code in ("zh", "th"))
+    assert models(planned(rule(), english, chinese, needs=in_chinese)) == ["chinese"]
+    assert models(planned(rule(), english, chinese, needs=in_thai)) == ["english", "chinese"]
+    strict = rule(needs=in_chinese)
+    assert models(planned(strict, english, chinese, needs=in_thai)) == ["chinese"]
+    found = planned(strict, english)
+    assert [(each.code, each.detail) for each in found.verdicts] == [(Code.ABILITY, "language")]
+
+
+def test_a_setting_that_keeps_a_request_from_a_place_is_named() -> None:
+    kept = Place("v/kept", 1, 1, withheld="allowed_sensitivity")
+    found = planned(rule(), Standing(Candidate("m"), ANY_ABILITY, GOOD, (kept,)), standing("n"))
+    assert models(found) == ["n"]
+    assert found.verdicts[0] == PlaceVerdict("m", "v/kept", Code.WITHHELD, "allowed_sensitivity")
+
+
+def test_a_target_that_the_matrix_does_not_know_is_forbidden() -> None:
+    nothing = Allowance(frozenset(), True, {})
+    found = plan(rule(), (standing("m"),), Needs(), nothing)
+    assert found.is_forbidden
+    assert [each.detail for each in found.verdicts] == ["unknown target"]
 
 
 def test_a_candidates_own_floor_counts_instead_of_the_rules() -> None:
@@ -103,7 +161,7 @@ def test_a_candidates_own_floor_counts_instead_of_the_rules() -> None:
 
 
 def test_a_ceiling_forbids_what_may_cost_more_or_nobody_knows_what() -> None:
-    capped = rule(cost_max_nano=4_000)
+    capped = rule(cost_nano_max=4_000)
     found = planned(
         capped, standing("a", nano=1_000), standing("b", nano=1_001), standing("c", nano=None)
     )
@@ -113,17 +171,19 @@ def test_a_ceiling_forbids_what_may_cost_more_or_nobody_knows_what() -> None:
 
 def test_nothing_is_left_for_the_laws_sake() -> None:
     away = TargetFacts(inference_jurisdictions=frozenset({"us"}))
-    found = planned(rule(), standing("a", facts=away), standing("b", facts=TargetFacts()))
+    facts = {"v/a": away, "v/b": TargetFacts()}
+    found = planned(rule(cost_nano_max=0), standing("a"), standing("b"), facts=facts)
     assert found.is_forbidden
-    assert [each.detail for each in found.verdicts] == [
-        "pipl/stays: inference_jurisdictions does not allow it",
-        "pipl/stays: inference_jurisdictions unknown",
+    assert [(each.code, each.detail) for each in found.verdicts] == [
+        (Code.COMPLIANCE, "pipl/stays: inference_jurisdictions does not allow it"),
+        (Code.COMPLIANCE, "pipl/stays: inference_jurisdictions unknown"),
     ]
-    assert not planned(rule(cost_max_nano=0), standing("a")).is_forbidden
+    assert not planned(rule(cost_nano_max=0), standing("a")).is_forbidden
+    assert not planned(rule(), standing("a"), standing("c"), facts=facts).is_forbidden
 
 
 def test_a_model_that_nobody_serves_is_said() -> None:
-    found = planned(rule(), Standing(Candidate("m"), Abilities(1), GOOD, ()))
+    found = planned(rule(), Standing(Candidate("m"), ANY_ABILITY, GOOD, ()))
     assert codes(found) == {"m": Code.NOT_SERVED}
     assert found.steps == ()
 
@@ -136,35 +196,6 @@ def test_limits_and_substitution_travel_with_the_step() -> None:
     assert [step.substitute for step in found.steps] == [Substitute.OVERLOAD, Substitute.FAILURE]
 
 
-@settings(max_examples=200, deadline=None)
-@given(
-    compliance=st.lists(g.rules, max_size=3).map(tuple),
-    traits=g.traits,
-    facts=st.lists(g.facts, min_size=1, max_size=4),
-    choose=st.sampled_from(Choose),
-    named=st.booleans(),
-)
-def test_no_order_and_no_rule_lets_a_forbidden_target_in(
-    compliance: tuple[ComplianceRule, ...],
-    traits: Traits,
-    facts: list[TargetFacts],
-    choose: Choose,
-    named: bool,
-) -> None:
-    standings = [standing(f"m{n}", facts=each) for n, each in enumerate(facts)]
-    if named:
-        standings = standings[:1]
-    found = plan(rule(choose=choose), standings, Needs(), traits, compliance, g.TODAY)
-    allowed = {
-        f"m{n}"
-        for n, each in enumerate(facts[: len(standings)])
-        if may_have(compliance, traits, each, g.TODAY)
-    }
-    assert set(models(found)) == allowed
-    assert len(found.verdicts) == len(standings)
-    assert found.is_forbidden == (not allowed)
-
-
 @pytest.mark.parametrize("choose", Choose)
 def test_no_candidate_no_step(choose: Choose) -> None:
-    assert planned(rule(choose=choose)) == Plan("r", (), ())
+    assert planned(rule(choose=choose)) == Plan(rule(choose=choose), (), ())

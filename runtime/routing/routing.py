@@ -1,0 +1,132 @@
+"""The plan of a request: the rule that it asks for, and what that rule leaves of its candidates.
+
+``model`` of a request is ``auto`` (the rule of its task), the name of a rule, or that of a model,
+which is then the one candidate. Every request gets its plan here, whatever it asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from models.lookup import did_you_mean
+from runtime.config import GatewayConfig
+from runtime.config_rules import AUTO, DEFAULT_TASK
+from runtime.errors import BadRequest
+from runtime.wire.tags import header_of
+from scheduler.compliance.matrix import Allowance
+from scheduler.routing.plan import Place, Plan, Standing, plan
+from scheduler.routing.quality import NOT_ASKED, QualityTable
+from scheduler.routing.rule import ANY_ABILITY, Abilities, Candidate, Needs, Rule, named
+
+TASK_HEADER = header_of("task")
+TASKS_SHOWN_MAX = 12
+
+Places = Callable[[str], Sequence[Place]]  # of a model, by its name; none: nobody serves it
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request says of itself, or was found to say. ``model`` is as it was sent.
+    ``needs`` has no language: that is a hint, where ``needs`` are not."""
+
+    model: str
+    task: str | None
+    language: str | None
+    needs: Needs
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A rule with what its candidates can do. ``task`` is what a request without one is about."""
+
+    rule: Rule
+    candidates: tuple[tuple[Candidate, Abilities], ...]
+    task: str
+
+
+class Routing:
+    """The rules in force. It changes with the configuration, the table of quality stays."""
+
+    def __init__(self, config: GatewayConfig, table: QualityTable) -> None:
+        self._table = table
+        abilities = {model: each.abilities() for model, each in config.abilities.items()}
+        rules = [each.rule(name) for name, each in config.rules.items()]
+        self._by_name = {rule.name: _compiled(rule, abilities) for rule in rules}
+        self._by_task = {task: self._by_name[rule.name] for rule in rules for task in rule.tasks}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a request may name as its model besides models: none while there is no rule."""
+        return (AUTO, *self._by_name) if self._by_name else ()
+
+    def knows(self, model: str) -> bool:
+        """Whether a rule is meant; if not, it can only be the name of a model."""
+        return bool(self._by_name) and (model == AUTO or model in self._by_name)
+
+    def plan(self, asked: Asked, places: Places, allowance: Allowance) -> Plan:
+        """``allowance`` is of the request, by the laws that are kept. BadRequest where ``auto``
+        has no rule for the task."""
+        if not self.knows(asked.model):
+            return self._of_model(asked, places, allowance)
+        compiled = self._asked_for(asked)
+        needs = asked.needs
+        if asked.language is not None:
+            needs = replace(needs, languages=frozenset((asked.language,)))
+        task, language, quality = asked.task or compiled.task, asked.language or "", self._table
+        standings = [
+            Standing(
+                candidate,
+                abilities,
+                quality.quality(candidate.model, task, language),
+                places(candidate.model),
+            )
+            for candidate, abilities in compiled.candidates
+        ]
+        return plan(compiled.rule, standings, needs, allowance)
+
+    def _of_model(self, asked: Asked, places: Places, allowance: Allowance) -> Plan:
+        """Who names a model knows what it can do, so only the law and settings are looked at."""
+        rule = named(asked.model)
+        standing = Standing(rule.candidates[0], ANY_ABILITY, NOT_ASKED, places(asked.model))
+        return plan(rule, (standing,), Needs(), allowance)
+
+    def _asked_for(self, asked: Asked) -> _Compiled:
+        if asked.model != AUTO:
+            return self._by_name[asked.model]
+        task = asked.task or DEFAULT_TASK
+        found = self._by_task.get(task) or self._by_task.get(DEFAULT_TASK)
+        if found is None:
+            raise self._no_rule(asked.task)
+        return found
+
+    def _no_rule(self, task: str | None) -> BadRequest:
+        known = sorted(self._by_task)
+        more = len(known) - TASKS_SHOWN_MAX
+        shown = ", ".join(known[:TASKS_SHOWN_MAX]) + (f" and {more} more" if more > 0 else "")
+        listed = f"Known: {shown}." if known else "No rule has a task: name a rule as the model."
+        if task is None:
+            says = f"The model `{AUTO}` needs the header `{TASK_HEADER}`."
+        else:
+            near = did_you_mean(task, known)
+            says = f"No rule is for the task `{task}`{'; ' + near if near else '.'}"
+        return BadRequest(f"{says} {listed}", param=TASK_HEADER)
+
+
+def routing_of(config: GatewayConfig, table: QualityTable) -> Routing:
+    """Publishes the scores of the configuration in the table, in the place of those before."""
+    scores = {(model, ""): each.overall for model, each in config.quality.items()}
+    scores |= {
+        (model, task): score
+        for model, each in config.quality.items()
+        for task, score in each.tasks.items()
+    }
+    table.publish({key: score for key, score in scores.items() if score is not None})
+    return Routing(config, table)
+
+
+def _compiled(rule: Rule, abilities: dict[str, Abilities]) -> _Compiled:
+    candidates = tuple(
+        (candidate, abilities.get(candidate.model, ANY_ABILITY)) for candidate in rule.candidates
+    )
+    return _Compiled(rule, candidates, next(iter(rule.tasks)) if len(rule.tasks) == 1 else "")
