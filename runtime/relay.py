@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from runtime.attempt import Attempt
 from runtime.bill import Bill, Reckoning
@@ -23,6 +24,7 @@ from runtime.targets.response import Broken, Response
 from runtime.wire.dialect import StreamScanner
 from scheduler.decision import Outcome
 
+_UNCHANGED = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 LAST_FRAME_S_MAX = 1.0  # for a client that may have stopped reading
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -158,8 +160,25 @@ def head(status: int, content_type: bytes, attempt: Attempt) -> dict[str, Any]:
             (b"x-baseload-config", attempt.config_version.encode()),
             (b"x-baseload-held-ms", str(attempt.held_ms).encode()),
             *attempt.job.request.ignored_header(bought=attempt.bought),
+            *_registration(attempt),
         ],
     }
+
+
+def _registration(attempt: Attempt) -> tuple[tuple[bytes, bytes], ...]:
+    """Where a rule wants a registered model, its users have to be shown which one it is."""
+    registration = None if attempt.grounds is None else attempt.grounds.registration
+    if registration is None:
+        return ()
+    return (
+        (b"x-baseload-registered-model", _in_header(registration.model_name)),
+        (b"x-baseload-registration", _in_header(registration.number)),
+    )
+
+
+def _in_header(text: str) -> bytes:
+    """Headers hold ASCII: all else, and what would be taken for it, is percent-encoded UTF-8."""
+    return quote(text, safe=_UNCHANGED).encode()
 
 
 def part(body: bytes, *, more: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ class AnswerHeader(NamedTuple):
 
 
 _MODELS = "answers of models"
+_REGISTERED = "answers to users in a country whose rules want a registered model"
 ANSWER_HEADERS = {
     "x-request-id": AnswerHeader(
         "every answer",
@@ -46,6 +47,12 @@ ANSWER_HEADERS = {
         "that the answer is not held to (response_format.json_schema.schema.uniqueItems), and "
         "hints that the vendor did not get",
     ),
+    "x-baseload-registered-model": AnswerHeader(
+        _REGISTERED,
+        "the name under which the model is filed, to be shown to the user; what is not ASCII is "
+        "percent-encoded UTF-8",
+    ),
+    "x-baseload-registration": AnswerHeader(_REGISTERED, "the number that the authority gave"),
     "x-baseload-cost-usd": AnswerHeader(
         "answers of models that are not streamed",
         "what it cost. A stream says it at its end, in a comment (: baseload-cost-usd 0.0001) "

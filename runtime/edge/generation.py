@@ -17,8 +17,9 @@ from runtime.edge.model_list import context_tokens_max, model_not_found
 from runtime.edge.request_body import read_body
 from runtime.errors import BadRequest, BaseloadError, NoCompliantTarget
 from runtime.gateway import Gateway
-from runtime.gather_evidence import evidence_of
+from runtime.gather_evidence import evidence_of, verdicts_of_refusal
 from runtime.lifecycle import answer
+from runtime.refusal_row import record_refusal
 from runtime.request.effective_sensitivity import protected
 from runtime.request.job import Job, exactly_counted, needs_exact_count, new_job
 from runtime.request.record import RequestRecord
@@ -55,7 +56,12 @@ class Generation:
         gateway = self._edge.gateway
         if parsed.constraints and parsed.model in gateway.pools:
             parsed.ignore(await self._edge.grammars.loosened(parsed.constraints, tenant))
-        return Answer(gateway, await _job(gateway, request, tenant, self.dialect, parsed, body))
+        try:
+            job = await _job(gateway, request, tenant, self.dialect, parsed, body)
+        except NoCompliantTarget as error:
+            await record_refusal(gateway, record, error)
+            raise
+        return Answer(gateway, job)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The same, as an ASGI app of its own."""
@@ -105,7 +111,7 @@ async def _job(
     tokens_max = context_tokens_max(gateway, parsed.model)
     allowance = gateway.allowance(tenant, tags.sensitivity)
     offers = _offers(gateway, parsed, gateway.offers_for(tenant, tags.sensitivity))
-    _refuse_forbidden(gateway, parsed.model, allowance, offers)
+    _refuse_forbidden(gateway, parsed.model, allowance, offers, record)
     job = new_job(
         record=record,
         tenant=tenant,
@@ -127,7 +133,11 @@ async def _job(
 
 
 def _refuse_forbidden(
-    gateway: Gateway, model: str, allowance: Allowance, offers: frozenset[str]
+    gateway: Gateway,
+    model: str,
+    allowance: Allowance,
+    offers: frozenset[str],
+    record: RequestRecord,
 ) -> None:
     """NoCompliantTarget, with every verdict, where the rules leave the model no target."""
     targets = {name for name, each in gateway.accounts.items() if each.offer.model == model}
@@ -135,13 +145,14 @@ def _refuse_forbidden(
         if allowance.is_local:
             return
         targets.add(LOCAL)
-    forbidden = [
-        f"{name}: {allowance.forbidden[name]}"
-        for name in sorted(targets & allowance.forbidden.keys())
-    ]
-    if forbidden and not targets & offers:
-        says = "; ".join(forbidden)[:VERDICTS_CHARS_MAX]
-        raise NoCompliantTarget(f"{NoCompliantTarget.says} {says}.")
+    forbidden = targets & allowance.forbidden.keys()
+    if not forbidden or targets & offers:
+        return
+    if record.evidence is not None:
+        verdicts = verdicts_of_refusal(model, targets, allowance.forbidden)
+        record.evidence = record.evidence.with_verdicts("", verdicts)
+    says = "; ".join(f"{name}: {allowance.forbidden[name]}" for name in sorted(forbidden))
+    raise NoCompliantTarget(f"{NoCompliantTarget.says} {says[:VERDICTS_CHARS_MAX]}.")
 
 
 def _offers(gateway: Gateway, request: ModelRequest, offers: frozenset[str]) -> frozenset[str]:

@@ -75,6 +75,10 @@ class Ledger:
             raise ValueError(f"owner {self.owner!r} cannot reserve for {row.owner!r}")
         await self._ask(row)
 
+    async def refuse(self, intent: Reserve, ending: Settle) -> None:
+        """Both rows of a refusal, which has no work between them. Durable on return."""
+        await self._ask(intent, ending)
+
     async def settle(self, row: Settle) -> bool:
         """True if this row became the ending, False if there was one. Durable on return."""
         return await self._ask(row)
@@ -107,10 +111,12 @@ class Ledger:
         self._writer.close()
         self._claim.end()
 
-    async def _ask(self, row: Reserve | Settle) -> bool:
+    async def _ask(self, *rows: Reserve | Settle) -> bool:
+        """The answer to the last of them, before which the others are written."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[bool] = loop.create_future()
-        self._writer.submit([Ticket(row, waiter)])
+        *first, last = rows
+        self._writer.submit([*(Ticket(row, None) for row in first), Ticket(last, waiter)])
         self._giving_way.begin(loop)
         return await waiter
 

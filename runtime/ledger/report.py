@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from models.money import NanoUsd, format_usd
 from runtime.ledger.open_store import open_store
+from runtime.ledger.rows import NO_TARGET
 from runtime.ledger.store import Attempt, Reading, Usage
 from runtime.replica_time import replica_hour_nano
 from scheduler.target import TargetKind
@@ -17,7 +18,8 @@ HOUR_MS = 3_600_000
 
 
 class Sums(BaseModel):
-    """Of a set of attempts. Tokens that nobody reported are not in the token counts."""
+    """Of a set of attempts. Tokens that nobody reported are not in the token counts. A request that
+    was refused for the law's sake counts as a request, without an attempt."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -129,7 +131,7 @@ def _request(tried: list[Attempt]) -> RequestCost:
         model=last.model,
         target=last.target,
         reason=last.reason,
-        attempts=len(tried),
+        attempts=sum(row.target != NO_TARGET for row in tried),
         ending=last.ending,
         outcome=last.outcome,
         prompt_tokens=sum(row.prompt_tokens or 0 for row in tried),

@@ -12,6 +12,7 @@ from typing import Any
 
 TEXT_BYTES_MAX = 1024  # of one text field: identifiers and one-line explanations, no prose
 EVIDENCE_BYTES_MAX = 16 * 1024  # of why a target was or was not allowed, which is JSON
+NO_TARGET = "none"  # the target of a refusal, which has the rows of an attempt that was not made
 INT_MAX = 2**63 - 1  # what the store can hold
 
 

@@ -6,9 +6,14 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
+import pytest
+
+from runtime.ledger.audit import audit
+from runtime.ledger.report import report
 from runtime.targets.providers import utc_today
-from tests.runtime.parts import Stack, chat, stack
+from tests.runtime.parts import MODEL, Stack, chat, stack
 from tests.runtime.test_compliance import AT_HOME, EMAIL, config, terms
 
 
@@ -64,3 +69,82 @@ async def test_each_attempt_has_the_facts_of_its_own_target(tmp_path: Path) -> N
         assert bought["target"]["agreements"][0]["reference"] == "DPA-1"
         assert here["target"].get("facts") is None  # no rule asks for one
         assert here["target"]["leaves_to"] == ["us"]
+
+
+async def test_a_refusal_is_on_disk_with_every_verdict_before_it_is_told(tmp_path: Path) -> None:
+    async with stack(tmp_path, sells=True, config=config("cn-genai")) as s:
+        before = audit(s.ledger).rows
+        answer = await s.post(chat(EMAIL), X_Baseload_Feature="mail")
+        assert answer.status == 403
+        assert audit(s.ledger).rows == before + 2
+        (told,) = evidence(s)
+        assert told["found"]["kinds"] == ["email"]
+        assert told["verdicts"] == [
+            [MODEL, "local", "compliance", "cn-genai/registered-model: registrations unknown"],
+            [
+                MODEL,
+                "stand-in/tiny-moe",
+                "compliance",
+                "cn-genai/registered-model: registrations unknown",
+            ],
+        ]
+        assert "target" not in told
+        row = s.row()
+        assert row.request_id == answer.headers["x-request-id"]
+        assert (row.target, row.reason, row.ending) == ("none", "no_compliant_target", "void")
+        assert (row.tenant, row.model, row.outcome) == (
+            "acme",
+            MODEL,
+            "refused: no_compliant_target",
+        )
+        assert (row.attempts, row.cost_nano_usd) == (0, 0)
+        told_of = report(s.ledger)
+        assert (told_of.total.requests, told_of.total.attempts) == (1, 0)
+        assert audit(s.ledger).ok
+
+
+async def test_a_target_that_is_not_bought_for_another_reason_says_so(tmp_path: Path) -> None:
+    never = config("cn-genai") | {"spill": {"usd_per_hour_max": "0"}}
+    async with stack(tmp_path, sells=True, config=never, terms=terms(AT_HOME)) as s:
+        assert (await s.post(chat())).status == 403
+        assert [verdict[1:3] for verdict in evidence(s)[0]["verdicts"]] == [
+            ["local", "compliance"],
+            ["stand-in/tiny-moe", "not_bought"],
+        ]
+
+
+async def test_a_refusal_that_cannot_be_recorded_is_not_told(tmp_path: Path) -> None:
+    async with stack(tmp_path, config=config("cn-genai")) as s:
+        s.gateway.ledger._writer.fail("the disk is full")
+        answer = await s.post(chat())
+        assert answer.status == 503
+        assert (await answer.json())["error"]["code"] == "ledger_unavailable"
+
+
+async def test_other_refusals_have_no_row(tmp_path: Path) -> None:
+    async with stack(tmp_path) as s:
+        assert (await s.post(chat() | {"model": "no-such"})).status == 404
+        assert (await s.post({})).status == 400
+        assert s.rows() == []
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_users_where_models_are_registered_are_shown_which_one_it_is(
+    tmp_path: Path, streamed: bool
+) -> None:
+    name, number = "深度 100%\r\nx: y", "Sichuan-20260101"
+    filed = {"jurisdiction": "cn", "number": number, "model_name": name}
+    own = AT_HOME | {"registrations": [filed | {"jurisdiction": "kr"}, filed]}
+    async with stack(tmp_path, config=config("cn-genai", own=own)) as s:
+        answer = await s.post(chat() | {"stream": streamed})
+        assert unquote(answer.headers["x-baseload-registered-model"]) == name
+        assert answer.headers["x-baseload-registered-model"].endswith(" 100%25%0D%0Ax: y")
+        assert answer.headers["x-baseload-registration"] == number
+        assert evidence(s)[0]["target"]["registration"] == filed
+
+
+async def test_users_elsewhere_are_shown_none(tmp_path: Path) -> None:
+    async with stack(tmp_path, config=config("cn-genai", home="sg", own=AT_HOME)) as s:
+        answer = await s.post(chat())
+        assert answer.status == 200
+        assert not [name for name in answer.headers if "regist" in name.lower()]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from runtime.ledger.chain import Entry
-from runtime.ledger.rows import UNTOLD, Ending
+from runtime.ledger.rows import NO_TARGET, UNTOLD, Ending
 from runtime.ledger.sql.schema import attempts, entries, open_attempts
 from runtime.ledger.store import (
     Attempt,
@@ -127,7 +127,7 @@ def _usage(groups: Sequence[ColumnElement[str]]) -> Select[*tuple[Any, ...]]:
     usage = select(
         *groups,
         func.count(_a.request_id.distinct()),
-        func.count(),
+        func.count().filter(_a.target != NO_TARGET),
         func.count().filter(_a.ending.is_(None)),
         *(func.coalesce(func.sum(column), 0) for column in _COUNTED),
     ).select_from(attempts)
