@@ -18,8 +18,10 @@ from pydantic import (
 
 from models.config_values import ConfigSection, Ms, written
 from models.money import NanoUsd, format_usd, nano_usd
+from runtime.config_facts import Places
 from runtime.config_problems import Path, all_wrong
 from runtime.config_types import ModelName
+from runtime.wire.tags import Sensitivity
 from scheduler.routing.rule import Abilities, Candidate, Choose, Needs, Rule, Substitute
 
 RULES_MAX = 256
@@ -122,6 +124,10 @@ class RuleConfig(ConfigSection):
     """For best_value: how much score a dollar per request weighs; 0 looks at quality alone."""
     needs: NeedsConfig = NeedsConfig()
     """What every candidate must be able to do, by `abilities`; one that cannot is not asked."""
+    inference_within: Places | None = None
+    """Where its targets may run, such as eu; none is wherever the packs in force let them."""
+    allowed_sensitivity: frozenset[Sensitivity] = frozenset(Sensitivity)
+    """Sensitivities of requests that may follow it; all others are refused."""
     first_token_ms_max: Ms | None = None
     """Longest wait for the first token of one attempt, in ms; none takes that of `stream`."""
     deadline_ms: Ms | None = None

@@ -6,14 +6,15 @@ which is then the one candidate. Every request gets its plan here, whatever it a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from models.lookup import did_you_mean
 from runtime.config import GatewayConfig
 from runtime.config_rules import AUTO, DEFAULT_TASK
 from runtime.errors import BadRequest
-from runtime.wire.tags import header_of
+from runtime.routing.restriction import Restriction, facts_by_target, restriction_of
+from runtime.wire.tags import Sensitivity, header_of
 from scheduler.compliance.matrix import Allowance
 from scheduler.routing.plan import Place, Plan, Standing, plan
 from scheduler.routing.quality import NOT_ASKED, QualityTable
@@ -27,21 +28,25 @@ Places = Callable[[str], Sequence[Place]]  # of a model, by its name; none: nobo
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request says of itself, or was found to say. ``model`` is as it was sent.
-    ``needs`` has no language: that is a hint, where ``needs`` are not."""
+    """What a request says of itself, or was found to say. ``model`` is as it was sent, and
+    ``sensitivity`` the one that counts. ``needs`` has no language: that is a hint, where ``needs``
+    are not."""
 
     model: str
     task: str | None
     language: str | None
     needs: Needs
+    sensitivity: Sensitivity
 
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A rule with what its candidates can do. ``task`` is what a request without one is about."""
+    """A rule with what its candidates can do, and what it asks of targets itself. ``task`` is what
+    a request without one is about."""
 
     rule: Rule
     candidates: tuple[tuple[Candidate, Abilities], ...]
+    restriction: Restriction
     task: str
 
 
@@ -51,9 +56,12 @@ class Routing:
     def __init__(self, config: GatewayConfig, table: QualityTable) -> None:
         self._table = table
         abilities = {model: each.abilities() for model, each in config.abilities.items()}
-        rules = [each.rule(name) for name, each in config.rules.items()]
-        self._by_name = {rule.name: _compiled(rule, abilities) for rule in rules}
-        self._by_task = {task: self._by_name[rule.name] for rule in rules for task in rule.tasks}
+        facts = facts_by_target(config)
+        self._by_name = {
+            name: _compiled(each.rule(name), abilities, restriction_of(name, each, facts))
+            for name, each in config.rules.items()
+        }
+        self._by_task = {task: each for each in self._by_name.values() for task in each.rule.tasks}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,7 +91,8 @@ class Routing:
             )
             for candidate, abilities in compiled.candidates
         ]
-        return plan(compiled.rule, standings, needs, allowance)
+        narrowed = compiled.restriction.narrowed(allowance, asked.sensitivity)
+        return plan(compiled.rule, standings, needs, narrowed)
 
     def _of_model(self, asked: Asked, places: Places, allowance: Allowance) -> Plan:
         """Who names a model knows what it can do, so only the law and settings are looked at."""
@@ -125,8 +134,11 @@ def routing_of(config: GatewayConfig, table: QualityTable) -> Routing:
     return Routing(config, table)
 
 
-def _compiled(rule: Rule, abilities: dict[str, Abilities]) -> _Compiled:
+def _compiled(
+    rule: Rule, abilities: Mapping[str, Abilities], restriction: Restriction
+) -> _Compiled:
     candidates = tuple(
         (candidate, abilities.get(candidate.model, ANY_ABILITY)) for candidate in rule.candidates
     )
-    return _Compiled(rule, candidates, next(iter(rule.tasks)) if len(rule.tasks) == 1 else "")
+    only_task = next(iter(rule.tasks)) if len(rule.tasks) == 1 else ""
+    return _Compiled(rule, candidates, restriction, only_task)

@@ -10,6 +10,7 @@ import pytest
 from runtime.config import load_config
 from runtime.errors import BadRequest
 from runtime.routing.routing import Asked, Routing, routing_of
+from runtime.wire.tags import Sensitivity
 from scheduler.compliance.matrix import LOCAL, Allowance
 from scheduler.compliance.verdict import Forbidden
 from scheduler.routing.plan import Code, Place, Plan, Step
@@ -60,8 +61,9 @@ def planned(
     needs: Needs | None = None,
     allowance: Allowance = EVERYTHING,
     of: Routing | None = None,
+    sensitivity: Sensitivity = Sensitivity.INTERNAL,
 ) -> Plan:
-    asked = Asked(model, task, language, needs or Needs())
+    asked = Asked(model, task, language, needs or Needs(), sensitivity)
     return (of or routing()).plan(asked, places, allowance)
 
 
@@ -181,3 +183,59 @@ def test_a_new_configuration_publishes_its_own_scores_and_keeps_results() -> Non
     again = routing({**CONFIG, "quality": {"cheap": {"overall": 0.5}}}, table)
     assert models(planned("coding", of=again)) == []
     assert table.quality("cheap", "code").published == 0.5
+
+
+def restricted(**rule: Any) -> Routing:
+    """The pool is in Germany, one vendor in the US, and of the other nobody knows."""
+    vendor = {"base_url": "https://api.example.com/v1", "key_env": "KEY"}
+    us = {"inference_jurisdictions": ["us"]}
+    return routing(
+        {
+            "rules": {"r": {"candidates": list(MODELS), **rule}},
+            "compliance": {"own": {"inference_jurisdictions": ["de"]}},
+            "providers": {
+                "v": {**vendor, "offers": {"cheap": "cheap", "dear": "dear"}, "facts": us},
+                "w": {**vendor, "offers": {"english": "english"}},
+            },
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("within", "steps"),
+    [
+        (["eu"], [Step("cheap", True, frozenset())]),
+        (["us"], [Step("cheap", False, frozenset({"v/cheap"})),
+                  Step("dear", False, frozenset({"v/dear"}))]),
+        (["cn"], []),
+    ],
+)  # fmt: skip
+def test_a_rule_says_where_its_targets_may_run(within: list[str], steps: list[Step]) -> None:
+    router = restricted(inference_within=within)
+    found = planned("r", of=router)
+    assert list(found.steps) == steps
+    assert found.is_forbidden == (not steps)
+    unknown = next(each for each in found.verdicts if each.target == "w/english")
+    assert unknown.code is Code.COMPLIANCE
+    assert unknown.detail == "rules/r: inference_jurisdictions unknown"
+    assert models(planned("english", of=router)) == ["english"]  # by its name, no rule is asked
+
+
+def test_a_rule_says_what_may_be_sent_by_it() -> None:
+    router = restricted(allowed_sensitivity=["public", "internal"])
+    assert models(planned("r", of=router)) == list(MODELS)
+    found = planned("r", of=router, sensitivity=Sensitivity.PII)
+    assert found.is_forbidden
+    assert {each.detail for each in found.verdicts} == {
+        "rules/r: allowed_sensitivity does not allow it"
+    }
+    assert models(planned("r", of=restricted(), sensitivity=Sensitivity.REGULATED)) == list(MODELS)
+
+
+def test_where_the_law_forbids_too_it_is_named() -> None:
+    law = Forbidden("gdpr/stays", "storage_regions", is_known=False)
+    allowance = Allowance(EVERYTHING.offers - {"v/dear"}, True, {"v/dear": law})
+    found = planned("r", of=restricted(inference_within=["eu"]), allowance=allowance)
+    details = {each.target: each.detail for each in found.verdicts}
+    assert details["v/dear"] == "gdpr/stays: storage_regions unknown"
+    assert details["v/cheap"] == "rules/r: inference_jurisdictions does not allow it"
