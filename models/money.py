@@ -73,7 +73,8 @@ def aligned_usd(amounts: Sequence[NanoUsd]) -> list[str]:
     return [text + "0" * (most - own) for text, own in zip(texts, decimals, strict=True)]
 
 
-def _exact_units(amount: str | Decimal, units_per_usd: int, what: str) -> int:
+def decimal_amount(amount: str | Decimal, what: str) -> Decimal:
+    """An amount as a file may state it: a quoted decimal, within bounds; ValueError else."""
     if not isinstance(amount, str | Decimal):
         raise ValueError(f"write {what} as a quoted string, not as {type(amount).__name__}")
     if isinstance(amount, str) and not _DECIMAL.fullmatch(amount.strip()):
@@ -81,6 +82,11 @@ def _exact_units(amount: str | Decimal, units_per_usd: int, what: str) -> int:
     value = Decimal(amount)
     if not value.is_finite() or not 0 <= value <= AMOUNT_USD_MAX:
         raise ValueError(f"{what} must be between 0 and {AMOUNT_USD_MAX}: {amount!r}")
+    return value
+
+
+def _exact_units(amount: str | Decimal, units_per_usd: int, what: str) -> int:
+    value = decimal_amount(amount, what)
     step = Decimal(1) / units_per_usd
     if value % step:
         raise ValueError(f"{what} cannot be finer than {step:f}: {amount!r}")

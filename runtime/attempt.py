@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 
 from models.money import NanoUsd, format_usd
+from models.price_terms import bill_text
 from runtime.bill import NOTHING, Bill
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway
@@ -201,8 +202,9 @@ class Attempt:
         estimated = prompt is None
         if prompt is None:
             prompt = self.job.arrival.prompt_tokens
-        cost = price.cost_nano(prompt, bill.cached_tokens or 0, bill.completion_tokens or 0)
-        words = f"price {price.price_id}" + (", tokens estimated" if estimated else "")
+        cached, written = bill.cached_tokens or 0, bill.cache_write_tokens or 0
+        cost = price.cost_nano(prompt, cached, bill.completion_tokens or 0, written)
+        words = bill_text(price, written) + (", tokens estimated" if estimated else "")
         if self._bound_nano_usd is not None and cost > self._bound_nano_usd:
             words += f", {cost} nano-USD for the tokens told, not more than the reserve's bound"
             cost = self._bound_nano_usd

@@ -22,6 +22,7 @@ class Bill:
     completion_tokens: int | None
     source: UsageSource
     note: str = ""  # for a reader: what was not taken as it was told
+    cache_write_tokens: int | None = None  # among the prompt's, where a target tells them
 
     @classmethod
     def of(cls, usage: Usage | None, output_tokens_most: int, delivered: Callable[[], int]) -> Bill:
@@ -33,18 +34,19 @@ class Bill:
         output = usage.output_tokens if usage else None
         prompt = (usage.prompt_tokens or None) if usage else None
         cached = usage.cached_tokens if usage and prompt else None
+        written = usage.cache_write_tokens if usage and prompt else None
         if not output and (sent := min(delivered(), output_tokens_most)):
-            return cls(prompt, cached, sent, UsageSource.ESTIMATE)
+            return cls(prompt, cached, sent, UsageSource.ESTIMATE, "", written)
         if prompt is None and not output:
             return NOTHING
         if output is not None and output > output_tokens_most:
             note = f"{output} completion tokens told, at most {output_tokens_most} can be"
-            return cls(prompt, cached, output_tokens_most, UsageSource.LIMIT, note)
+            return cls(prompt, cached, output_tokens_most, UsageSource.LIMIT, note, written)
         note = ""
         if usage and output != usage.completion_tokens:
             note = f"{usage.completion_tokens} completion tokens told, others beside them"
         source = UsageSource.TARGET if prompt else UsageSource.ESTIMATE
-        return cls(prompt, cached, output, source, note)
+        return cls(prompt, cached, output, source, note, written)
 
 
 NOTHING = Bill(None, None, None, UsageSource.NONE)

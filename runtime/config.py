@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from models.config_values import ConfigSection, Ms, UsdPerHour
+from models.prices import BadPriceBook, Price, PriceBook, own_prices
 from runtime.config_facts import FACTS_MAX, ComplianceConfig, Country, FactsConfig
 from runtime.config_problems import Problem, all_wrong, one_line, problems, wrong_at
 from runtime.config_rules import AbilitiesConfig, QualityConfig, Rules, called_as_models
@@ -29,6 +30,7 @@ from runtime.config_types import (
     OfferName,
     Origin,
     Port,
+    PricesFile,
     ProviderName,
     TenantName,
     VariableName,
@@ -60,7 +62,7 @@ class OfferConfig(ConfigSection):
     )
 
     name: OfferName
-    """What the provider calls the model, as in models/data/prices.yaml."""
+    """What the provider calls the model, as where its price stands (`baseload prices`)."""
     context_tokens_max: int = Field(default=131_072, ge=1)
     """Tokens that prompt and answer may have together there; a longer request is not bought."""
     output_tokens_max: int | None = Field(default=None, ge=1)
@@ -189,6 +191,9 @@ class GatewayConfig(ConfigSection):
     """How good models are, by their catalogue id: what a rule's quality_floor looks at first."""
     abilities: dict[ModelName, AbilitiesConfig] = Field(default_factory=dict)
     """What models can do, by their catalogue id: what rules and requests need."""
+    prices_file: PricesFile | None = None
+    """Your own dated prices, a file by its whole path; what it says of an offer counts, and not
+    what ships with Baseload."""
     compliance: ComplianceConfig = ComplianceConfig()
     """Laws that are kept: a target that a rule forbids, or does not know, gets no request."""
     queue: QueueSettings = QueueSettings()
@@ -205,6 +210,27 @@ class GatewayConfig(ConfigSection):
     """Pages that call from a browser."""
     telemetry: TelemetryConfig = TelemetryConfig()
     """Metrics and the access log."""
+
+    _own_prices: tuple[Price, ...] = ()
+
+    @model_validator(mode="after")
+    def _read_prices(self) -> Self:
+        """Once: a file that changes or goes later changes nothing until the next deploy."""
+        if self.prices_file is not None:
+            try:
+                self._own_prices = own_prices(self.prices_file)
+            except BadPriceBook as error:
+                raise wrong_at(("prices_file",), str(error)) from None
+        return self
+
+    @property
+    def own_prices(self) -> tuple[Price, ...]:
+        """What ``prices_file`` says."""
+        return self._own_prices
+
+    def price_book(self, shipped: PriceBook) -> PriceBook:
+        """The prices that hold: its own over those that are ``shipped``."""
+        return PriceBook(self._own_prices, shipped) if self._own_prices else shipped
 
     @model_validator(mode="after")
     def _one_tenant_per_key(self) -> Self:

@@ -122,6 +122,12 @@ def _provider(name: str) -> str:
     return _forwarded(name)
 
 
+def _prices_file(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError("expected the whole path of a file, from / on")
+    return path
+
+
 def _model(name: str) -> str:
     """Of what no request could name, no offer is of use."""
     if not _MODEL.fullmatch(name) or len(name) > LIMITS.model_chars_max:
@@ -158,4 +164,10 @@ ModelName = Annotated[
 ]
 OfferName = Annotated[
     str, Field(max_length=256), AfterValidator(_forwarded), written("printable ASCII, no space")
+]
+PricesFile = Annotated[
+    str,
+    Field(max_length=1_024),
+    AfterValidator(_prices_file),
+    written("whole path of a file like models/data/prices.yaml"),
 ]

@@ -36,8 +36,12 @@ def first_version(config: GatewayConfig, applied_ms: int) -> ConfigVersion:
 
 
 def digest_of(config: GatewayConfig) -> str:
-    """Of all that is in force, defaults and the rules of policy packs included."""
-    content = {"config": config.model_dump(), "rules": config.compliance.rules}
+    """Of all that is in force, with defaults, the rules of policy packs and own prices."""
+    content = {
+        "config": config.model_dump(),
+        "rules": config.compliance.rules,
+        "prices": config.own_prices,
+    }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_CHARS]
 

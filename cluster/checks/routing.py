@@ -43,7 +43,7 @@ def offers(
     config: GatewayConfig, prices: PriceBook, environment: Mapping[str, str] | None, today: date
 ) -> list[OfferFact]:
     """``environment`` is None where it is another machine's: then keys are taken to be there."""
-    found = []
+    found, prices = [], config.price_book(prices)
     for provider, settings in config.providers.items():
         off = None if environment is None else why_off(settings, environment)
         for model, offer in settings.offers.items():

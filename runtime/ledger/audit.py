@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from models.money import NanoUsd
+from models.price_terms import cost_again
 from runtime.ledger.chain import GENESIS, Entry, link
 from runtime.ledger.explained import explained
 from runtime.ledger.open_store import open_store
@@ -100,6 +101,12 @@ class _Account:
                 f"entry {ending.seq}: it costs {cost_nano} nano-USD, more than the bound of its "
                 f"reserve, {bound_nano}"
             )
+        again_nano = _billed_again(reserve, ending)
+        if again_nano is not None and again_nano != cost_nano:
+            self.problem(
+                f"entry {ending.seq}: it costs {cost_nano} nano-USD, and its tokens cost "
+                f"{again_nano} at the rates that stand in it"
+            )
         if ending.kind == "expire":
             self.expired += 1
             self.doubt_unbounded += bound_nano is None
@@ -108,6 +115,20 @@ class _Account:
         else:
             return
         self.doubt_nano_usd += max(0, (bound_nano or 0) - cost_nano)
+
+
+def _billed_again(reserve: Entry, ending: Entry) -> NanoUsd | None:
+    """What an ending should cost; None where it holds no rates of tokens."""
+    prompt_tokens = ending.prompt_tokens
+    if prompt_tokens is None:
+        prompt_tokens = reserve.prompt_tokens_est or 0
+    cached_tokens, output_tokens = ending.cached_tokens or 0, ending.completion_tokens or 0
+    try:
+        nano = cost_again(ending.derivation or "", prompt_tokens, cached_tokens, output_tokens)
+    except ValueError:  # counts that cannot be: of an entry that was changed, as its hash shows
+        return None
+    bound_nano = reserve.bound_nano_usd
+    return nano if nano is None or bound_nano is None else min(nano, bound_nano)
 
 
 def audit(url: str | Path) -> Audit:

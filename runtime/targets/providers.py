@@ -71,6 +71,7 @@ def open_accounts(
 ) -> dict[str, Account]:
     """Accounts by offer id. A provider whose key is not in the environment is left out."""
     accounts: dict[str, Account] = {}
+    prices = config.price_book(prices)
     for provider, settings in config.providers.items():
         if (why := why_off(settings, os.environ)) is not None:
             log.warning("provider %s is off: %s", provider, why)

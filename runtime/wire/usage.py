@@ -52,14 +52,15 @@ NAMES: dict[str, str | dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The counts as they were told; None is one that was not. ``cached_tokens`` are among the
-    prompt tokens, not beside them."""
+    """The counts as they were told; None is one that was not. ``cached_tokens`` and
+    ``cache_write_tokens`` are among the prompt tokens, not beside them."""
 
     prompt_tokens: int | None
     cached_tokens: int | None
     completion_tokens: int | None
     reasoning_tokens: int | None = None
     total_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
     @property
     def output_tokens(self) -> int | None:
@@ -80,6 +81,7 @@ class Usage:
             _greater(self.completion_tokens, other.completion_tokens),
             _greater(self.reasoning_tokens, other.reasoning_tokens),
             _greater(self.total_tokens, other.total_tokens),
+            _greater(self.cache_write_tokens, other.cache_write_tokens),
         )
 
 
@@ -126,7 +128,17 @@ def _read(told: Any) -> Usage | None:
     prompt, cached = _prompt(counts)
     if prompt is None and COMPLETION not in counts:
         return None
-    return Usage(prompt, cached, counts.get(COMPLETION), counts.get(REASONING), counts.get(TOTAL))
+    written = counts.get(CACHE_WRITE)
+    if written is not None and prompt is not None:
+        written = min(written, prompt - (cached or 0))
+    return Usage(
+        prompt,
+        cached,
+        counts.get(COMPLETION),
+        counts.get(REASONING),
+        counts.get(TOTAL),
+        written,
+    )
 
 
 def _note(counts: dict[str, int], count: str, value: Any) -> None:

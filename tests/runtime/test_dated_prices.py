@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+from models.price_terms import bill_text
 from models.prices import Price, PriceBook
 from runtime.clock import Clock
 from runtime.engine.fault_script import Fault, Script
@@ -44,7 +45,7 @@ async def test_a_price_holds_from_its_first_day_on(tmp_path: Path) -> None:
         assert (await s.post(chat())).status == 200
         said = [row.derivation for row in s.rows()]
         costs = [row.cost_nano_usd for row in s.rows()]
-    assert said == [f"price {price.price_id}" for price in (BEFORE, AFTER, AFTER)]
+    assert said == [bill_text(price, 0) for price in (BEFORE, AFTER, AFTER)]
     assert costs[1] == costs[2] == 3 * costs[0]
 
 
@@ -58,7 +59,7 @@ async def test_an_answer_under_way_at_midnight_costs_what_was_agreed(tmp_path: P
         await until(lambda: s.asked == 1)
         calendar.day = TURN
         await (await asking).read()
-        assert s.row().derivation == f"price {BEFORE.price_id}"
+        assert s.row().derivation == bill_text(BEFORE, 0)
 
 
 async def test_who_waits_at_midnight_is_bought_at_the_new_price(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ async def test_who_waits_at_midnight_is_bought_at_the_new_price(tmp_path: Path) 
         await asyncio.gather(filling, return_exceptions=True)
         await s.idle()
         (row,) = [row for row in s.rows() if row.target.startswith("offer:")]
-        assert row.derivation == f"price {AFTER.price_id}"
+        assert row.derivation == bill_text(AFTER, 0)
 
 
 async def test_a_price_that_has_ended_is_not_paid_any_more(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import openai
 import pytest
 
 from models.money import format_usd
+from models.price_terms import bill_text
 from models.prices import load_price_book
 from runtime.engine.fault_script import Fault, Script
 from runtime.ledger.report import report
@@ -67,7 +68,7 @@ async def test_no_room_and_no_time_is_bought(tmp_path: Path, streamed: bool) -> 
     assert price is not None
     assert row.prompt_tokens == 1
     assert row.cost_nano_usd == price.cost_nano(1, 0, 5)
-    assert row.derivation == f"price {price.price_id}"
+    assert row.derivation == bill_text(price, 0)
 
 
 async def test_no_room_but_time_is_held_and_then_served_here(tmp_path: Path) -> None:

@@ -69,6 +69,43 @@ async def test_a_cost_above_its_bound_is_a_problem(full: str) -> None:
     ]
 
 
+RATES = "price p/m@2026-01-01 (USD per M tokens: input 2.00, cached 0.50, output 4.00)"
+BILLED = 102 * 2_000 + 16 * 500 + 40 * 4_000  # of the sample's 118, 16 and 40 tokens
+
+
+@pytest.mark.parametrize(
+    ("derivation", "cost_nano", "is_right"),
+    [
+        (RATES, BILLED, True),
+        (RATES, BILLED - 1, False),
+        (RATES.replace("4.00", "4.01"), BILLED, False),
+        (f"{RATES}, 10 tokens written to a cache", BILLED, True),
+        ("price p/m@2026-01-01", BILLED - 1, True),  # of an older gateway: it holds no rates
+    ],
+)
+async def test_a_bill_is_worked_out_again_from_the_rates_that_stand_in_it(
+    full: str, derivation: str, cost_nano: int, is_right: bool
+) -> None:
+    with opened(full, "boot-2") as ledger:
+        await ledger.reserve(reserve("bought", owner="boot-2"))
+        await ledger.settle(settle("bought", cost_nano_usd=cost_nano, derivation=derivation))
+        found = audit(full)
+    assert found.ok is is_right
+    assert [line.partition(" nano-USD, and")[0] for line in found.problems] == (
+        [] if is_right else [f"entry 40: it costs {cost_nano}"]
+    )
+
+
+async def test_a_bill_that_stopped_at_its_bound_is_right(full: str) -> None:
+    with opened(full, "boot-2") as ledger:
+        await ledger.settle(settle("r18", cost_nano_usd=5_000, derivation=RATES))
+        assert audit(full).ok
+        told = {"prompt_tokens": None, "cached_tokens": None, "completion_tokens": None}
+        await ledger.reserve(reserve("untold", owner="boot-2"))
+        await ledger.settle(settle("untold", cost_nano_usd=240_000, derivation=RATES, **told))
+        assert audit(full).ok  # the prompt as it was estimated: 120 tokens
+
+
 @pytest.mark.parametrize(
     "edit",
     [
