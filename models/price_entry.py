@@ -102,7 +102,8 @@ class _BatchEntry(_RatesEntry):
 
 class PriceEntry(_RatesEntry):
     """``tiers`` replace all rates above so many tokens of prompt; ``batch`` is the same for work
-    that may wait. ``cny_per_usd`` is the exchange rate, of the day ``cny_per_usd_of``."""
+    that may wait; ``checked`` is the last day on which its source showed it. ``cny_per_usd`` is the
+    exchange rate, of the day ``cny_per_usd_of``."""
 
     provider: _Text
     model: _Text

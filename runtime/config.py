@@ -192,8 +192,7 @@ class GatewayConfig(ConfigSection):
     abilities: dict[ModelName, AbilitiesConfig] = Field(default_factory=dict)
     """What models can do, by their catalogue id: what rules and requests need."""
     prices_file: PricesFile | None = None
-    """Your own dated prices, a file by its whole path; what it says of an offer counts, and not
-    what ships with Baseload."""
+    """Your own dated prices, a file by its whole path; they count before those that ship."""
     compliance: ComplianceConfig = ComplianceConfig()
     """Laws that are kept: a target that a rule forbids, or does not know, gets no request."""
     queue: QueueSettings = QueueSettings()
