@@ -17,15 +17,15 @@ from pydantic import (
     model_validator,
 )
 
-from models.config_values import ConfigSection, Ms, UsdPerHour
+from models.config_values import ConfigSection, Ms
 from models.prices import BadPriceBook, Price, PriceBook, own_prices
-from runtime.config_facts import FACTS_MAX, ComplianceConfig, Country, FactsConfig
+from runtime.config_facts import ComplianceConfig, FactsConfig
 from runtime.config_problems import Problem, all_wrong, one_line, problems, wrong_at
 from runtime.config_rules import AbilitiesConfig, QualityConfig, Rules, called_as_models
+from runtime.config_tenant import TenantConfig
 from runtime.config_types import (
     AnyHost,
     BaseUrl,
-    KeyHashes,
     ModelName,
     OfferName,
     Origin,
@@ -37,7 +37,7 @@ from runtime.config_types import (
 )
 from runtime.errors import ConfigError
 from runtime.origins import EVERY
-from runtime.policy_packs import Word
+from runtime.wire.tag_terms import NO_TERMS, TagTerms
 from runtime.wire.tags import Sensitivity
 from scheduler.settings import (
     AdmissionSettings,
@@ -121,19 +121,6 @@ class ProviderConfig(ConfigSection):
                 if getattr(offer, name) is None
             }
         )
-
-
-class TenantConfig(ConfigSection):
-    """Who may call."""
-
-    key_sha256: KeyHashes
-    """SHA-256 hashes of the keys that call as this tenant; `baseload key` makes a pair."""
-    spill_usd_per_hour_max: UsdPerHour | None = None
-    """USD per hour that its purchases may cost; none has the common cap alone, "0" forbids them."""
-    home: Country | None = None
-    """The country of its users, such as cn; none counts as every country that a rule names."""
-    data_classes: frozenset[Word] = Field(default=frozenset(), max_length=FACTS_MAX)
-    """Classes of data that all its requests hold, such as phi (health, of HIPAA)."""
 
 
 class StreamConfig(ConfigSection):
@@ -260,6 +247,10 @@ class GatewayConfig(ConfigSection):
                 if tenant.spill_usd_per_hour_max is not None
             },
         )
+
+    def tag_terms(self, tenant: str) -> TagTerms:
+        terms = self.tenants.get(tenant)
+        return NO_TERMS if terms is None else terms.tag_terms
 
     def may_buy(self, tenant: str) -> bool:
         """A cap of nothing means never: its requests are served here, or not at all."""

@@ -14,12 +14,22 @@ from models.data_file import BadDataFile
 from models.lookup import did_you_mean
 from runtime.policy_packs import Word, read_pack, rules_of, shipped_packs
 from scheduler.compliance.facts import Contract, Registration, TargetFacts
+from scheduler.compliance.jurisdictions import COUNTRIES
 from scheduler.compliance.rules import Rule
 
 PACKS_MAX = 32
 FACTS_MAX = 256  # of each kind, of one target
 
-Country = Annotated[str, Field(pattern=r"^[a-z]{2}$")]
+
+def _country(code: str) -> str:
+    """No rule names a country that there is not: a slip would free its users of every law."""
+    if code not in COUNTRIES:
+        raise ValueError(f"expected {COUNTRY}")
+    return code
+
+
+COUNTRY = "a country of ISO 3166 in two small letters, such as cn (gb, not uk)"
+Country = Annotated[str, AfterValidator(_country), written(COUNTRY)]
 Place = Annotated[str, Field(pattern=r"^([a-z]{2}|eu|eea|anywhere)$")]
 Places = Annotated[frozenset[Place], Field(min_length=1, max_length=FACTS_MAX)]
 Line = Annotated[str, Field(min_length=1, max_length=256)]

@@ -9,6 +9,7 @@
     │   ├── UnknownField    400
     │   ├── ContextTooLong  400
     │   ├── InvalidApiKey   401
+    │   ├── OtherTenant     403  a header names another tenant than the key does
     │   ├── NoCompliantTarget 403 a rule of a policy pack forbids every target
     │   ├── ModelNotFound   404
     │   ├── RouteNotFound   404
@@ -102,6 +103,11 @@ class UnknownField(RequestError):
 class NoCompliantTarget(RequestError):
     status, type, code = 403, "permission_error", "no_compliant_target"
     says = "No target may have this request by the rules in force."
+
+
+class OtherTenant(RequestError):
+    status, type, code = 403, "permission_error", "other_tenant"
+    says = "The tenant follows from the API key, and this header names another one."
 
 
 class ContextTooLong(RequestError):

@@ -34,7 +34,7 @@ from runtime.targets.providers import Account, open_accounts, utc_today
 from runtime.targets.replica_clocks import SharedClocks
 from runtime.targets.shut_targets import ShutLog, described, shut_targets
 from runtime.watchdog import Stream, Watchdog
-from runtime.wire.tags import Sensitivity
+from runtime.wire.tags import Sensitivity, Tags
 from scheduler.arrival import Arrival
 from scheduler.compliance.matrix import Allowance
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reject
@@ -179,18 +179,18 @@ class Gateway:
 
     # -- decisions ----------------------------------------------------------------------
 
-    def allowance(self, tenant: str, sensitivity: Sensitivity) -> Allowance:
+    def allowance(self, tenant: str, tags: Tags) -> Allowance:
         """Where a request may go by the rules in force."""
         if self.matrix.everything is not None:
             return self.matrix.everything
-        traits = traits_of(self.config, tenant, sensitivity)
+        traits = traits_of(self.config, tenant, tags)
         return self.matrix.allowance(traits, utc_today(self.clock))
 
-    def offers_for(self, tenant: str, sensitivity: Sensitivity) -> frozenset[str]:
+    def offers_for(self, tenant: str, tags: Tags) -> frozenset[str]:
         """The offers that a request may be bought from."""
         if not self.config.may_buy(tenant):
             return frozenset()
-        return self._buyable[sensitivity] & self.allowance(tenant, sensitivity).offers
+        return self._buyable[tags.sensitivity] & self.allowance(tenant, tags).offers
 
     async def decide(self, arrival: Arrival, failed: tuple[Target, ...]) -> Dispatch | Buy:
         """Waits for the scheduler's answer, which is none of those that have ``failed`` it; raises
@@ -221,10 +221,10 @@ class Gateway:
         """What was decided on; None if it has gone since, has no price any more, or the
         configuration forbids it since."""
         if isinstance(decision, Dispatch):
-            may_stay = self.allowance(job.tenant, job.tags.sensitivity).is_local
+            may_stay = self.allowance(job.tenant, job.tags).is_local
             return self.locals.get(decision.replica_id) if may_stay else None
         self._renew_prices()
-        if decision.offer_id not in self.offers_for(job.tenant, job.tags.sensitivity):
+        if decision.offer_id not in self.offers_for(job.tenant, job.tags):
             return None
         account = self.accounts.get(decision.offer_id)
         return account if account is not None and account.offer.price is not None else None

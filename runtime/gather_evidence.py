@@ -28,7 +28,7 @@ def evidence_of(
     return Evidence(
         said=words_of(said),
         effective=words_of(effective),
-        traits=traits_of(gateway.config, tenant, effective.sensitivity),
+        traits=traits_of(gateway.config, tenant, effective),
         found=None if finding is None else Found.of(finding),
         config_version=gateway.config_version,
         matrix_version=gateway.matrix.version,

@@ -58,14 +58,15 @@ def _untagged() -> str:
     place = PRIORITIES[NO_TAGS.cost_tier] + 1
     return paragraphs(
         "A request without `X-Baseload-*` headers "
-        "([api.md](api.md#what-a-request-says-of-itself)) "
-        f"counts as sensitivity `{sensitivity}` and cost tier `{tier}`, class {place} of "
-        f"{len(PRIORITIES)} in the queue. It may wait `ttft_budget_ms` for its first token, has no "
-        "deadline, and stands in the ledger without a feature and a task.",
+        "([api.md](api.md#what-a-request-says-of-itself)), of a tenant without `defaults` and "
+        f"`sensitivity_floor`, counts as sensitivity `{sensitivity}` and cost tier `{tier}`, "
+        f"class {place} of {len(PRIORITIES)} in the queue. It may wait `ttft_budget_ms` for its "
+        "first token, has no deadline, and stands in the ledger without a feature and a task.",
         f"So it **may be sent to each provider** whose `allowed_sensitivity` has `{sensitivity}`, "
         "as it has unless you say otherwise. What must stay here has to be tagged "
-        "`X-Baseload-Sensitivity: pii` or `regulated`, or its tenant or provider restricted: "
-        f'`spill_usd_per_hour_max: "0"`, or an `allowed_sensitivity` without `{sensitivity}`.',
+        "`X-Baseload-Sensitivity: pii` or `regulated`, or its tenant or provider restricted: a "
+        f'`sensitivity_floor` of `pii`, `spill_usd_per_hour_max: "0"`, or an `allowed_sensitivity` '
+        f"without `{sensitivity}`.",
     )
 
 

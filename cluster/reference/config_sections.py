@@ -14,8 +14,8 @@ from runtime.config import (
     ProviderConfig,
     StreamConfig,
     TelemetryConfig,
-    TenantConfig,
 )
+from runtime.config_tenant import TenantConfig, TenantDefaults
 from runtime.engine.settings import EngineSettings
 from scheduler.settings import (
     AdmissionSettings,
@@ -137,6 +137,24 @@ user_config:
     search-team:
       key_sha256: [5d2f8b0f8c6d1c3a4b5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4]
       spill_usd_per_hour_max: "2.00"
+      sensitivity_floor: internal
+      required: [feature]
+""",
+    ),
+    Section(
+        "user_config.tenants.defaults",
+        TenantDefaults,
+        "Values as in the headers of the same names ([api.md](api.md#what-a-request-says-of-itself)"
+        "). Who may say what, and what becomes of it: [compliance.md](compliance.md#who-may-say-"
+        "what).",
+        """\
+user_config:
+  tenants:
+    support-chat:
+      key_sha256: [5d2f8b0f8c6d1c3a4b5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4]
+      is_edge: true
+      required: [feature, region]
+      defaults: { task: lightweight_chat, sensitivity: pii, cost_tier: premium }
 """,
     ),
     Section(

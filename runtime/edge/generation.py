@@ -25,7 +25,8 @@ from runtime.request.job import Job, exactly_counted, needs_exact_count, new_job
 from runtime.request.record import RequestRecord
 from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest
-from runtime.wire.tags import Sensitivity, parse_tags
+from runtime.wire.tag_terms import without_effect
+from runtime.wire.tags import Tags, as_personal
 from scheduler.compliance.matrix import LOCAL, Allowance
 
 VERDICTS_CHARS_MAX = 4_096  # of an error's message
@@ -95,12 +96,15 @@ async def _job(
     parsed: ModelRequest,
     body: bytes,
 ) -> Job:
-    tags = said = parse_tags(request.headers.items())
+    terms = gateway.config.tag_terms(tenant)
+    said = terms.said(request.headers.items(), tenant)
+    tags = terms.raised(said)
+    if idle := without_effect(said, tags):
+        parsed.ignore(idle)
     record: RequestRecord = request.scope[RECORD]
     record.feature, record.task = tags.feature, tags.task
     finding: Finding | None = None
-    buyable = (gateway.offers_for(tenant, each) for each in (tags.sensitivity, Sensitivity.PII))
-    if gateway.config.compliance.packs or any(buyable):  # else it makes no difference
+    if gateway.config.compliance.packs or _may_leave(gateway, tenant, tags):
         found = await protected(tags, parsed)
         tags, finding = found.tags, found.finding
         record.personal_data = None if finding is None else sorted(finding.kinds)
@@ -109,8 +113,8 @@ async def _job(
         raise model_not_found(gateway)
     pool = gateway.pools.get(parsed.model)
     tokens_max = context_tokens_max(gateway, parsed.model)
-    allowance = gateway.allowance(tenant, tags.sensitivity)
-    offers = _offers(gateway, parsed, gateway.offers_for(tenant, tags.sensitivity))
+    allowance = gateway.allowance(tenant, tags)
+    offers = _offers(gateway, parsed, gateway.offers_for(tenant, tags))
     _refuse_forbidden(gateway, parsed.model, allowance, offers, record)
     job = new_job(
         record=record,
@@ -130,6 +134,12 @@ async def _job(
         tokenizer = pool.tokenizer if pool else None
         return await asyncio.to_thread(exactly_counted, job, tokens_max, tokenizer)
     return job
+
+
+def _may_leave(gateway: Gateway, tenant: str, tags: Tags) -> bool:
+    """Whether it makes a difference what its text holds."""
+    offers_for = gateway.offers_for
+    return bool(offers_for(tenant, tags) or offers_for(tenant, as_personal(tags)))
 
 
 def _refuse_forbidden(

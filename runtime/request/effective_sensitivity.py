@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from runtime.detect.personal_data import INCOMPLETE, Finding, find_personal_data
 from runtime.limits import refusals
 from runtime.wire.model_request import ModelRequest
-from runtime.wire.tags import Sensitivity, Tags
+from runtime.wire.tags import Tags, as_personal, is_personal
 
 INLINE_CHARS_MAX = 8_192  # a longer text would hold the loop for a millisecond or more
-_RANK = {each: rank for rank, each in enumerate(Sensitivity)}
 
 log = logging.getLogger("baseload.protection")
 
@@ -32,14 +31,14 @@ class Protected:
 
 async def protected(tags: Tags, request: ModelRequest) -> Protected:
     """Looks at all text of the request; off the loop where that takes long."""
-    if _RANK[tags.sensitivity] >= _RANK[Sensitivity.PII]:
+    if is_personal(tags.sensitivity):
         return Protected(tags, None)  # nothing that is found could raise it
     if request.prompt_token_counts is not None:
         finding = INCOMPLETE  # a vendor can read what is not text here
     else:
         finding = await _looked_for(list(all_texts(request)))
     if finding.is_personal:
-        tags = replace(tags, sensitivity=Sensitivity.PII)
+        tags = as_personal(tags)
     return Protected(tags, finding)
 
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from runtime.config import GatewayConfig
 from runtime.targets.providers import Account
-from runtime.wire.tags import Sensitivity
+from runtime.wire.tags import Sensitivity, Tags
 from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.matrix import Matrix
 from scheduler.compliance.rules import Rule
@@ -47,9 +47,11 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no place in a version")
 
 
-def traits_of(config: GatewayConfig, tenant: str, sensitivity: Sensitivity) -> Traits:
-    """What rules may ask of a request of this tenant."""
-    terms = config.tenants.get(tenant)
+def traits_of(config: GatewayConfig, tenant: str, tags: Tags) -> Traits:
+    """What rules may ask of a request of this tenant. Where its user is, an edge says of each
+    request, and of all others the configuration: who does not say it may be anywhere."""
+    protection, terms = PROTECTION[tags.sensitivity], config.tenants.get(tenant)
     if terms is None:
-        return Traits(None, PROTECTION[sensitivity])
-    return Traits(terms.home, PROTECTION[sensitivity], terms.data_classes)
+        return Traits(None, protection)
+    user_in = tags.region if terms.is_edge else terms.home
+    return Traits(user_in, protection, terms.data_classes)

@@ -1,8 +1,9 @@
 """What a caller says about a request in X-Baseload-* headers, beside the request itself.
 
-The tenant is not among them: it comes from the API key. A misspelt header would silently lose a
-compliance or cost tag, so an unknown one is refused. ``defaults`` and ``required`` are the
-tenant's: a tag that the caller leaves out is taken from the one or refused by the other.
+A misspelt header would silently lose a compliance or cost tag, so an unknown one is refused. Some
+go by other names, too: `featureId`, `x-task-category`. The tenant comes from the API key alone: who
+says it (`tenantId`) must say the key's own. What a tenant's configuration adds to what is said, and
+forbids to say, stands in ``tag_terms``.
 
 A deadline puts a request into the off-peak lane: it may be held until an answer could only just be
 complete in time, and its caller keeps the connection open. It is a time, so that it
@@ -18,11 +19,23 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from runtime.errors import BadRequest, UnknownField
+from runtime.errors import BadRequest, OtherTenant, UnknownField
 from runtime.limits import LIMITS, refusals
 from runtime.message_text import shown
+from scheduler.compliance.jurisdictions import COUNTRIES
 
 PREFIX = "x-baseload-"
+TENANT = "tenant"
+# Names that are in use elsewhere for the same, in small letters as all names of headers.
+ALIASES = {
+    alias: field
+    for field, aliases in {
+        TENANT: "tenantid tenant-id x-tenant-id",
+        "feature": "featureid feature-id x-feature-id",
+        "task": "taskcategory task-category x-task-category",
+    }.items()
+    for alias in aliases.split()
+}
 
 
 class Sensitivity(StrEnum):
@@ -30,6 +43,17 @@ class Sensitivity(StrEnum):
     INTERNAL = "internal"
     PII = "pii"
     REGULATED = "regulated"
+
+
+_RANK = {each: rank for rank, each in enumerate(Sensitivity)}
+
+
+def stricter(one: Sensitivity, other: Sensitivity) -> Sensitivity:
+    return max(one, other, key=_RANK.__getitem__)
+
+
+def is_personal(sensitivity: Sensitivity) -> bool:
+    return _RANK[sensitivity] >= _RANK[Sensitivity.PII]
 
 
 class CostTier(StrEnum):
@@ -60,13 +84,29 @@ class Tags:
 NO_TAGS = Tags()
 
 
+def as_personal(tags: Tags) -> Tags:
+    """With at least as much protection as personal data needs."""
+    return replace(tags, sensitivity=stricter(tags.sensitivity, Sensitivity.PII))
+
+
 def parse_tags(
     headers: Iterable[tuple[str, str]],
     *,
+    tenant: str = "",
     defaults: Tags = NO_TAGS,
     required: frozenset[str] = frozenset(),
 ) -> Tags:
     """The tags among ``headers``; others are ignored. ``required`` holds field names of Tags."""
+    said = _said(headers, tenant)
+    missing = sorted(required - said.keys())
+    if missing:
+        name = header_of(missing[0])
+        raise BadRequest(f"This API key requires the header `{name}`.", param=name)
+    return replace(defaults, **said) if said else defaults
+
+
+def _said(headers: Iterable[tuple[str, str]], tenant: str) -> dict[str, Any]:
+    """By field. OtherTenant where another tenant than the key's is named."""
     said: dict[str, Any] = {}
     for header, value in headers:
         lowered = header.lower()
@@ -76,14 +116,23 @@ def parse_tags(
             if field not in _PARSERS or "_" in lowered:
                 name = shown(lowered)
                 raise UnknownField(f"There is no header `{name}`. Known: {_KNOWN}.", param=name)
-            if field in said:
-                raise BadRequest(f"The header `{lowered}` was sent twice.", param=lowered)
+        elif lowered in ALIASES:
+            field = ALIASES[lowered]
+        else:
+            continue
+        if field == TENANT:
+            _agree(lowered, value, tenant)
+        elif field in said:
+            raise BadRequest(f"The header `{lowered}` was sent twice.", param=lowered)
+        else:
             said[field] = _parsed(lowered, field, value.strip())
-    missing = sorted(required - said.keys())
-    if missing:
-        name = header_of(missing[0])
-        raise BadRequest(f"This API key requires the header `{name}`.", param=name)
-    return replace(defaults, **said) if said else defaults
+    return said
+
+
+def _agree(header: str, value: str, tenant: str) -> None:
+    """A server hands headers over as Latin-1, and the name of a tenant may have any sign."""
+    if value.strip().encode("latin-1", "replace") != tenant.encode():
+        raise OtherTenant(param=header)
 
 
 def _parsed(header: str, field: str, value: str) -> Any:
@@ -96,6 +145,15 @@ def _parsed(header: str, field: str, value: str) -> Any:
         except ValueError:
             pass
     raise BadRequest(f"The header `{header}` must be {allowed}.", param=header)
+
+
+def allowed_value(field: str, value: str) -> str:
+    """ValueError, in words, for one that a caller could not say."""
+    try:
+        _PARSERS[field].parse(value)
+    except ValueError:
+        raise ValueError(f"expected {_PARSERS[field].allowed}") from None
+    return value
 
 
 def header_of(field: str) -> str:
@@ -111,6 +169,13 @@ def _matching(pattern: str) -> Callable[[str], str]:
         return value
 
     return parse
+
+
+def _country(value: str) -> str:
+    """A code that is no country's would be a user whom no rule names."""
+    if value not in COUNTRIES:
+        raise ValueError
+    return value
 
 
 def _latency_budget_ms(value: str) -> int:
@@ -142,31 +207,34 @@ class _Tag(NamedTuple):
 
 
 _label = _matching(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
-_LABEL = "1 to 64 of A-Z a-z 0-9 . _ / -, a letter or digit first"
+LABEL = "1 to 64 of A-Z a-z 0-9 . _ / -, a letter or digit first"
+LOCALE = "a language tag such as zh-CN"
 _PARSERS: dict[str, _Tag] = {
     "feature": _Tag(
-        _label, _LABEL, "the part of your product that asks: in the ledger, reports and the log"
+        _label, LABEL, "the part of your product that asks: in the ledger, reports and the log"
     ),
     "task": _Tag(
         _label,
-        _LABEL,
+        LABEL,
         "the kind of work: lengths of answers are learned by it; in the ledger and the log, too",
     ),
     "locale": _Tag(
         _matching(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}"),
-        "a language tag such as zh-CN",
+        LOCALE,
         "the language of the answer: checked, and no decision looks at it yet",
     ),
     "sensitivity": _Tag(
         Sensitivity,
         "one of " + ", ".join(Sensitivity),
         "what the request holds: it is sent only to providers whose allowed_sensitivity has it. "
-        "Personal data that is found in its text raises it to pii",
+        "Personal data that is found in its text raises it to pii, the tenant's "
+        "sensitivity_floor raises it, and nothing lowers it",
     ),
     "region": _Tag(
-        _matching(r"[a-z0-9][a-z0-9-]{0,31}"),
-        "a region name such as cn-north-1",
-        "where it should be served: checked, and no decision looks at it yet",
+        _country,
+        "a country of ISO 3166 in two small letters such as cn",
+        "where its user is, for the policy packs in force. Only keys of a tenant with is_edge may "
+        "say it, any other no more than its own home",
     ),
     "latency_budget_ms": _Tag(
         _latency_budget_ms,

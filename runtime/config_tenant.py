@@ -1,0 +1,108 @@
+"""The section of one tenant: who calls, what counts where its requests do not say, how much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from models.config_values import ConfigSection, UsdPerHour, written
+from runtime.config_facts import FACTS_MAX, Country
+from runtime.config_problems import wrong_at
+from runtime.config_types import KeyHashes
+from runtime.limits import LIMITS
+from runtime.policy_packs import Word
+from runtime.wire.tag_terms import TagTerms
+from runtime.wire.tags import (
+    LABEL,
+    LOCALE,
+    NO_TAGS,
+    CostTier,
+    Sensitivity,
+    allowed_value,
+    stricter,
+)
+
+RequiredTag = Literal[
+    "feature",
+    "task",
+    "locale",
+    "sensitivity",
+    "region",
+    "latency_budget_ms",
+    "cost_tier",
+    "deadline",
+]
+Label = Annotated[str, AfterValidator(lambda text: allowed_value("task", text)), written(LABEL)]
+Locale = Annotated[str, AfterValidator(lambda text: allowed_value("locale", text)), written(LOCALE)]
+
+
+class TenantDefaults(ConfigSection):
+    """What counts where a request does not say."""
+
+    feature: Label | None = None
+    """The part of your product that asks."""
+    task: Label | None = None
+    """The kind of work."""
+    locale: Locale | None = None
+    """The language of the answer."""
+    sensitivity: Sensitivity | None = None
+    """What its requests hold; none counts as internal."""
+    latency_budget_ms: int | None = Field(default=None, ge=1, le=LIMITS.latency_budget_ms_max)
+    """How long it waits for the first token, in ms; none has `ttft_budget_ms`."""
+    cost_tier: CostTier | None = None
+    """Its class in the queue; none counts as standard."""
+
+    def stated(self) -> dict[str, Any]:
+        return {name: value for name, value in self if value is not None}
+
+
+class TenantConfig(ConfigSection):
+    """Who may call."""
+
+    key_sha256: KeyHashes
+    """SHA-256 hashes of the keys that call as this tenant; `baseload key` makes a pair."""
+    spill_usd_per_hour_max: UsdPerHour | None = None
+    """USD per hour that its purchases may cost; none has the common cap alone, "0" forbids them."""
+    home: Country | None = None
+    """The country of its users, such as cn; none counts as every country that a rule names."""
+    is_edge: bool = False
+    """Whether it is a server that says in `X-Baseload-Region` where each request's user is."""
+    data_classes: frozenset[Word] = Field(default=frozenset(), max_length=FACTS_MAX)
+    """Classes of data that all its requests hold, such as phi (health, of HIPAA)."""
+    defaults: TenantDefaults = TenantDefaults()
+    """Tags of requests that do not say them."""
+    required: frozenset[RequiredTag] = frozenset()
+    """Tags without which a request is refused, such as feature and task."""
+    sensitivity_floor: Sensitivity | None = None
+    """What no request counts as less than; none has the sensitivity of `defaults`."""
+
+    _tag_terms: TagTerms = TagTerms()
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        for name, wrong in self._contradictions():
+            raise wrong_at((name,), wrong)
+        tags = replace(NO_TAGS, **self.defaults.stated())
+        floor = self.sensitivity_floor or self.defaults.sensitivity or Sensitivity.PUBLIC
+        tags = replace(tags, sensitivity=stricter(tags.sensitivity, floor))
+        self._tag_terms = TagTerms(tags, self.required, floor, self.home, self.is_edge)
+        return self
+
+    def _contradictions(self) -> Iterator[tuple[str, str]]:
+        for name in sorted(self.required & self.defaults.stated().keys()):
+            yield "required", f"{name} has a default, so that no request is without it"
+        if "region" in self.required and not self.is_edge:
+            yield "required", "region may only be said where is_edge is true"
+        if self.is_edge and self.home is not None:
+            wrong = "an edge says where each user is: leave home out, or is_edge"
+            yield "home", f"{wrong}. Requests without the header count as every country"
+        floor, default = self.sensitivity_floor, self.defaults.sensitivity
+        if floor and default and stricter(floor, default) is not default:
+            yield "sensitivity_floor", f"is above the default, {default.value}, which never counts"
+
+    @property
+    def tag_terms(self) -> TagTerms:
+        return self._tag_terms
