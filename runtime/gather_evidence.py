@@ -21,9 +21,15 @@ COMPLIANCE, NOT_BOUGHT = "compliance", "not_bought"  # codes of verdicts
 
 
 def evidence_of(
-    gateway: Gateway, tenant: str, said: Tags, effective: Tags, finding: Finding | None
+    gateway: Gateway,
+    tenant: str,
+    said: Tags,
+    effective: Tags,
+    finding: Finding | None,
+    asked: str,
 ) -> Evidence:
-    """Before any target was looked at; ``finding`` is None where nobody looked for anything."""
+    """Before any target was looked at; ``finding`` is None where nobody looked for anything, and
+    ``asked`` what the request calls its model."""
     days = timedelta(gateway.config.compliance.retain_days)
     return Evidence(
         said=words_of(said),
@@ -33,6 +39,7 @@ def evidence_of(
         config_version=gateway.config_version,
         matrix_version=gateway.matrix.version,
         retain_until=utc_today(gateway.clock) + days,
+        asked=asked,
     )
 
 

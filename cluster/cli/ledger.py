@@ -13,17 +13,23 @@ from pydantic import BaseModel
 from rich.table import Table
 
 from cluster.cli import common_options
-from cluster.cli.options import option, takes
-from cluster.cli.terminal import page, visible
+from cluster.cli.ledger_story import story_lines
+from cluster.cli.options import argument, option, takes
+from cluster.cli.terminal import note, page, visible
 from cluster.state import state_folder
 from models.money import aligned_usd, format_usd
 from runtime.ledger.audit import audit
 from runtime.ledger.report import RequestCost, Sums, report, requests
+from runtime.ledger.story import story
 
 EXIT_NOT_OK = 1
 
 ledger_app = typer.Typer(no_args_is_help=True, help="The ledger: reports and proof.")
 PAGE_COLUMNS = 160  # where stdout is no terminal
+WHERE_ELSE = (
+    "`baseload ledger requests` lists those that it has. A request that was refused for another "
+    "reason than the law, or never read, has no entry: look for its id in the access log."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,12 @@ class LedgerOptions(LedgerFile):
 class RequestsOptions(LedgerFile):
     tenant: str | None = option("Only this tenant's.", None)
     since_ms: int = option("Unix milliseconds.", 0)
+    as_json: bool = common_options.json_output()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowOptions(LedgerFile):
+    request_id: str = argument("The x-request-id of the answer, as in the log.")
     as_json: bool = common_options.json_output()
 
 
@@ -88,6 +100,28 @@ def requests_command(options: RequestsOptions) -> None:
         return
     for line in _request_lines(rows):
         print(line)
+
+
+@ledger_app.command("show")
+@takes(ShowOptions)
+def show_command(options: ShowOptions) -> None:
+    """The story of one request: who asked, what it was taken for, who might have it, where it
+    went, what it cost. Exit status 1 where the ledger has no such request.
+
+    Example: baseload ledger show req-0123abcd
+
+    Example: baseload ledger show req-0123abcd --json
+    """
+    found = story(options.url, options.request_id)
+    if found is None:
+        note.print(f"baseload: {options.url} has no request {options.request_id}", style="red")
+        note.print(WHERE_ELSE)
+        raise typer.Exit(EXIT_NOT_OK)
+    if options.as_json:
+        _print_json(found)
+        return
+    for line in story_lines(found):
+        print(visible(line))
 
 
 @ledger_app.command("audit")

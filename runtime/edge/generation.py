@@ -108,7 +108,7 @@ async def _job(
         found = await protected(tags, parsed)
         tags, finding = found.tags, found.finding
         record.personal_data = None if finding is None else sorted(finding.kinds)
-    record.evidence = evidence_of(gateway, tenant, said, tags, finding)
+    record.evidence = evidence_of(gateway, tenant, said, tags, finding, parsed.model)
     if parsed.model not in gateway.models():
         raise model_not_found(gateway)
     pool = gateway.pools.get(parsed.model)

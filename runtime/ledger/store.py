@@ -133,6 +133,9 @@ class Reading(Protocol):
     def entries(self) -> Iterator[Entry]:
         """All of them, in their order, and as they are stored: no index, view or sum is used."""
 
+    def entries_of(self, request_id: str) -> list[Entry]:
+        """Of one request, each attempt's reserve and then its ending."""
+
     def damage(self) -> list[str]:
         """What is wrong with the store itself: its structure, and rules that are missing in it."""
 

@@ -55,7 +55,8 @@ class Found(NamedTuple):
 class Evidence:
     """``said`` are the tags as they came or as the key has them by default, ``effective`` those
     that counted. ``found`` is None where nobody looked. ``rule`` chose among models; a model that
-    was asked for by its name has none. ``traits`` are what the rules of policy packs saw."""
+    was asked for by its name has none. ``asked`` is what the request called its model, and
+    ``traits`` are what the rules of policy packs saw."""
 
     said: Words
     effective: Words
@@ -66,6 +67,7 @@ class Evidence:
     config_version: str = ""
     matrix_version: str = ""
     retain_until: date | None = None
+    asked: str = ""
 
     def with_verdicts(self, rule: str, verdicts: tuple[TargetVerdict, ...]) -> Evidence:
         return replace(self, rule=rule, verdicts=verdicts)
@@ -108,6 +110,7 @@ def _request_text(evidence: Evidence) -> tuple[str, int]:
     verdicts = _bounded(evidence.verdicts)
     members = {
         "form": FORM,
+        "asked": evidence.asked,
         "said": dict(evidence.said),
         "found": None if found is None else found._asdict(),
         "effective": dict(evidence.effective),

@@ -33,6 +33,7 @@ async def test_without_rules_the_row_says_what_was_said_and_until_when_it_is_kep
         assert evidence(s) == [
             {
                 "form": 1,
+                "asked": MODEL,
                 "said": {"sensitivity": "internal", "locale": "de-DE"},
                 "effective": {"sensitivity": "internal", "locale": "de-DE"},
                 "config": answer.headers["x-baseload-config"],

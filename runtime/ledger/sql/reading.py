@@ -51,6 +51,17 @@ class SqlReading:
         query = select(*_ENTRY).order_by(entries.c.seq)
         return map(Entry._make, self._connection.execute(query))
 
+    def entries_of(self, request_id: str) -> list[Entry]:
+        """Asked apart for reserves and endings because each has its own partial index."""
+        kind = entries.c.kind
+        query = select(*_ENTRY).where(entries.c.request_id == request_id)
+        found = [
+            Entry._make(row)
+            for which in (kind == "reserve", kind != "reserve")
+            for row in self._connection.execute(query.where(which))
+        ]
+        return sorted(found, key=lambda entry: (entry.attempt, entry.seq))
+
     def open_attempts(
         self, owner: str | None = None, rows_max: int | None = None
     ) -> list[OpenAttempt]:

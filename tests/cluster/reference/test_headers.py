@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from cluster.meaning import NoMeaning
 from cluster.reference.headers import blocks
-from cluster.reference.meaning import NoMeaning
 from runtime.edge.answer_headers import ANSWER_HEADERS
 from runtime.edge.cors import EXPOSED
 from runtime.wire.tags import TAG_HEADERS, TAG_MEANINGS, Tags, parse_tags

@@ -8,8 +8,8 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
+from cluster.meaning import NoMeaning
 from cluster.reference.keys import rows, unit
-from cluster.reference.meaning import NoMeaning
 from models.config_values import written
 
 

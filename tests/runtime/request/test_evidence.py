@@ -31,6 +31,7 @@ EVIDENCE = Evidence(
     config_version="7",
     matrix_version="0123456789abcdef",
     retain_until=date(2027, 6, 1),
+    asked="auto",
 )
 GROUNDS = Grounds(
     rules=("pipl/stays-in-china",),
@@ -56,6 +57,7 @@ def read(evidence: Evidence, grounds: Grounds | None = None) -> dict[str, Any]:
 def test_all_of_it_can_be_read_again() -> None:
     assert read(EVIDENCE, GROUNDS) == {
         "form": 1,
+        "asked": "auto",
         "said": {"sensitivity": "internal", "locale": "zh-CN"},
         "found": {"kinds": ["email", "phone"], "is_complete": True, "detector": DETECTOR_VERSION},
         "effective": {"sensitivity": "pii", "locale": "zh-CN"},
@@ -142,6 +144,7 @@ def test_the_longest_that_there_can_be_has_room_in_its_row() -> None:
         effective=words,
         traits=Traits("cn", Protection.REGULATED, classes),
         rule="r" * 256,
+        asked="m" * 256,
         verdicts=verdicts,
     )
     grounds = replace(

@@ -4,8 +4,7 @@ from enum import StrEnum
 
 import pytest
 
-from cluster.reference.meaning import NoMeaning
-from cluster.reference.members import commented
+from cluster.meaning import NoMeaning, commented
 from scheduler.decision import Reason
 
 

@@ -1,4 +1,4 @@
-"""The values of an enum, each with the comment that stands beside it in the code."""
+"""What a word of the code means, for readers of documents and ledgers: the comment beside it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import inspect
 import re
 from enum import StrEnum
 
-from cluster.reference.meaning import NoMeaning
-
 _MEMBER = re.compile(r'^ {4}([A-Z0-9_]+) = "[^"]*"(?:  # (.*))?$', re.MULTILINE)
+
+
+class NoMeaning(ValueError):
+    """A key, a series, a header or a value without a word in the code on what it is."""
 
 
 def commented(kind: type[StrEnum]) -> dict[str, str]:
