@@ -11,7 +11,7 @@ like it; not where it depends on the time of day, or on more than tokens.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -56,8 +56,12 @@ class PackagePrices:
     """Knows what the installed package knows."""
 
     @property
+    def name(self) -> str:
+        return f"{NAME} {self.release}"
+
+    @property
     def release(self) -> str:
-        return version(NAME)
+        return _release()
 
     @property
     def released(self) -> date | None:
@@ -125,6 +129,11 @@ PACKAGE = PackagePrices()
 
 
 @cache
+def _release() -> str:
+    return version(NAME)
+
+
+@cache
 def _providers() -> dict[str, Any]:
     from genai_prices.data import providers
 
@@ -136,28 +145,39 @@ def _own_name(provider: str) -> str:
 
 
 def _found(provider: str, model: str) -> Any:
-    """The package's entry of the model; None where it has none."""
+    """The package's entry of the very model: what merely begins like it may be another one."""
     name = _own_name(provider)
-    entry = _providers().get(name)
-    if entry is None:
+    if name not in _providers():
         return None
     asked = model.removeprefix(_PREFIXES.get(name, "")).lower()
-    return next((each for each in entry.models if _is_named(each, asked)), None)
+    named, others = _by_name(name)
+    return named.get(asked) or next(
+        (each for each in others if any(_fits(clause, asked) for clause in _clauses(each.match))),
+        None,
+    )
 
 
-def _is_named(model: Any, name: str) -> bool:
-    """Whether the package means this very model: what merely begins like it may be another one."""
-    return name == model.id.lower() or any(_fits(clause, name) for clause in _clauses(model.match))
+@cache
+def _by_name(provider: str) -> tuple[dict[str, Any], list[Any]]:
+    """A provider's models by their whole names in small letters; and those that have a pattern."""
+    named: dict[str, Any] = {}
+    others: list[Any] = []
+    for model in _providers()[provider].models:
+        clauses = _clauses(model.match)
+        equals = [str(each.equals).lower() for each in clauses if hasattr(each, "equals")]
+        for name in (str(model.id).lower(), *equals):
+            named.setdefault(name, model)
+        if len(equals) < len(clauses):
+            others.append(model)
+    return named, others
 
 
-def _clauses(match: Any) -> Iterable[Any]:
+def _clauses(match: Any) -> Sequence[Any]:
+    """Of an "or", as most models' match is one: others say too little of a whole name."""
     return match.or_ if hasattr(match, "or_") else (match,)
 
 
 def _fits(clause: Any, name: str) -> bool:
-    """Of "or" clauses, as a model's match is one: others say too little of a whole name."""
-    if hasattr(clause, "equals"):
-        return name == str(clause.equals).lower()
     if hasattr(clause, "regex"):
         return bool(clause.is_match(name))
     if not hasattr(clause, "starts_with"):

@@ -30,6 +30,11 @@ class BadPriceBook(BadDataFile):
 class PriceSource(Protocol):
     """Whatever knows prices of days."""
 
+    @property
+    def name(self) -> str:
+        """For people: a file, or a package with its release."""
+        ...
+
     def price_at(self, provider: str, model: str, on: date) -> Price | None:
         """The price of that day, or None: an unknown price is never zero."""
         ...
@@ -54,8 +59,9 @@ class PriceBook:
 
     prices: tuple[Price, ...]
     below: PriceSource | None = None
+    name: str = "a price file"
 
-    def over(self, below: PriceSource) -> PriceBook:
+    def over(self, below: PriceSource | None) -> PriceBook:
         """This book, with another source below it."""
         return replace(self, below=below)
 
@@ -117,8 +123,9 @@ def load_price_book(path: Path | None = None) -> PriceBook:
     """The price book of this project over the package's, or that of ``path`` alone; raises
     BadPriceBook."""
     if path is None:
-        return PriceBook(read_prices(data_path("prices.yaml")), PACKAGE)
-    return PriceBook(read_prices(path))
+        shipped = data_path("prices.yaml")
+        return PriceBook(read_prices(shipped), PACKAGE, shipped.name)
+    return PriceBook(read_prices(path), name=path.name)
 
 
 def own_prices(path: str) -> tuple[Price, ...]:

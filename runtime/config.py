@@ -7,6 +7,7 @@ environment variables. What runs (pools, cards, checkpoints) is in ``runtime.tar
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
@@ -216,7 +217,9 @@ class GatewayConfig(ConfigSection):
 
     def price_book(self, shipped: PriceBook) -> PriceBook:
         """The prices that hold: its own over those that are ``shipped``."""
-        return PriceBook(self._own_prices, shipped) if self._own_prices else shipped
+        if self.prices_file is None:
+            return shipped
+        return PriceBook(self._own_prices, shipped, Path(self.prices_file).name)
 
     @model_validator(mode="after")
     def _one_tenant_per_key(self) -> Self:

@@ -24,6 +24,7 @@ from cluster.cli.doctor import doctor
 from cluster.cli.ledger import ledger_app
 from cluster.cli.options import option, takes
 from cluster.cli.plan.command import plan_command
+from cluster.cli.prices import prices
 from cluster.cli.simulate.command import simulate
 from cluster.cli.terminal import note
 from cluster.cli.welcome import welcome
@@ -50,6 +51,7 @@ app.command()(bench)
 app.command()(breakeven)
 app.command()(doctor)
 app.command()(check)
+app.command()(prices)
 app.command("plan")(plan_command)
 
 

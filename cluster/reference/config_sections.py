@@ -180,8 +180,9 @@ user_config:
     Section(
         "user_config.providers.offers",
         OfferConfig,
-        "By the model's catalogue id. An offer without a price in "
-        "[models/data/prices.yaml](../models/data/prices.yaml) is never bought.",
+        "By the model's catalogue id. An offer without a price in `prices_file`, in "
+        "[models/data/prices.yaml](../models/data/prices.yaml) or in the package genai-prices is "
+        "never bought.",
         """\
 args:
   pools:
