@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from models.money import NANO_PER_USD, NanoUsd
 from scheduler.compliance.matrix import LOCAL, Allowance
@@ -48,8 +49,7 @@ class Place:
     withheld: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A candidate as it stands when a request arrives."""
 
     candidate: Candidate
@@ -58,8 +58,7 @@ class Standing:
     places: Sequence[Place]
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceVerdict:
+class PlaceVerdict(NamedTuple):
     """``code`` is None where the request may go."""
 
     model: str
@@ -110,15 +109,11 @@ def _planned(rule: Rule, standings: Sequence[Standing], needs: Needs, allowance:
         model, allowed = standing.candidate.model, []
         refusal = _refusal(rule, standing, needs)
         for place in standing.places:
-            code, detail = (
-                _forbidden(place, allowance)
-                or refusal
-                or _place_refusal(rule, place, needs)
-                or (None, "")
-            )
-            verdicts.append(PlaceVerdict(model, place.target, code, detail))
-            if code is None:
+            why = _forbidden(place, allowance) or refusal or _place_refusal(rule, place, needs)
+            if why is None:
                 allowed.append(place)
+            code, detail = why or (None, "")
+            verdicts.append(PlaceVerdict(model, place.target, code, detail))
         if allowed:
             left.append((standing, allowed))
         elif not standing.places:
