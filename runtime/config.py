@@ -52,6 +52,7 @@ PROVIDERS_MAX = 64
 TENANTS_MAX = 10_000
 METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from metrics_port
 ORIGINS_MAX = 64
+ATTEMPTS_BOUND = 16  # of one request
 
 
 class OfferConfig(ConfigSection):
@@ -131,10 +132,16 @@ class StreamConfig(ConfigSection):
     """Longest wait for a connection to the target, in ms."""
     first_token_ms_max: Ms = 600_000
     """Longest wait for the first token, or for a whole answer, from being sent, in ms."""
+    first_token_ms: list[Ms] = Field(default=[], max_length=ATTEMPTS_BOUND)
+    """Longest wait for a stream's first words at each attempt, in ms; the last for all further."""
     inter_token_ms_max: Ms = 30_000
     """Longest silence of a stream between two tokens, in ms."""
     answer_ms_max: Ms = 3_600_000
     """Longest time that one answer may take from being sent to its end, in ms."""
+    request_ms_max: Ms | None = None
+    """Longest time from a request's arrival to its end, in ms; none limits only its parts."""
+    attempts_max: int = Field(default=2, ge=1, le=ATTEMPTS_BOUND)
+    """Targets that one request may be sent to, each once, until one of them has begun to answer."""
 
 
 class HttpConfig(ConfigSection):

@@ -19,6 +19,7 @@
     │   ├── UnsupportedMediaType 415
     │   ├── HeaderTooLarge  431
     │   └── UpstreamRejected 4xx the target read the request and refused it
+    │       └── ContentRefused 4xx by a policy on content: no other target is asked
     ├── CapacityError            the request is fine, nothing can take it
     │   ├── QueueFull       429
     │   ├── SpillCapped     429  nor may it be bought: a budget or a limit forbids
@@ -28,6 +29,7 @@
     │   └── QueueTimeout    504
     └── TargetError              work was dispatched and failed there
         ├── UpstreamFailed  502  before the first byte
+        │   ├── DeadlineExceeded 504 the time of the whole request was up, before it or after
         │   ├── NotStarted  502  refused before any work: safe to send elsewhere
         │   └── BadAnswer   502  an answer came, and it cannot be used
         ├── StreamBroken    502  after it: ended with no finish reason, or with an error
@@ -178,6 +180,11 @@ class UpstreamRejected(RequestError):
         self.retryable = status in RETRIED_BY_CLIENTS
 
 
+class ContentRefused(UpstreamRejected):
+    code = "content_filter"
+    says = "The model server refused what the request says."
+
+
 class CapacityError(BaseloadError):
     status, type, code = 503, "overloaded", "overloaded"
     retryable = True
@@ -241,6 +248,16 @@ class UpstreamFailed(TargetError):
         super().__init__(message)
         self.outcome = outcome
         self.pause_s = pause_s
+
+
+class DeadlineExceeded(UpstreamFailed):
+    """Our own limit, so by itself it says nothing of the target; an answer may have begun."""
+
+    status, code = 504, "deadline_exceeded"
+    says = "The time of the request was up before its answer was complete."
+
+    def __init__(self, message: str = "", *, outcome: Outcome = Outcome.DEADLINE) -> None:
+        super().__init__(message, outcome=outcome)
 
 
 class NotStarted(UpstreamFailed):

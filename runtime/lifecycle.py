@@ -2,39 +2,38 @@
 
 The only place that knows this order. Two rules hold everywhere below: nothing reaches a
 target before its reserve is durable, and the end of an answer reaches the client only after
-its settle is durable. A second attempt is made once, and only while nothing has been sent.
+its settle is durable. Another attempt is made only while nothing has been sent, at a target that
+has not failed this request, and as long as the request's limits leave one.
 """
 
 from __future__ import annotations
 
+import asyncio
+from math import inf
+
 from models.money import format_usd
 from runtime.attempt import Attempt
+from runtime.attempt_limits import limits_of
 from runtime.bill import Reckoning
 from runtime.errors import (
-    BadAnswer,
     BaseloadError,
+    DeadlineExceeded,
     NoTarget,
     NotStarted,
     QueueFull,
     QueueTimeout,
     SpillCapped,
-    StreamBroken,
     UpstreamFailed,
-    UpstreamRejected,
 )
 from runtime.gateway import Gateway
-from runtime.patience import Patience
+from runtime.opening import Opening
 from runtime.relay import BodyWriter, Relay, Send, head, part
 from runtime.request.job import Job
-from runtime.targets.error_in_answer import error_of
-from runtime.targets.response import Broken, Response
-from runtime.targets.upstream import read_answer, read_opening
 from runtime.wire.dialect import WholeAnswer
 from scheduler.decision import Buy, Dispatch, Outcome
 from scheduler.target import Target
 
-ATTEMPTS_MAX = 2
-EMPTY = "the target ended its stream before its first words"
+OVERDUE = "The time of the request was up before a model server had taken it."
 
 
 async def answer(gateway: Gateway, job: Job, send: Send, writer: BodyWriter | None = None) -> None:
@@ -68,11 +67,10 @@ class _Passage:
         self._gateway = gateway
         self._job = job
         self._writer = writer
-        self._attempt: Attempt | None = None
-        self._response: Response | None = None
-        self._dispatched = False  # a target may have begun to work
-        self._patience = Patience(gateway, job.request_id)
-        self._reckoning = Reckoning(gateway.estimator, job)
+        self._limits = limits_of(gateway.config.stream, job)
+        self._tried: tuple[Target, ...] = ()
+        self._opening: Opening | None = None  # the last one
+        self._reckoning = Reckoning(gateway.estimator, job)  # of the last one
 
     async def run(self, send: Send) -> None:
         attempt, opened = await self._open()
@@ -84,95 +82,59 @@ class _Passage:
 
     def abandon(self) -> None:
         """Sync on purpose: runs in a ``finally`` whose task may be cancelled again."""
-        if self._response is not None:
-            self._response.close()  # an unread answer: the target sees the client leave
-        attempt = self._attempt
-        if attempt is not None and not attempt.ended:
-            bill = self._reckoning.bill(attempt.output_tokens_most)
-            attempt.abandon(bill, started=self._dispatched)
+        if self._opening is not None:
+            self._opening.abandon()
         self._reckoning.learn_the_rest()
 
     async def _open(self) -> tuple[Attempt, Relay | WholeAnswer]:
         """An attempt whose target has answered, or has begun to."""
-        tried: tuple[Target, ...] = ()
         failed: UpstreamFailed | None = None
-        for number in range(1, ATTEMPTS_MAX + 1):
-            decision = await self._decide(tried, failed)
-            target = self._gateway.target_of(decision, self._job)
-            tried += (decision.target,)
-            if target is None:  # it has gone, or may no longer be used, since it was chosen
-                self._gateway.finish(self._job.request_id, Outcome.CLIENT_LEFT)  # no failure
+        for number in range(1, self._limits.attempts_max + 1):
+            decision = await self._decide(failed)
+            opening = self._opening_at(decision, number)
+            if opening is None:
                 continue
-            attempt = Attempt(self._gateway, self._job, number, decision, target)
-            self._attempt, self._response, self._dispatched = attempt, None, False
-            await attempt.begin()
             try:
-                return attempt, await self._dispatch(attempt)
-            except UpstreamRejected as error:
-                await attempt.void(Outcome.CLIENT_ERROR, error.code)
+                return opening.attempt, await opening.open()
+            except DeadlineExceeded:
                 raise
-            except NotStarted as error:
-                await attempt.void(error.outcome, error.code, error.pause_s)
-                failed = error
             except UpstreamFailed as error:
-                bill = self._reckoning.bill(attempt.output_tokens_most)
-                await attempt.settle(bill, error.outcome, error.code, error.pause_s)
                 failed = error
-        raise UpstreamFailed("The model server failed twice before its first token.") from failed
+        message = "Every model server that was asked failed before its first token."
+        raise UpstreamFailed(message) from failed
 
-    async def _decide(
-        self, tried: tuple[Target, ...], failed: UpstreamFailed | None
-    ) -> Dispatch | Buy:
-        arrival = self._job.arrival_at(self._gateway.clock.monotonic_s())
+    def _opening_at(self, decision: Dispatch | Buy, number: int) -> Opening | None:
+        """None if the target has gone, or may no longer be used, since it was chosen."""
+        gateway, job = self._gateway, self._job
+        self._tried += (decision.target,)
+        target = gateway.target_of(decision, job)
+        if target is None:
+            gateway.finish(job.request_id, Outcome.CLIENT_LEFT)  # no failure
+            return None
+        attempt = Attempt(gateway, job, number, decision, target)
+        self._opening = opening = Opening(gateway, job, attempt, self._limits, self._writer)
+        self._reckoning = opening.reckoning
+        return opening
+
+    async def _decide(self, failed: UpstreamFailed | None) -> Dispatch | Buy:
+        now_s = self._gateway.clock.monotonic_s()
+        left_s = self._limits.until_s - now_s
         try:
-            return await self._gateway.decide(arrival, tried)
-        except (NoTarget, QueueFull, QueueTimeout, SpillCapped):
-            if failed is None or isinstance(failed, NotStarted):
-                raise
-            # Work was done and has to be paid: a client that asks again would pay once more.
-            raise UpstreamFailed("The model server failed before it answered.") from failed
-
-    async def _dispatch(self, attempt: Attempt) -> Relay | WholeAnswer:
-        dialect, request, model = self._job.dialect, self._job.request, attempt.upstream_model
-        scanner = self._reckoning.said = dialect.scanner(request, model)
-        self._patience.delivered = scanner.delivered
-        self._patience.hides_its_start = not (attempt.bought or self._job.streaming)
-        self._patience.replica = attempt.replica
-        limits = self._gateway.config.stream
-        try:
-            async with self._patience.lasting():
-                header = attempt.trace_header
-                call = dialect.upstream_call(request, model)
-                upstream, sent = attempt.upstream, self._sent
-                response = await upstream.post(call.path, call.body, limits, header, sent)
-                self._response = response
-                if not self._job.streaming:
-                    body = await read_answer(response)
-                    return self._looked_at(dialect.whole_answer(request, model, body))
-                opened = await read_opening(response, scanner)
-        except (Broken, TimeoutError, StreamBroken) as error:
-            if not self._dispatched:
-                raise NotStarted("the target was not reached in time") from error
-            if self._response is not None:
-                self._response.close()
-            raise UpstreamFailed("the target broke off before its first token") from error
-        if not scanner.begun:
-            response.close()
-            raise error_of(scanner.told_error) if scanner.error else BadAnswer(EMPTY)
-        patience, reckoning = self._patience, self._reckoning
-        return Relay(attempt, response, opened, scanner, patience, reckoning, self._writer)
-
-    def _sent(self) -> None:
-        self._dispatched = True
-
-    def _looked_at(self, answer: WholeAnswer) -> WholeAnswer:
-        """An answer that may be sent; else what is wrong with it is raised."""
-        self._reckoning.said = answer
-        if answer.error is not None:
-            raise error_of(answer.error)
-        if answer.fault is not None:
-            raise BadAnswer(f"the target's answer cannot be used: {answer.fault}")
-        return answer
+            if left_s <= 0:
+                raise QueueTimeout(OVERDUE)
+            arrival = self._job.arrival_at(now_s)
+            if left_s == inf:
+                return await self._gateway.decide(arrival, self._tried)
+            async with asyncio.timeout(left_s):
+                return await self._gateway.decide(arrival, self._tried)
+        except TimeoutError:
+            refusal: BaseloadError = QueueTimeout(OVERDUE)
+        except (NoTarget, QueueFull, QueueTimeout, SpillCapped) as error:
+            refusal = error
+        if failed is None or isinstance(failed, NotStarted):
+            raise refusal
+        # Work was done and has to be paid: a client that asks again would pay once more.
+        raise UpstreamFailed("The model server failed before it answered.") from failed
 
     async def _whole(self, attempt: Attempt, answer: WholeAnswer, send: Send) -> None:
         bill = self._reckoning.bill(attempt.output_tokens_most)

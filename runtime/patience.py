@@ -1,10 +1,11 @@
-"""How long the waits of one request may last: the watchdog looks on, and ends one."""
+"""How long the waits of one attempt may last: the watchdog looks on, and ends one."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 
 from runtime.gateway import Gateway
 from runtime.wire.delivered_tokens import Delivered
@@ -12,13 +13,17 @@ from scheduler.replica import Replica
 
 
 class Patience:
-    """What the watchdog sees of a request: ``delivered`` is of the present attempt."""
+    """What the watchdog sees of an attempt. ``until_s``, monotonic, is when the time of the whole
+    request is up; ``silent_s`` how long the last wait without a word may have been at most."""
 
-    def __init__(self, gateway: Gateway, request_id: str) -> None:
+    def __init__(self, gateway: Gateway, request_id: str, until_s: float) -> None:
         self.delivered = Delivered()
         self.hides_its_start = False  # an answer in one piece, from a replica
-        self.replica: Replica | None = None  # of the present attempt
-        self.is_lost = False
+        self.replica: Replica | None = None
+        self.is_lost = False  # to a silence, or to the end of this process
+        self.is_overdue = False  # the time of the whole request was up
+        self.silent_s = 0.0
+        self._until_s = until_s
         self._gateway = gateway
         self._request_id = request_id
         self._timeout: asyncio.Timeout | None = None
@@ -41,13 +46,19 @@ class Patience:
             self._timeout.reschedule(asyncio.get_running_loop().time())
 
     @asynccontextmanager
-    async def lasting(self) -> AsyncIterator[None]:
-        """Inside, the watchdog looks on; TimeoutError when the patience is lost."""
+    async def lasting(self, first_token_s_max: float = inf) -> AsyncIterator[None]:
+        """Inside, the watchdog looks on; TimeoutError when the patience is lost, the first token
+        has taken too long, or the time of the request is up."""
         self.is_lost = False
+        left_s = self._until_s - self._gateway.clock.monotonic_s()
+        limit_s = min(first_token_s_max, left_s)
+        timeout = self._timeout = asyncio.timeout(None if limit_s == inf else limit_s)
         self._gateway.watch(self._request_id, self)
         try:
-            async with asyncio.timeout(None) as self._timeout:
+            async with timeout:
                 yield
         finally:
             self._timeout = None
             self._gateway.unwatch(self._request_id)
+            if timeout.expired() and not self.is_lost:
+                self.is_overdue, self.silent_s = left_s <= first_token_s_max, limit_s

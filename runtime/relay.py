@@ -12,6 +12,7 @@ from runtime.attempt import Attempt
 from runtime.bill import Bill, Reckoning
 from runtime.errors import (
     BaseloadError,
+    DeadlineExceeded,
     Draining,
     LedgerUnavailable,
     StreamBroken,
@@ -120,9 +121,7 @@ class Relay:
         """Bills a stream that has ended; returns what is wrong with it for the client."""
         try:
             if failure is not None:
-                is_callers = isinstance(failure, UpstreamRejected)
-                outcome = Outcome.CLIENT_ERROR if is_callers else Outcome.TARGET_FAILED
-                await self._attempt.settle(bill, outcome, failure.code)
+                await self._attempt.settle(bill, _outcome_of(failure), failure.code)
                 return failure
             await self._attempt.settle(bill, Outcome.OK)
         except LedgerUnavailable as error:  # an end that was not billed is not told
@@ -135,6 +134,8 @@ class Relay:
             return Draining("This server is shutting down: the answer ends before its end.")
         if self._patience.is_lost:
             return StreamStalled("The model server sent no token for too long.")
+        if self._patience.is_overdue:
+            return DeadlineExceeded()
         if self._scanner.told_error is not None:
             told = error_of(self._scanner.told_error)
             if isinstance(told, UpstreamRejected):  # its form leaves no token to go on with
@@ -143,6 +144,14 @@ class Relay:
         if 0 < finished < choices:  # a vendor that does not know n, too
             return StreamBroken(f"The model server completed {finished} of {choices} answers.")
         return StreamBroken("The model server broke off its answer.")
+
+
+def _outcome_of(failure: BaseloadError) -> Outcome:
+    """Of a stream that broke off."""
+    if isinstance(failure, DeadlineExceeded):
+        return failure.outcome
+    is_callers = isinstance(failure, UpstreamRejected)
+    return Outcome.CLIENT_ERROR if is_callers else Outcome.TARGET_FAILED
 
 
 def head(status: int, content_type: bytes, attempt: Attempt) -> dict[str, Any]:

@@ -117,4 +117,5 @@ class Outcome(StrEnum):
     TARGET_BUSY = "target_busy"  # 529 and the like: overloaded, it asks for a pause
     RATE_LIMITED = "rate_limited"  # 429: a limit of its own was reached, it asks for a pause
     KEY_REFUSED = "key_refused"  # 401, 402: our key or our balance there, for all its models
+    DEADLINE = "deadline"  # the time of the whole request was up: nothing is said of the target
     ACCESS_REFUSED = "access_refused"  # 403: our account there, or just this model or request

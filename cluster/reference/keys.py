@@ -36,6 +36,7 @@ _UNITS = (
     (r"schedulers", "Schedulers"),
     (r"load|occupancy|headroom|quality|overall", "share of 1"),
     (r"failures", "failures"),
+    (r"attempts", "attempts"),
     (r"data_parallel", "ranks"),
     (r"pipeline_parallel", "stages"),
     (r"parallel|cards", "cards"),

@@ -10,7 +10,8 @@ import json
 from typing import Any
 
 from runtime.errors import BadAnswer, BaseloadError
-from runtime.targets.target_status import failure
+from runtime.targets.content_refusal import is_content_refusal
+from runtime.targets.target_status import content_refused, failure
 
 STATUS_KEYS = ("code", "status", "status_code", "http_code")
 NAME_KEYS = ("code", "type", "status")
@@ -35,6 +36,8 @@ STATUSES = {
 def error_of(told: dict[str, Any] | None) -> BaseloadError:
     """The error to raise; ``told`` is the answer, or the event, that is one."""
     status = _status(told or {})
+    if told and is_content_refusal(told):
+        return content_refused(told, status)
     if status is None:
         return BadAnswer("the target told an error")
     return failure(status, json.dumps(told).encode(), None)

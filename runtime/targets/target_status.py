@@ -12,9 +12,17 @@ import json
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import Any
 
-from runtime.errors import BaseloadError, NotStarted, UpstreamFailed, UpstreamRejected
+from runtime.errors import (
+    BaseloadError,
+    ContentRefused,
+    NotStarted,
+    UpstreamFailed,
+    UpstreamRejected,
+)
 from runtime.limits import LIMITS, refusals
+from runtime.targets.content_refusal import is_content_refusal
 from runtime.targets.response import Response
 from scheduler.decision import Outcome
 
@@ -67,13 +75,16 @@ def outcome_of(status: int, pause_s: float | None = None) -> Outcome:
 
 def failure(status: int, body: bytes, pause_s: float | None) -> BaseloadError:
     """The error that an answer with this status is."""
+    told = _told(body)
+    if is_content_refusal(told):
+        return content_refused(told, status)
     is_callers = 400 <= status < 500 and status not in BUSY_STATUSES | OUR_FAULTS
     if is_callers:
-        message, param = _safe_message(body)
+        message, param = _safe_message(told)
         return UpstreamRejected(message, status=status, param=param)
     kind = UpstreamFailed if may_have_started(status) else NotStarted
     outcome = outcome_of(status, pause_s)
-    if outcome is Outcome.RATE_LIMITED and _code(body) in NO_MONEY_CODES:
+    if outcome is Outcome.RATE_LIMITED and _code(told) in NO_MONEY_CODES:
         outcome = Outcome.KEY_REFUSED
     return kind(f"the target answered {status}", outcome=outcome, pause_s=pause_s)
 
@@ -108,18 +119,34 @@ def _text(value: bytes) -> str:
     return value.decode("latin-1").strip()
 
 
-def _code(body: bytes) -> str | None:
+def content_refused(told: dict[str, Any], status: int | None) -> ContentRefused:
+    """Whatever its status: what one target refused for its content, no other is asked."""
+    message, _ = _safe_message(told)
+    is_callers = status is not None and 400 <= status < 500 and status not in OUR_FAULTS
+    return ContentRefused(message, status=status if is_callers and status else 400)
+
+
+def _told(body: bytes) -> dict[str, Any]:
     try:
-        code = json.loads(body.decode("utf-8", "replace"))["error"]["code"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
+        told = json.loads(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _error(told: dict[str, Any]) -> dict[str, Any]:
+    error = told.get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def _code(told: dict[str, Any]) -> str | None:
+    code = _error(told).get("code")
     return code if isinstance(code, str) else None
 
 
-def _safe_message(body: bytes) -> tuple[str, str | None]:
-    try:
-        error = json.loads(body.decode("utf-8", "replace"))["error"]
-        message, param = str(error["message"]), error.get("param")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+def _safe_message(told: dict[str, Any]) -> tuple[str, str | None]:
+    error = _error(told)
+    if "message" not in error:
         return "the target refused the request", None
-    return message[:MESSAGE_CHARS_MAX], param if isinstance(param, str) else None
+    param = error.get("param")
+    return str(error["message"])[:MESSAGE_CHARS_MAX], param if isinstance(param, str) else None

@@ -1,4 +1,4 @@
-"""A stream is committed by its first words: until then the next vendor can be asked."""
+"""A stream is committed by its first words: until then the next vendor can be asked (C1, C2)."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from runtime.targets.pools import Pool
 from tests.runtime.parts import KEY_ENV, MODEL, POOL, Stack, stack
 from tests.runtime.targets.servers import CHUNKED, END, HOST, chunk, sized
 
-FIRST, SECOND = "first", "second"  # the second is the dearer one, so it is asked second
+NAMES = FIRST, SECOND, THIRD = "first", "second", "third"  # the dearer, the later asked
 PROMPT_NANO, CACHED_NANO, OUTPUT_NANO = 1_000, 100, 2_000  # of one token, at the first
 HANG = b"hang"  # in place of a write: nothing more comes, and the connection stays open
 
@@ -68,14 +68,26 @@ async def market(
     terms: Any = MODEL,
 ) -> AsyncIterator[Stack]:
     """A gateway without a replica: what it is asked is bought, on ``terms``."""
-    names = {FIRST: first} if second is None else {FIRST: first, SECOND: second}
+    vendors = [first] if second is None else [first, second]
+    async with markets(tmp_path, vendors, config, pool, [terms] * len(vendors)) as made:
+        yield made
+
+
+@asynccontextmanager
+async def markets(
+    tmp_path: Path,
+    vendors: Sequence[Vendor],
+    config: Any = None,
+    pool: Pool = POOL,
+    terms: Sequence[Any] | None = None,
+) -> AsyncIterator[Stack]:
+    """The same for any number of vendors, each dearer than the one before it."""
     providers = {
-        name: {"base_url": each.url, "key_env": KEY_ENV, "offers": {MODEL: terms}}
-        for name, each in names.items()
+        name: {"base_url": each.url, "key_env": KEY_ENV, "offers": {MODEL: on}}
+        for name, each, on in zip(NAMES, vendors, terms or [MODEL] * len(vendors), strict=False)
     }
     config = {**(config or {}), "providers": providers}
-    prices = PriceBook((_price(FIRST, 1), _price(SECOND, 2)))
-    async with stack(tmp_path, scripts=[], config=config, prices=prices, pool=pool) as made:
+    async with stack(tmp_path, scripts=[], config=config, prices=prices(), pool=pool) as made:
         yield made
 
 
@@ -90,6 +102,11 @@ async def two(
         market(tmp_path, one, other, config) as made,
     ):
         yield made
+
+
+def prices() -> PriceBook:
+    """Of the model at each of the names."""
+    return PriceBook(tuple(_price(name, times) for times, name in enumerate(NAMES, 1)))
 
 
 def _price(provider: str, times: int) -> Price:

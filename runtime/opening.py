@@ -1,0 +1,132 @@
+"""One attempt up to its first words: sent, read while nothing is committed, ended if it fails."""
+
+from __future__ import annotations
+
+from runtime.attempt import Attempt
+from runtime.attempt_limits import AttemptLimits
+from runtime.bill import Reckoning
+from runtime.errors import (
+    BadAnswer,
+    DeadlineExceeded,
+    NotStarted,
+    StreamBroken,
+    UpstreamFailed,
+    UpstreamRejected,
+)
+from runtime.gateway import Gateway
+from runtime.patience import Patience
+from runtime.relay import BodyWriter, Relay
+from runtime.request.job import Job
+from runtime.targets.error_in_answer import error_of
+from runtime.targets.response import Broken, Response
+from runtime.targets.upstream import read_answer, read_opening
+from runtime.wire.dialect import StreamScanner, WholeAnswer
+from scheduler.decision import Outcome
+
+EMPTY = "the target ended its stream before its first words"
+
+
+class Opening:
+    """``attempt`` has not begun. What it costs, and what was said in it, is in ``reckoning``."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        job: Job,
+        attempt: Attempt,
+        limits: AttemptLimits,
+        writer: BodyWriter | None,
+    ) -> None:
+        self.attempt = attempt
+        self.reckoning = Reckoning(gateway.estimator, job)
+        self._gateway = gateway
+        self._job = job
+        self._limits = limits
+        self._writer = writer
+        self._patience = Patience(gateway, job.request_id, limits.until_s)
+        self._response: Response | None = None
+        self._dispatched = False  # the target may have begun to work
+
+    async def open(self) -> Relay | WholeAnswer:
+        """What its target answers, once it has begun to. Raises UpstreamRejected or UpstreamFailed,
+        when the attempt has been ended."""
+        attempt = self.attempt
+        await attempt.begin()
+        try:
+            return await self._dispatch()
+        except UpstreamRejected as error:
+            await attempt.void(Outcome.CLIENT_ERROR, error.code)
+            raise
+        except NotStarted as error:
+            await attempt.void(error.outcome, error.code, error.pause_s)
+            raise
+        except UpstreamFailed as error:
+            bill = self.reckoning.bill(attempt.output_tokens_most)
+            await attempt.settle(bill, error.outcome, error.code, error.pause_s)
+            raise
+
+    def abandon(self) -> None:
+        """Sync on purpose: runs in a ``finally`` whose task may be cancelled again."""
+        if self._response is not None:
+            self._response.close()  # an unread answer: the target sees the client leave
+        attempt = self.attempt
+        if not attempt.ended:
+            bill = self.reckoning.bill(attempt.output_tokens_most)
+            attempt.abandon(bill, started=self._dispatched)
+
+    async def _dispatch(self) -> Relay | WholeAnswer:
+        job, attempt = self._job, self.attempt
+        dialect, request, model = job.dialect, job.request, attempt.upstream_model
+        scanner = self.reckoning.said = dialect.scanner(request, model)
+        self._patience.delivered = scanner.delivered
+        self._patience.hides_its_start = not (attempt.bought or job.streaming)
+        self._patience.replica = attempt.replica
+        try:
+            async with self._patience.lasting(self._limits.first_token_s_max(attempt.number)):
+                call, header = dialect.upstream_call(request, model), attempt.trace_header
+                phases, sent = self._gateway.config.stream, self._sent
+                response = await attempt.upstream.post(call.path, call.body, phases, header, sent)
+                self._response = response
+                if not job.streaming:
+                    body = await read_answer(response)
+                    return self._looked_at(dialect.whole_answer(request, model, body))
+                opened = await read_opening(response, scanner)
+        except (Broken, TimeoutError, StreamBroken) as error:
+            raise self._failure() from error
+        return self._relay(scanner, response, opened)
+
+    def _relay(self, scanner: StreamScanner, response: Response, opened: bytes) -> Relay:
+        if not scanner.begun:
+            response.close()
+            raise error_of(scanner.told_error) if scanner.error else BadAnswer(EMPTY)
+        return Relay(
+            self.attempt, response, opened, scanner, self._patience, self.reckoning, self._writer
+        )
+
+    def _sent(self) -> None:
+        self._dispatched = True
+
+    def _failure(self) -> UpstreamFailed:
+        """What it is that no answer came, or that it broke off."""
+        outcome = Outcome.TARGET_FAILED
+        if self._patience.is_overdue and not self._was_slow():
+            outcome = Outcome.DEADLINE  # it had less time than it may have
+        if not self._dispatched:
+            return NotStarted("the target was not reached in time", outcome=outcome)
+        if self._response is not None:
+            self._response.close()
+        if self._patience.is_overdue:
+            return DeadlineExceeded(outcome=outcome)
+        return UpstreamFailed("the target broke off before its first token")
+
+    def _was_slow(self) -> bool:
+        return self._limits.is_slow(self.attempt.number, self._patience.silent_s)
+
+    def _looked_at(self, answer: WholeAnswer) -> WholeAnswer:
+        """An answer that may be sent; else what is wrong with it is raised."""
+        self.reckoning.said = answer
+        if answer.error is not None:
+            raise error_of(answer.error)
+        if answer.fault is not None:
+            raise BadAnswer(f"the target's answer cannot be used: {answer.fault}")
+        return answer
