@@ -7,6 +7,7 @@ is dropped in any way, ``abandon`` ends it without an await, so a cancelled task
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from models.money import NanoUsd, format_usd
 from models.price_terms import bill_text
@@ -77,8 +78,7 @@ class Attempt:
         target = self.target
         if isinstance(target, LocalTarget):
             return UpstreamModel(self.job.model)
-        most = target.offer.output_tokens_max
-        return UpstreamModel(target.name, is_vendor=True, answer_tokens_max=most)
+        return replace(target.speaks, asked_unix_s=self._clock.unix_ms() // 1000)
 
     @property
     def replica(self) -> Replica | None:

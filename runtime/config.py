@@ -6,12 +6,10 @@ environment variables. What runs (pools, cards, checkpoints) is in ``runtime.tar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, Self
 
 from pydantic import (
-    BeforeValidator,
     Field,
     ValidationError,
     field_validator,
@@ -20,26 +18,23 @@ from pydantic import (
 
 from models.config_values import ConfigSection, Ms
 from models.prices import BadPriceBook, Price, PriceBook, own_prices
-from runtime.config_facts import ComplianceConfig, FactsConfig
+from runtime.config_facts import ComplianceConfig
 from runtime.config_problems import Problem, all_wrong, one_line, problems, wrong_at
+from runtime.config_provider import ProviderConfig
 from runtime.config_rules import AbilitiesConfig, QualityConfig, Rules, called_as_models
 from runtime.config_tenant import TenantConfig
 from runtime.config_types import (
     AnyHost,
-    BaseUrl,
     ModelName,
-    OfferName,
     Origin,
     Port,
     PricesFile,
     ProviderName,
     TenantName,
-    VariableName,
 )
 from runtime.errors import ConfigError
 from runtime.origins import EVERY
 from runtime.wire.tag_terms import NO_TERMS, TagTerms
-from runtime.wire.tags import Sensitivity
 from scheduler.settings import (
     AdmissionSettings,
     CircuitBreakerSettings,
@@ -53,76 +48,6 @@ TENANTS_MAX = 10_000
 METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from metrics_port
 ORIGINS_MAX = 64
 ATTEMPTS_BOUND = 16  # of one request
-
-
-class OfferConfig(ConfigSection):
-    """A catalogue model at a provider: its name there, and what the provider lets us send."""
-
-    SAID_ELSEWHERE: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("price", "prices", "usd", "cost", "input_usd_per_mtok", "output_usd_per_mtok"),
-        "prices stand in models/data/prices.yaml, under the provider and the name of the offer",
-    )
-
-    name: OfferName
-    """What the provider calls the model, as where its price stands (`baseload prices`)."""
-    context_tokens_max: int = Field(default=131_072, ge=1)
-    """Tokens that prompt and answer may have together there; a longer request is not bought."""
-    output_tokens_max: int | None = Field(default=None, ge=1)
-    """Answer limit in tokens, sent where a caller names none; none counts a whole context."""
-    in_flight_max: int = Field(default=64, ge=1)
-    """Requests that may be under way at this offer at once."""
-    requests_per_min_max: int | None = Field(default=None, ge=1)
-    """Requests per minute of this model that the provider takes; none takes the provider's."""
-    tokens_per_min_max: int | None = Field(default=None, ge=1)
-    """Tokens per minute, prompt and answer, of this model; none takes the provider's."""
-
-
-def _named(given: Any) -> Any:
-    return {"name": given} if isinstance(given, str) else given
-
-
-class ProviderConfig(ConfigSection):
-    """An external account. The key is read from the environment, never from the file."""
-
-    base_url: BaseUrl
-    """Where the provider's OpenAI-compatible API is, `/v1` or its like included."""
-    key_env: VariableName
-    """Environment variable that holds the API key; while it is not set, nothing is bought."""
-    region: str = "unknown"
-    """Where the provider serves, for readers of this file; what laws ask for stands in `facts`."""
-    facts: FactsConfig = FactsConfig()
-    """What is known of it, for the policy packs in force; what is left out is unknown."""
-    allowed_sensitivity: frozenset[Sensitivity] = frozenset(
-        {Sensitivity.PUBLIC, Sensitivity.INTERNAL}
-    )
-    """Sensitivities of requests that may be sent there; all others never are."""
-    requests_per_min_max: int | None = Field(default=None, ge=1)
-    """Requests per minute that the provider takes, of each of its models by itself."""
-    tokens_per_min_max: int | None = Field(default=None, ge=1)
-    """Tokens per minute, prompt and answer, that it takes, of each of its models by itself."""
-    offers: dict[ModelName, Annotated[OfferConfig, BeforeValidator(_named)]] = Field(min_length=1)
-    """What is bought there, by the model's catalogue id; a name alone is an offer with defaults."""
-
-    @model_validator(mode="after")
-    def _distinct_names(self) -> Self:
-        """An offer is known by its name at the provider, so a second of that name hides it."""
-        models: dict[str, str] = {}
-        for model, offer in self.offers.items():
-            first = models.setdefault(offer.name, model)
-            if first != model:
-                wrong = f"is called {offer.name!r} there, as {first!r} is"
-                raise wrong_at(("offers", model), wrong)
-        return self
-
-    def offer(self, model: str) -> OfferConfig:
-        offer = self.offers[model]
-        return offer.model_copy(
-            update={
-                name: getattr(self, name)
-                for name in ("requests_per_min_max", "tokens_per_min_max")
-                if getattr(offer, name) is None
-            }
-        )
 
 
 class StreamConfig(ConfigSection):

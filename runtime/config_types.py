@@ -159,6 +159,7 @@ TenantName = Annotated[
 ProviderName = Annotated[
     str, Field(max_length=64), AfterValidator(_provider), written("printable ASCII, no space, no /")
 ]
+VendorName = Annotated[str, Field(max_length=40), written("name of a known vendor")]
 ModelName = Annotated[
     str, AfterValidator(_model), written("name of a model, in A-Z a-z 0-9 . _ : / @ + -")
 ]

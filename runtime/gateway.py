@@ -227,7 +227,8 @@ class Gateway:
         if decision.offer_id not in self.offers_for(job.tenant, job.tags):
             return None
         account = self.accounts.get(decision.offer_id)
-        return account if account is not None and account.offer.price is not None else None
+        sells = account is not None and account.sells(job.dialect, job.request)
+        return account if sells else None
 
     def first_token(self, request_id: str) -> None:
         self._scheduler.on_first_token(request_id, self._now())

@@ -98,7 +98,8 @@ class Opening:
     def _relay(self, scanner: StreamScanner, response: Response, opened: bytes) -> Relay:
         if not scanner.begun:
             response.close()
-            raise error_of(scanner.told_error) if scanner.error else BadAnswer(EMPTY)
+            told, terms = scanner.told_error, self.attempt.upstream.terms
+            raise error_of(told, terms) if scanner.error else BadAnswer(EMPTY)
         return Relay(
             self.attempt, response, opened, scanner, self._patience, self.reckoning, self._writer
         )
@@ -126,7 +127,7 @@ class Opening:
         """An answer that may be sent; else what is wrong with it is raised."""
         self.reckoning.said = answer
         if answer.error is not None:
-            raise error_of(answer.error)
+            raise error_of(answer.error, self.attempt.upstream.terms)
         if answer.fault is not None:
             raise BadAnswer(f"the target's answer cannot be used: {answer.fault}")
         return answer

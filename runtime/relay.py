@@ -137,7 +137,7 @@ class Relay:
         if self._patience.is_overdue:
             return DeadlineExceeded()
         if self._scanner.told_error is not None:
-            told = error_of(self._scanner.told_error)
+            told = error_of(self._scanner.told_error, self._attempt.upstream.terms)
             if isinstance(told, UpstreamRejected):  # its form leaves no token to go on with
                 return told
         choices, finished = self._attempt.job.request.choices, self._scanner.finished_choices
@@ -168,7 +168,9 @@ def head(status: int, content_type: bytes, attempt: Attempt) -> dict[str, Any]:
             (b"x-baseload-model", attempt.job.model.encode()),
             (b"x-baseload-config", attempt.config_version.encode()),
             (b"x-baseload-held-ms", str(attempt.held_ms).encode()),
-            *attempt.job.request.ignored_header(bought=attempt.bought),
+            *attempt.job.request.ignored_header(
+                bought=attempt.bought, terms=attempt.upstream.terms
+            ),
             *_registration(attempt),
         ],
     }

@@ -17,8 +17,9 @@ from cluster.profile import Profile
 from models.lookup import did_you_mean
 from models.money import format_usd
 from models.prices import Price, PriceBook
-from runtime.config import GatewayConfig, ProviderConfig
+from runtime.config import GatewayConfig
 from runtime.config_problems import Path, given
+from runtime.config_provider import ProviderConfig
 from runtime.config_types import LOOPBACK
 from runtime.targets.providers import why_off
 
@@ -142,14 +143,14 @@ def _autoscaling(config: GatewayConfig, args: AppArgs) -> Iterator[Finding]:
 def loop_findings(profile: Profile) -> Iterator[Finding]:
     """A provider that is this endpoint: what it sells would come back to it, to be bought again."""
     for provider, settings in profile.routing.providers.items():
-        host, port = urlsplit(settings.base_url).hostname, _port(settings)
+        host, port = urlsplit(settings.url).hostname, _port(settings)
         if host in (*LOOPBACK, profile.host) and port == profile.port:
             path = (*PROVIDERS, provider, "base_url")
             yield error(path, f"is this endpoint itself: it listens on port {port}")
 
 
 def _port(settings: ProviderConfig) -> int:
-    url = urlsplit(settings.base_url)
+    url = urlsplit(settings.url)
     return url.port or (443 if url.scheme == "https" else 80)
 
 

@@ -10,11 +10,10 @@ from cluster.reference.config_rules import WHICH_MODELS
 from runtime.config import (
     GatewayConfig,
     HttpConfig,
-    OfferConfig,
-    ProviderConfig,
     StreamConfig,
     TelemetryConfig,
 )
+from runtime.config_provider import OfferConfig, ProviderConfig
 from runtime.config_tenant import TenantConfig, TenantDefaults
 from runtime.engine.settings import EngineSettings
 from scheduler.settings import (

@@ -114,7 +114,7 @@ async def _job(
     pool = gateway.pools.get(parsed.model)
     tokens_max = context_tokens_max(gateway, parsed.model)
     allowance = gateway.allowance(tenant, tags)
-    offers = _offers(gateway, parsed, gateway.offers_for(tenant, tags))
+    offers = _offers(gateway, dialect, parsed, gateway.offers_for(tenant, tags))
     _refuse_forbidden(gateway, parsed.model, allowance, offers, record)
     job = new_job(
         record=record,
@@ -165,12 +165,21 @@ def _refuse_forbidden(
     raise NoCompliantTarget(f"{NoCompliantTarget.says} {says[:VERDICTS_CHARS_MAX]}.")
 
 
-def _offers(gateway: Gateway, request: ModelRequest, offers: frozenset[str]) -> frozenset[str]:
+def _offers(
+    gateway: Gateway, dialect: Dialect, request: ModelRequest, offers: frozenset[str]
+) -> frozenset[str]:
     """Those that may have the request: none that would answer it in another sense."""
-    field = request.local_only
-    if request.model not in gateway.pools:
-        if field is None:
-            return offers
+    if request.model in gateway.pools and not request.taken_everywhere:
+        return frozenset()
+    accounts = gateway.accounts
+    of_model = [each for each in offers if accounts[each].offer.model == request.model]
+    refused = {each: dialect.refused_field(request, accounts[each].speaks) for each in of_model}
+    taken = frozenset(each for each, field in refused.items() if field is None)
+    field = refused[min(refused)] if refused else request.local_only
+    if taken or field is None or request.model in gateway.pools:
+        return taken
+    if field == request.local_only:
         says = f"`{field}` is served by local replicas, and `{request.model}` has none here."
-        raise BadRequest(says, param=field)
-    return offers if field is None and request.taken_everywhere else frozenset()
+    else:
+        says = f"No provider of `{request.model}` takes `{field}` as it is sent."
+    raise BadRequest(says, param=field)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from models.vendors import VendorTerms
 from runtime.errors import BadAnswer, BaseloadError
 from runtime.targets.content_refusal import is_content_refusal
 from runtime.targets.target_status import content_refused, failure
+from runtime.targets.vendor_errors import meaning_of
 
+UNKNOWN_STATUS = 500  # work may have been done
 STATUS_KEYS = ("code", "status", "status_code", "http_code")
 NAME_KEYS = ("code", "type", "status")
 STATUSES = {
@@ -33,14 +36,18 @@ STATUSES = {
 }
 
 
-def error_of(told: dict[str, Any] | None) -> BaseloadError:
-    """The error to raise; ``told`` is the answer, or the event, that is one."""
+def error_of(told: dict[str, Any] | None, terms: VendorTerms | None = None) -> BaseloadError:
+    """The error to raise; ``told`` is the answer, or the event, that is one, and ``terms`` those
+    of its vendor."""
     status = _status(told or {})
-    if told and is_content_refusal(told):
+    is_known = meaning_of(terms, told or {}) is not None
+    if told and not is_known and is_content_refusal(told):
         return content_refused(told, status)
+    if status is None and is_known:
+        status = UNKNOWN_STATUS
     if status is None:
         return BadAnswer("the target told an error")
-    return failure(status, json.dumps(told).encode(), None)
+    return failure(status, json.dumps(told).encode(), None, terms)
 
 
 def _status(told: dict[str, Any]) -> int | None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
 from models.prices import Price, PriceBook
 from runtime.clock import SYSTEM, Clock
-from runtime.config import GatewayConfig, ProviderConfig
+from runtime.config import GatewayConfig
+from runtime.config_provider import ProviderConfig
 from runtime.targets.connector import Connector
 from runtime.targets.upstream import Upstream
+from runtime.wire.dialect import Dialect, UpstreamModel
+from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import Sensitivity
 from scheduler.offer import Offer
 
@@ -28,8 +31,18 @@ class Account:
 
     offer: Offer
     upstream: Upstream
-    name: str  # the model's name at the provider
+    speaks: UpstreamModel  # how the provider is asked
     sensitivities: frozenset[Sensitivity]  # what may be sent there
+
+    @property
+    def name(self) -> str:
+        """The model's name at the provider."""
+        return self.speaks.name
+
+    def sells(self, dialect: Dialect, request: ModelRequest) -> bool:
+        """Whether it has a price, and the provider can honour all that the request asks."""
+        refused = dialect.refused_field(request, self.speaks)
+        return refused is None and self.offer.price is not None
 
     def may_have(self, sensitivity: Sensitivity) -> bool:
         return sensitivity in self.sensitivities
@@ -76,7 +89,7 @@ def open_accounts(
         if (why := why_off(settings, os.environ)) is not None:
             log.warning("provider %s is off: %s", provider, why)
             continue
-        upstream = Upstream(connector, settings.base_url.rstrip("/"), _key(settings, os.environ))
+        url, key = settings.url.rstrip("/"), _key(settings, os.environ)
         for model in settings.offers:
             terms = settings.offer(model)
             price = prices.price_at(provider, terms.name, today)
@@ -94,8 +107,14 @@ def open_accounts(
                 tokens_per_min_max=terms.tokens_per_min_max,
                 output_tokens_max=terms.output_tokens_max,
             )
-            named = replace(upstream, name=str(offer.target))
+            speaks = UpstreamModel(
+                terms.name,
+                is_vendor=True,
+                answer_tokens_max=terms.output_tokens_max,
+                terms=settings.terms(terms.name),
+            )
+            upstream = Upstream(connector, url, key, str(offer.target), speaks.terms)
             accounts[offer.offer_id] = Account(
-                offer, named, terms.name, settings.allowed_sensitivity
+                offer, upstream, speaks, settings.allowed_sensitivity
             )
     return accounts

@@ -14,6 +14,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from models.vendors import Meaning, VendorTerms
 from runtime.errors import (
     BaseloadError,
     ContentRefused,
@@ -24,6 +25,7 @@ from runtime.errors import (
 from runtime.limits import LIMITS, refusals
 from runtime.targets.content_refusal import is_content_refusal
 from runtime.targets.response import Response
+from runtime.targets.vendor_errors import meaning_of
 from scheduler.decision import Outcome
 
 MESSAGE_CHARS_MAX = 500
@@ -51,6 +53,14 @@ OUTCOMES = {
 # A 429 that no pause cures: the account has no money left (OpenAI, and who copies its errors).
 NO_MONEY_CODES = frozenset({"insufficient_quota", "credit_balance_exhausted"})
 
+MEANT = {
+    Meaning.RATE_LIMITED: Outcome.RATE_LIMITED,
+    Meaning.BUSY: Outcome.TARGET_BUSY,
+    Meaning.NO_MONEY: Outcome.KEY_REFUSED,
+    Meaning.KEY_REFUSED: Outcome.KEY_REFUSED,
+    Meaning.ACCESS_REFUSED: Outcome.ACCESS_REFUSED,
+}
+
 _SECONDS = re.compile(r"\d{1,10}(\.\d{1,9})?", re.ASCII)
 
 
@@ -73,9 +83,13 @@ def outcome_of(status: int, pause_s: float | None = None) -> Outcome:
     return OUTCOMES.get(status, Outcome.TARGET_FAILED)
 
 
-def failure(status: int, body: bytes, pause_s: float | None) -> BaseloadError:
-    """The error that an answer with this status is."""
+def failure(
+    status: int, body: bytes, pause_s: float | None, terms: VendorTerms | None = None
+) -> BaseloadError:
+    """The error that an answer with this status is; ``terms`` say what its vendor calls errors."""
     told = _told(body)
+    if (meaning := meaning_of(terms, told)) is not None:
+        return _meant(meaning, status, told, pause_s)
     if is_content_refusal(told):
         return content_refused(told, status)
     is_callers = 400 <= status < 500 and status not in BUSY_STATUSES | OUR_FAULTS
@@ -87,6 +101,22 @@ def failure(status: int, body: bytes, pause_s: float | None) -> BaseloadError:
     if outcome is Outcome.RATE_LIMITED and _code(told) in NO_MONEY_CODES:
         outcome = Outcome.KEY_REFUSED
     return kind(f"the target answered {status}", outcome=outcome, pause_s=pause_s)
+
+
+def _meant(
+    meaning: Meaning, status: int, told: dict[str, Any], pause_s: float | None
+) -> BaseloadError:
+    if meaning is Meaning.CONTENT_POLICY:
+        return content_refused(told, status)
+    if meaning is Meaning.BAD_REQUEST:
+        message, param = _safe_message(told)
+        is_4xx = 400 <= status < 500 and status not in BUSY_STATUSES
+        return UpstreamRejected(message, status=status if is_4xx else 400, param=param)
+    says = f"the target answered {status}: {meaning.value}"
+    if meaning is Meaning.FAILED:
+        kind = UpstreamFailed if may_have_started(status) else NotStarted
+        return kind(says, outcome=outcome_of(status, pause_s), pause_s=pause_s)
+    return NotStarted(says, outcome=MEANT[meaning], pause_s=pause_s)
 
 
 def pause_of(response: Response, unix_s: float) -> float | None:

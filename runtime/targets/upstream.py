@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from models.vendors import VendorTerms
 from runtime.config import StreamConfig
 from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFailed
 from runtime.limits import LIMITS, refusals
@@ -23,11 +24,13 @@ from runtime.wire.dialect import StreamScanner
 CONNECT_S_MAX = 2.0  # of a subscription
 ANSWER_BYTES_MAX = 64 * 1024 * 1024  # of an answer that is not streamed
 ERROR_BYTES_MAX = 64 * 1024
+BEARER = VendorTerms("")  # of a target whose vendor is not known: an engine of ours, among others
 
 
 @dataclass(slots=True)
 class Upstream:
-    """``base_url`` is what the path of each request is below; ``key`` is sent as a bearer token.
+    """``base_url`` is what the path of each request is below. ``key`` is sent as a bearer token,
+    unless ``terms`` say otherwise: those of a known vendor, which also say what its errors mean.
 
     Raises ValueError for a URL or a key that no request can carry.
     """
@@ -36,6 +39,7 @@ class Upstream:
     base_url: str
     key: str = field(repr=False)
     name: str = "target"  # for operators: the offer, or the model of a replica
+    terms: VendorTerms | None = None
     origin: Origin = field(init=False)
     _heads: dict[tuple[str, str], bytes] = field(init=False, repr=False, default_factory=dict)
 
@@ -69,7 +73,7 @@ class Upstream:
             response = await self._ask(request, limits, on_sent, new=True)
         if response.status == 200:
             return response
-        raise await _failure(response, self.connector.clock.unix_ms() / 1000)
+        raise await _failure(response, self.connector.clock.unix_ms() / 1000, self.terms)
 
     async def _ask(
         self, request: bytes, limits: StreamConfig, on_sent: Callable[[], None], *, new: bool
@@ -123,7 +127,7 @@ class Upstream:
             lines = (
                 f"{method} {parts.path} HTTP/1.1",
                 f"host: {parts.netloc}",
-                f"authorization: Bearer {self.key}",
+                *(BEARER if self.terms is None else self.terms).key_lines(self.key),
                 "content-type: application/json",
                 "accept: */*",
                 "accept-encoding: identity",
@@ -181,11 +185,11 @@ async def _lines(response: Response, silence_s_max: float) -> AsyncIterator[byte
             raise Broken("a line without an end")
 
 
-async def _failure(response: Response, unix_s: float) -> BaseloadError:
+async def _failure(response: Response, unix_s: float, terms: VendorTerms | None) -> BaseloadError:
     try:
         body = (await _read(response, ERROR_BYTES_MAX))[0]
     except (Broken, TimeoutError):
         body = b""
     finally:
         response.close()
-    return failure(response.status, body, pause_of(response, unix_s))
+    return failure(response.status, body, pause_of(response, unix_s), terms)

@@ -9,20 +9,23 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import to_json
 
+from models.vendors import VendorTerms
 from runtime.limits import LIMITS
 from runtime.wire.answer_format import Compiled, ResponseFormat, for_vendor
 from runtime.wire.field_types import Strict, broken
 from runtime.wire.messages import Message, for_target
-from runtime.wire.sampling import HINTS, Sampling
+from runtime.wire.sampling import Sampling
 from runtime.wire.tools import (
     Tool,
     ToolChoice,
     check_choice,
     check_names,
+    choice_kind,
     compiled_tools,
     is_forced,
     taken_everywhere,
 )
+from runtime.wire.vendor_fields import HINTS
 
 _EFFORTS = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 _ShortText = Annotated[str, Field(max_length=LIMITS.switch_chars_max)]
@@ -56,9 +59,9 @@ class ChatRequest(Sampling):
         "include_reasoning": True,
     }
     _FOR_ENGINES: ClassVar[dict[str, Any]] = {
-        **dict.fromkeys((*HINTS, *LOCAL), True),
         "messages": {"__all__": {"reasoning", "reasoning_content"}},
     }
+    _KEPT_BACK: ClassVar[dict[str, Any]] = {**dict.fromkeys((*HINTS, *LOCAL), True), **_FOR_ENGINES}
     prompt_field: ClassVar[str] = "messages"
 
     messages: Annotated[
@@ -116,13 +119,29 @@ class ChatRequest(Sampling):
         tools = [tool.model_dump(exclude_none=True) for tool in self.tools or ()]
         return to_json(tools).decode()
 
-    def upstream_fields(self, *, openai_only: bool) -> dict[str, Any]:
+    def refused_field(self, terms: VendorTerms | None) -> str | None:
+        refused = super().refused_field(terms)
+        if terms is None or refused is not None:
+            return refused
+        form = self.response_format
+        if form is not None and form.type not in ("text", *terms.formats):
+            return "response_format"
+        if self.tools and choice_kind(self.tool_choice) not in terms.tool_choices:
+            return "tool_choice"
+        if "messages.name" in terms.not_taken and any(each.name for each in self.messages):
+            return "messages.name"
+        strict = any(tool.function.strict for tool in self.tools or ())
+        return "tools.strict" if strict and "tools.strict" in terms.not_taken else None
+
+    def upstream_fields(
+        self, *, openai_only: bool, terms: VendorTerms | None = None
+    ) -> dict[str, Any]:
         """See Sampling.
 
         One of the two names for the bound on the answer is sent: vendors of open models ignore
         the newer one, and an ignored bound costs money.
         """
-        left_out = self._FOR_ENGINES if openai_only else None
+        left_out = self._left_out(terms) if openai_only else None
         fields = self.model_dump(exclude_none=True, by_alias=True, exclude=left_out)
         for message in fields["messages"]:
             for_target(message, openai_only=openai_only)
@@ -131,13 +150,18 @@ class ChatRequest(Sampling):
         if not self.tools:
             for name in ("tools", "tool_choice", "parallel_tool_calls"):
                 fields.pop(name, None)
+        if fields.get("continue_final_message"):
+            fields["add_generation_prompt"] = False  # an engine takes one or the other
         if openai_only:
             for_vendor(fields.get("response_format", {}))
             return fields
-        if self.continue_final_message:
-            fields["add_generation_prompt"] = False  # an engine takes one or the other
         self.fit_in(fields)
         return fields
+
+    def _left_out(self, terms: VendorTerms | None) -> dict[str, Any]:
+        if terms is None:
+            return self._KEPT_BACK
+        return {**self.kept_back(terms), **self._FOR_ENGINES}
 
     @model_validator(mode="after")
     def _check(self) -> Self:

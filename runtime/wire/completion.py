@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from models.vendors import VendorTerms
 from runtime.limits import LIMITS
 from runtime.wire.answer_format import Compiled, ResponseFormat
 from runtime.wire.field_types import Text, TokenId, broken
@@ -65,8 +66,15 @@ class CompletionRequest(Sampling):
                 yield self.cache_salt
             yield from self.texts()
 
-    def upstream_fields(self, *, openai_only: bool) -> dict[str, Any]:
-        fields = super().upstream_fields(openai_only=openai_only)
+    def refused_field(self, terms: VendorTerms | None) -> str | None:
+        if terms is not None and not terms.serves_completions:
+            return "prompt"
+        return super().refused_field(terms)
+
+    def upstream_fields(
+        self, *, openai_only: bool, terms: VendorTerms | None = None
+    ) -> dict[str, Any]:
+        fields = super().upstream_fields(openai_only=openai_only, terms=terms)
         if not openai_only:
             self.fit_in(fields)
         return fields

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from models.vendors import VendorTerms
 from runtime.errors import BaseloadError
 from runtime.wire.delivered_tokens import Delivered
 from runtime.wire.error_form import ErrorForm
@@ -30,12 +31,16 @@ class UpstreamModel:
     """What a dialect has to know of a target to write to it and to read what it answers.
 
     ``is_vendor``: no fields that only engines of ours know, and the bound on an answer always
-    said: the caller's, else ``answer_tokens_max``.
+    said: the caller's, else ``answer_tokens_max``. ``terms`` are a known vendor's, None where it is
+    only known to be OpenAI-compatible; ``asked_unix_s`` is when an answer says that it was made,
+    where its target does not.
     """
 
     name: str  # of the model, as its target calls it
     is_vendor: bool = False
     answer_tokens_max: int | None = None
+    terms: VendorTerms | None = None
+    asked_unix_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,11 @@ class Dialect(Protocol):
 
     def parse(self, body: bytes) -> ModelRequest:
         """Raises BaseloadError leaves and nothing else."""
+        ...
+
+    def refused_field(self, request: ModelRequest, upstream: UpstreamModel) -> str | None:
+        """The field for which a vendor may not have the request: it would answer another one.
+        None where there is none; only then may the vendor be sent an ``upstream_call``."""
         ...
 
     def upstream_call(self, request: ModelRequest, upstream: UpstreamModel) -> UpstreamCall:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
+from models.vendors import VendorTerms
 from runtime.grammar.constraint import Constraint
 
 
@@ -87,14 +88,24 @@ class ModelRequest(Protocol):
         """The prompt from its beginning, as far as two requests can share one in an engine."""
         ...
 
-    def upstream_fields(self, *, openai_only: bool) -> dict[str, Any]:
-        """The validated fields in the form that every OpenAI-compatible target reads alike."""
+    def refused_field(self, terms: VendorTerms | None) -> str | None:
+        """The field for which such a vendor may not have the request, if it has one; None of terms
+        is a vendor that is only known to be OpenAI-compatible."""
+        ...
+
+    def upstream_fields(
+        self, *, openai_only: bool, terms: VendorTerms | None = None
+    ) -> dict[str, Any]:
+        """The validated fields in the form that every OpenAI-compatible target reads alike, with
+        those beside that the vendor with these terms takes."""
         ...
 
     def ignore(self, names: Iterable[str]) -> None:
         """Adds to what is named in the answer's headers."""
         ...
 
-    def ignored_header(self, *, bought: bool) -> tuple[tuple[bytes, bytes], ...]:
+    def ignored_header(
+        self, *, bought: bool, terms: VendorTerms | None = None
+    ) -> tuple[tuple[bytes, bytes], ...]:
         """For an answer: the names of what was sent and has no effect."""
         ...

@@ -1,7 +1,8 @@
 """OpenAI's two generation APIs, as vLLM and most vendors serve them.
 
 They differ in how a prompt is written, and in where an answer's words stand; all readers here
-know both places. Their targets speak the same, so bytes pass through untouched.
+know both places. Where their targets speak the same, bytes pass through untouched; where not, a
+wire translates.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from runtime.wire.completion import CompletionRequest
 from runtime.wire.dialect import UpstreamCall, UpstreamModel
 from runtime.wire.error_form import OPENAI_ERRORS, ErrorForm, openai_error_frame
 from runtime.wire.model_request import ModelRequest
-from runtime.wire.parse_request import parse_chat, parse_completion, to_upstream
+from runtime.wire.parse_request import parse_chat, parse_completion, to_upstream, upstream_fields
 from runtime.wire.sse import FrameScanner
+from runtime.wire.upstream_wire import wire_of
 from runtime.wire.whole_answer import OpenAIAnswer
 
 
@@ -40,15 +42,28 @@ class OpenAIDialect:
     def parse(self, body: bytes) -> ModelRequest:
         return self.parse_body(body)
 
+    def refused_field(self, request: ModelRequest, upstream: UpstreamModel) -> str | None:
+        refused = request.refused_field(upstream.terms)
+        wire = wire_of(upstream.terms)
+        if wire is None or refused is not None:
+            return refused
+        return wire.refused_field(upstream_fields(request, upstream))
+
     def upstream_call(self, request: ModelRequest, upstream: UpstreamModel) -> UpstreamCall:
+        if (wire := wire_of(upstream.terms)) is not None:
+            return wire.call(upstream_fields(request, upstream))
         return UpstreamCall(self.target_path, to_upstream(request, upstream))
 
     def scanner(self, request: ModelRequest, upstream: UpstreamModel) -> FrameScanner:
+        if (wire := wire_of(upstream.terms)) is not None:
+            return wire.scanner(wants_usage=request.wants_usage, asked_unix_s=upstream.asked_unix_s)
         return FrameScanner(wants_usage=request.wants_usage, choices=request.choices)
 
     def whole_answer(
         self, request: ModelRequest, upstream: UpstreamModel, body: bytes
     ) -> OpenAIAnswer:
+        if (wire := wire_of(upstream.terms)) is not None:
+            body = wire.chat_answer(body, upstream.asked_unix_s)
         return OpenAIAnswer(body, request.choices)
 
     def error_frame(self, error: BaseloadError, tokens_billed: int) -> bytes:

@@ -18,8 +18,16 @@ from runtime.wire.explain import to_error
 from runtime.wire.json_body import decode
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.unknown_fields import tidy
+from runtime.wire.vendor_fields import fit_vendor
 
-__all__ = ["ChatRequest", "CompletionRequest", "parse_chat", "parse_completion", "to_upstream"]
+__all__ = [
+    "ChatRequest",
+    "CompletionRequest",
+    "parse_chat",
+    "parse_completion",
+    "to_upstream",
+    "upstream_fields",
+]
 
 _Request = TypeVar("_Request", ChatRequest, CompletionRequest)
 
@@ -36,12 +44,17 @@ def parse_completion(body: bytes) -> CompletionRequest:
 
 
 def to_upstream(request: ModelRequest, upstream: UpstreamModel) -> bytes:
-    """The body for a target.
+    """The body for a target."""
+    return to_json(upstream_fields(request, upstream))
+
+
+def upstream_fields(request: ModelRequest, upstream: UpstreamModel) -> dict[str, Any]:
+    """What is in the body for a target.
 
     Usage is always asked of a stream: the bill needs it, whether or not the client wants it.
     """
     is_vendor = upstream.is_vendor
-    fields = request.upstream_fields(openai_only=is_vendor)
+    fields = request.upstream_fields(openai_only=is_vendor, terms=upstream.terms)
     fields["model"] = upstream.name
     if is_vendor:
         asked = request.answer_tokens_max
@@ -53,7 +66,9 @@ def to_upstream(request: ModelRequest, upstream: UpstreamModel) -> bytes:
         if request.wants_usage_often and not is_vendor:
             options["continuous_usage_stats"] = True
         fields["stream_options"] = options
-    return to_json(fields)
+    if upstream.terms is not None:
+        fit_vendor(fields, upstream.terms)
+    return fields
 
 
 def _parse(kind: type[_Request], body: bytes, known: frozenset[str]) -> _Request:

@@ -12,10 +12,12 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from models.vendors import VendorTerms
 from runtime.grammar.constraint import Constraint, Path
 from runtime.limits import LIMITS
 from runtime.wire.answer_format import Compiled, StructuredOutputs, is_held
 from runtime.wire.field_types import Finite, Strict, TokenId, broken
+from runtime.wire.vendor_fields import HINTS, kept_from_vendor, refused_field
 
 StopText = Annotated[str, Field(min_length=1, max_length=LIMITS.stop_chars_max)]
 BadWord = Annotated[str, Field(min_length=1, max_length=LIMITS.bad_word_chars_max)]
@@ -26,7 +28,6 @@ TokenIdText = Annotated[str, Field(pattern=r"^[0-9]{1,7}$")]
 Penalty = Annotated[Finite, Field(ge=-2, le=2)]
 Bias = Annotated[Finite, Field(ge=-100, le=100)]
 
-HINTS = ("top_k", "min_p", "repetition_penalty", "min_tokens", "ignore_eos", "cache_salt")
 VENDOR_STOPS_MAX = 4
 
 
@@ -148,7 +149,16 @@ class Sampling(Strict):
     @property
     def local_only(self) -> str | None:
         """A field for which the request must not be bought, if it has one."""
-        for name in sorted(self.model_fields_set & self.LOCAL.keys()):
+        return self._only_for_engines(frozenset())
+
+    def refused_field(self, terms: VendorTerms | None) -> str | None:
+        """A field for which such a vendor may not have the request, if it has one."""
+        if terms is None:
+            return self.local_only
+        return self._only_for_engines(terms.takes) or refused_field(self, terms)
+
+    def _only_for_engines(self, taken: frozenset[str]) -> str | None:
+        for name in sorted((self.model_fields_set & self.LOCAL.keys()) - taken):
             value = getattr(self, name)
             if value is not None and value != self.LOCAL[name]:
                 return name
@@ -176,10 +186,17 @@ class Sampling(Strict):
         """The prompt from its beginning, as far as two requests can share one in an engine."""
         raise NotImplementedError
 
-    def upstream_fields(self, *, openai_only: bool) -> dict[str, Any]:
+    def upstream_fields(
+        self, *, openai_only: bool, terms: VendorTerms | None = None
+    ) -> dict[str, Any]:
         """The validated fields in the form that every target reads alike."""
-        left_out = dict.fromkeys((*HINTS, *self.LOCAL), True) if openai_only else None
+        left_out = self.kept_back(terms) if openai_only else None
         return self.model_dump(exclude_none=True, by_alias=True, exclude=left_out)
+
+    def kept_back(self, terms: VendorTerms | None) -> dict[str, bool]:
+        """The fields that only engines know, but for those that a vendor takes, too."""
+        names = (*HINTS, *self.LOCAL)
+        return dict.fromkeys(names, True) if terms is None else kept_from_vendor(names, terms)
 
     def other_texts(self) -> Iterator[str]:
         """All strings that its caller has set, but those of the prompt."""
@@ -202,17 +219,22 @@ class Sampling(Strict):
         """Adds to what is named in the answer's headers."""
         self.__dict__["ignored"] = tuple(dict.fromkeys((*self.ignored, *names)))
 
-    def ignored_by(self, *, bought: bool) -> tuple[str, ...]:
+    def ignored_by(self, *, bought: bool, terms: VendorTerms | None = None) -> tuple[str, ...]:
         """Names of what was sent and has no effect on the answer of such a target."""
         if not bought:
             return self.ignored
-        hints = tuple(name for name in HINTS if getattr(self, name) is not None)
+        taken = frozenset[str]() if terms is None else terms.takes
+        left_out = () if terms is None else sorted(terms.left_out & self.model_fields_set)
+        hints = (name for name in HINTS if name not in taken)
+        told = (name for name in (*hints, *left_out) if getattr(self, name) is not None)
         often = ("stream_options.continuous_usage_stats",) if self.wants_usage_often else ()
-        return tuple(dict.fromkeys((*self.ignored, *hints, *often)))
+        return tuple(dict.fromkeys((*self.ignored, *told, *often)))
 
-    def ignored_header(self, *, bought: bool) -> tuple[tuple[bytes, bytes], ...]:
+    def ignored_header(
+        self, *, bought: bool, terms: VendorTerms | None = None
+    ) -> tuple[tuple[bytes, bytes], ...]:
         """For an answer; of many names the first."""
-        names = self.ignored_by(bought=bought)
+        names = self.ignored_by(bought=bought, terms=terms)
         if not names:
             return ()
         text = ", ".join(names)

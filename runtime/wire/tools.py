@@ -56,6 +56,11 @@ def compiled_tools(tools: Sequence[Tool], choice: ToolChoice | None) -> Iterator
             yield index, tool
 
 
+def choice_kind(choice: ToolChoice | None) -> str:
+    """In one word; a model that is told nothing chooses by itself."""
+    return "named" if isinstance(choice, NamedTool) else choice or "auto"
+
+
 def is_forced(choice: ToolChoice | None) -> bool:
     """Whether the answer has to be a call."""
     return choice == "required" or isinstance(choice, NamedTool)
