@@ -16,6 +16,7 @@ from ray.serve.handle import DeploymentHandle
 from runtime.errors import ConfigError
 
 REFUSAL_CHARS_MAX = 2_000
+ERRORS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,15 @@ def refusal(error: Exception) -> str:
     )
     text = f"user_config is refused, and the one before it goes on serving: {why}"
     return text if len(text) <= REFUSAL_CHARS_MAX else text[: REFUSAL_CHARS_MAX - 1] + "…"
+
+
+def all_errors(error: Exception) -> tuple[str, ...]:
+    """Every one of them, for `/v1/config`."""
+    if not isinstance(error, ConfigError):
+        return (f"{type(error).__name__}, see the log",)
+    found = error.problems or (error.message,)
+    more = len(found) - ERRORS_MAX
+    return (*found[:ERRORS_MAX], f"and {more} more") if more > 0 else found
 
 
 class Configuration:

@@ -13,12 +13,13 @@ import ray
 from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
-from cluster.applied_config import ConfigNote, refusal
+from cluster.applied_config import ConfigNote, all_errors, refusal
 from cluster.one_scheduler import refuse_second
 from cluster.replica_leases import Registration
 from cluster.state import drain_s_max
 from models.prices import load_price_book
 from runtime.config import METRICS_PORTS_TRIED, GatewayConfig, load_config
+from runtime.config_version import RefusedConfig
 from runtime.edge.app import create_app
 from runtime.edge.auth import KeyRing
 from runtime.edge.edge_context import Edge
@@ -30,6 +31,7 @@ from runtime.observers.metrics_server import MetricsServer
 from runtime.observers.spans import OpenTelemetrySpans
 from runtime.targets.membership import Endpoint
 from runtime.targets.pools import Pool
+from runtime.targets.providers import utc_today
 
 DIRECTORY_RETRY_S = 0.5
 TELL_S_MAX = 2.0
@@ -74,6 +76,7 @@ class Scheduler:
         self._listed = asyncio.Event()
         self._models: set[str] = set()  # of the replicas on the list
         self._note = ConfigNote()
+        self._one_at_a_time = asyncio.Lock()  # configurations, in the order in which they came
 
     async def reconfigure(self, user_config: dict[str, Any] | None, rank: object = None) -> None:
         """Takes a configuration, or goes on with the one before and tells of the refusal.
@@ -81,16 +84,17 @@ class Scheduler:
         It raises only where nothing has ever served: Serve stops a replica that raises here.
         ``rank`` is not used: Serve tells of a `user_config` of null only who asks for the rank.
         """
-        try:
-            await self._take(user_config)
-        except Exception as error:  # the boundary: no file may stop a service that runs
-            await self._go_on(error)
-            log.exception("%s", refusal(error))
+        async with self._one_at_a_time:
+            try:
+                await self._take(user_config)
+            except Exception as error:  # the boundary: no file may stop a service that runs
+                await self._go_on(error)
+                log.exception("%s", refusal(error))
 
     async def _take(self, user_config: dict[str, Any] | None) -> None:
         if user_config is None:
             raise ConfigError(NO_CONFIG)
-        config = load_config(user_config)
+        config = await asyncio.to_thread(_read, user_config)
         keys = KeyRing(
             self._local_keys | {name: tenant.key_sha256 for name, tenant in config.tenants.items()}
         )
@@ -99,6 +103,7 @@ class Scheduler:
         else:
             self._gateway.reconfigure(config)
         EDGE.open(self._gateway, keys, self._metrics_server)
+        log.info("configuration %s is applied", self._gateway.config_version)
         await self._tell(ConfigNote(serving=user_config))
 
     async def _go_on(self, error: Exception) -> None:
@@ -110,12 +115,14 @@ class Scheduler:
             if serving is None:
                 raise error
             await self._take(serving)
-        await self._tell(ConfigNote(serving, refusal(error)))
+        await self._tell(ConfigNote(serving, refusal(error)), all_errors(error))
 
-    async def _tell(self, note: ConfigNote) -> None:
+    async def _tell(self, note: ConfigNote, errors: tuple[str, ...] = ()) -> None:
         self._note = note
         if self._gateway is not None:
-            self._gateway.refused_config = note.refused
+            at_ms = self._gateway.clock.unix_ms()
+            refused = note.refused and RefusedConfig(note.refused, errors, at_ms)
+            self._gateway.refused = refused or None
         try:
             async with asyncio.timeout(TELL_S_MAX):
                 await self._directory.note_config.remote(note)
@@ -209,6 +216,17 @@ class Scheduler:
             await self._gateway.close(drain_s_max())
         EDGE.close()
         await asyncio.to_thread(self._metrics_server.close)
+
+
+def _read(user_config: dict[str, Any]) -> GatewayConfig:
+    """Aside from the requests: files are read, and the first price that only the package knows
+    takes half a second."""
+    config = load_config(user_config)
+    prices, today = config.price_book(load_price_book()), utc_today()
+    for provider, account in config.providers.items():
+        for offer in account.offers.values():
+            prices.price_at(provider, offer.name, today)
+    return config
 
 
 def _endpoint(entry: Registration) -> Endpoint:

@@ -206,5 +206,7 @@ def load_config(data: Any) -> GatewayConfig:
     """Validates; ConfigError tells every problem in one line, each with its path."""
     config, found = read_config(data)
     if config is None:
-        raise ConfigError(one_line(found))
+        error = ConfigError(one_line(found))
+        error.problems = tuple(map(str, found))
+        raise error
     return config

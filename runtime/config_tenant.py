@@ -68,6 +68,8 @@ class TenantConfig(ConfigSection):
     """USD per hour that its purchases may cost; none has the common cap alone, "0" forbids them."""
     home: Country | None = None
     """The country of its users, such as cn; none counts as every country that a rule names."""
+    is_admin: bool = False
+    """Whether its keys may see the configuration in force, at `/v1/config`."""
     is_edge: bool = False
     """Whether it is a server that says in `X-Baseload-Region` where each request's user is."""
     data_classes: frozenset[Word] = Field(default=frozenset(), max_length=FACTS_MAX)

@@ -31,6 +31,15 @@ class ConfigVersion:
         return ConfigVersion(digest, self.number + 1, applied_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedConfig:
+    """A later configuration that could not be taken: in one ``line``, and all of its errors."""
+
+    line: str
+    errors: tuple[str, ...]
+    refused_ms: int
+
+
 def first_version(config: GatewayConfig, applied_ms: int) -> ConfigVersion:
     return ConfigVersion(digest_of(config), 1, applied_ms)
 

@@ -9,6 +9,7 @@
     │   ├── UnknownField    400
     │   ├── ContextTooLong  400
     │   ├── InvalidApiKey   401
+    │   ├── AdminsOnly      403
     │   ├── OtherTenant     403  a header names another tenant than the key does
     │   ├── NoCompliantTarget 403 a rule of a policy pack forbids every target
     │   ├── ModelNotFound   404
@@ -36,8 +37,7 @@
         └── StreamStalled   504  after it: no token for too long
 
 ``retryable``: sending the same request again can help. Official clients retry 408, 409, 429 and
-5xx on their own; where that only spends twice, ``headers`` says ``x-should-retry: false``.
-"""
+5xx on their own; where that only spends twice, ``headers`` says ``x-should-retry: false``."""
 
 from __future__ import annotations
 
@@ -72,6 +72,7 @@ class ConfigError(BaseloadError):
     status, type, code = 500, "internal_error", "config_error"
     retryable = False
     says = "The configuration cannot be used."
+    problems: tuple[str, ...] = ()  # one by one, where it is about a whole file
 
 
 class InternalError(BaseloadError):
@@ -110,6 +111,11 @@ class NoCompliantTarget(RequestError):
 class OtherTenant(RequestError):
     status, type, code = 403, "permission_error", "other_tenant"
     says = "The tenant follows from the API key, and this header names another one."
+
+
+class AdminsOnly(RequestError):
+    status, type, code = 403, "permission_error", "admins_only"
+    says = "This is for the keys of a tenant that is_admin."
 
 
 class ContextTooLong(RequestError):
@@ -163,11 +169,8 @@ class HeaderTooLarge(RequestError):
 
 
 class UpstreamRejected(RequestError):
-    """A target's 4xx that is the request's own fault.
-
-    A target's 401, 402 or 403 is about our account there, not the caller's request: raise
-    NotStarted for those, or the caller would look for a fault in their own key.
-    """
+    """A target's 4xx that is the request's own fault. Its 401, 402 or 403 is about our account
+    there: raise NotStarted for those, or the caller would look for a fault in their own key."""
 
     code = "upstream_rejected"
     says = "The model server refused the request."

@@ -16,7 +16,7 @@ from models.prices import PriceBook
 from runtime.background import Background
 from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig
-from runtime.config_version import first_version
+from runtime.config_version import RefusedConfig, first_version
 from runtime.errors import Draining, LedgerUnavailable
 from runtime.garbage import collect_rarely
 from runtime.in_flight import InFlight
@@ -70,7 +70,7 @@ class Gateway:
         self.estimator = Estimator()
         self.in_flight = InFlight()  # requests, from their decision to their last byte
         self.draining = False
-        self.refused_config: str | None = None  # what is wrong with a file that was not taken
+        self.refused: RefusedConfig | None = None  # a later one that was not taken
         self.accounts: dict[str, Account] = {}
         self._buyable: dict[Sensitivity, frozenset[str]] = {}
         self.matrix = NOTHING_KNOWN
@@ -100,18 +100,19 @@ class Gateway:
         self._background.spawn("sweep", self._sweep_forever())
 
     def reconfigure(self, config: GatewayConfig) -> None:
-        """Atomic: offers and settings change, books and waiting requests stay."""
+        """Atomic: offers and settings change, books and waiting requests stay. All that may fail
+        comes before the first change."""
         today = utc_today(self.clock)
         accounts = open_accounts(config, self._prices, self.connector, today)
-        self.matrix = matrix_of(config, accounts)
-        self.config, self.accounts, self._priced_on = config, accounts, today
-        self.applied = self.applied.after(config, self.clock.unix_ms())
+        matrix, settings = matrix_of(config, accounts), config.settings()
+        applied = self.applied.after(config, self.clock.unix_ms())
         self._buyable = {
             each: frozenset(name for name, account in accounts.items() if account.may_have(each))
             for each in Sensitivity
         }
-        offers = [account.offer for account in accounts.values()]
-        self._scheduler.set_settings(config.settings(), offers, self._now())
+        self.matrix, self.applied = matrix, applied
+        self.config, self.accounts, self._priced_on = config, accounts, today
+        self._scheduler.set_settings(settings, [a.offer for a in accounts.values()], self._now())
 
     def _renew_prices(self) -> None:
         """Before anything is decided or bought: a price may have begun or ended with the day."""
@@ -281,7 +282,7 @@ class Gateway:
         while True:
             now = self._now()
             snapshot, faults = self._scheduler.snapshot(now), self.connector.faults.counts
-            is_refused = self.refused_config is not None
+            is_refused = self.refused is not None
             self._shut_log.note(shut_targets(snapshot))
             self.observers.sampled(Sample(snapshot, self.estimator.limits, faults, is_refused, now))
             await asyncio.sleep(OBSERVE_S)

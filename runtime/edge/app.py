@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from runtime.edge.boundary import Boundary
+from runtime.edge.config_route import add_config
 from runtime.edge.edge_context import RECORD, Edge
 from runtime.edge.generation import Generation
 from runtime.edge.openapi import DocumentedApp, documented
@@ -48,6 +49,7 @@ def create_app(edge: Edge) -> ASGIApp:
         )
     add_tokens(app, edge)
     add_information(app, edge)
+    add_config(app, edge)
     add_pages(app, edge)
     app.add_exception_handler(BaseloadError, _on_baseload_error)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _on_http_exception)  # type: ignore[arg-type]

@@ -73,6 +73,6 @@ def _add_probes(app: FastAPI, edge: Edge) -> None:
             told["run"] = run
         if (metrics := edge.metrics_url) is not None:
             told["metrics"] = metrics
-        if gateway.refused_config is not None:
-            told["config_refused"] = gateway.refused_config
+        if gateway.refused is not None:
+            told["config_refused"] = gateway.refused.line
         return told

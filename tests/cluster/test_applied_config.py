@@ -119,7 +119,9 @@ async def test_a_configuration_of_null_ends_no_refusal_and_says_what_it_is(tmp_p
         assert note.refused is not None
         assert note.refused != before
         assert deployment.NO_CONFIG in note.refused
-        assert deployment.EDGE.gateway.refused_config == note.refused
+        refused = deployment.EDGE.gateway.refused
+        assert refused is not None
+        assert refused.line == note.refused
 
 
 async def test_a_first_configuration_of_null_is_refused(tmp_path: Path) -> None:
