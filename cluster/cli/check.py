@@ -10,12 +10,15 @@ from pathlib import Path
 
 import typer
 
+from cluster.checks.data_flows.build import data_flow_map
 from cluster.checks.engines import ask_vllm
 from cluster.checks.facts import as_json, as_lines
 from cluster.checks.report import Place, Report, Surroundings, check_file
 from cluster.cli import common_options
+from cluster.cli.data_flows.lines import map_lines
 from cluster.cli.options import option, takes
-from cluster.cli.terminal import Plain, note
+from cluster.cli.report_file import check_writable, write_report
+from cluster.cli.terminal import Plain, note, visible
 from cluster.finding import Finding
 from cluster.machine.host import this_host
 from cluster.machine.inventory import inventory
@@ -34,6 +37,10 @@ EXIT_ERRORS = 2
 class CheckOptions:
     config: Path = common_options.config_file()
     elsewhere: bool = option("The file is for another machine: leave out what this one has.", False)
+    matrix: bool = option(
+        "Which data may go where by the laws that the file keeps, and why.", False
+    )
+    report: Path | None = option("With --matrix: write the map to this .html file, too.", None)
     as_json: bool = common_options.json_output()
 
 
@@ -46,7 +53,14 @@ def check(options: CheckOptions) -> None:
     Example: baseload check cluster/local.yaml --json
 
     Example: baseload check cluster/h200.yaml --elsewhere
+
+    Example: baseload check serve.yaml --matrix --report data-flows.html
     """
+    if options.matrix:
+        _show_matrix(options)
+        return
+    if options.report is not None:
+        raise ConfigError("--report: writes the map of --matrix; give that, too")
     report = examined(options.config, Place.ELSEWHERE if options.elsewhere else Place.HERE)
     if options.as_json:
         print(json.dumps(as_json(report), indent=2))
@@ -57,6 +71,26 @@ def check(options: CheckOptions) -> None:
             page.print(line)
     if report.errors:
         raise typer.Exit(EXIT_ERRORS)
+
+
+def _show_matrix(options: CheckOptions) -> None:
+    """Of the file as it is, on whatever machine it is read."""
+    check_writable(options.report)
+    found = examined(options.config, Place.ELSEWHERE)
+    if found.profile is None:
+        _print_findings(note, found)
+        raise typer.Exit(EXIT_ERRORS)
+    flows = data_flow_map(str(options.config), found.profile, utc_today())
+    if options.as_json:
+        print(flows.model_dump_json(indent=2))
+    else:
+        for line in map_lines(flows):
+            print(visible(line))
+    if options.report is not None:
+        from cluster.cli.data_flows.page import map_page  # templates are of the extra "bench"
+
+        write_report(options.report, map_page(flows))
+        note.print(f"map in {options.report}")
 
 
 def checked_profile(config: Path, move: Callable[[Profile], Profile]) -> Profile:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from scheduler.compliance.facts import Contract, Registration, TargetFacts
-from scheduler.compliance.jurisdictions import expanded, outside
+from scheduler.compliance.jurisdictions import GROUPS, expanded, outside
 from scheduler.compliance.rules import Require, Rule
 from scheduler.compliance.traits import Traits
 from scheduler.compliance.verdict import transfers
@@ -83,12 +83,14 @@ def _agreements(
 
 
 def leaves_to(traits: Traits, facts: TargetFacts) -> frozenset[str] | None:
-    """Where data of this user crosses a border to."""
+    """Where data of this user crosses a border to; within the EEA there is none."""
     places = (facts.inference_jurisdictions, facts.storage_regions)
     if traits.user_in is None or None in places:
         return None
+    eea = GROUPS["eea"]
+    at_home = eea if traits.user_in in eea else {traits.user_in}
     return frozenset(
-        place for each in places if each is not None for place in outside(each, {traits.user_in})
+        place for each in places if each is not None for place in outside(each, at_home)
     )
 
 

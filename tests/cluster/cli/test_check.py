@@ -13,11 +13,13 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from cluster.checks.data_flows.form import DataFlowMap
 from cluster.cli import check as cli_check
 from cluster.cli.main import app, main
 from cluster.profile import LOCAL_PROFILE
 from cluster.state import STATE_ENV
 from runtime.engine.vllm_adapter.verdict import Verdict
+from tests.cluster.checks.data_flows.sample import file as data_flows_file
 
 RUNNER = CliRunner()
 H20 = LOCAL_PROFILE.with_name("h20.yaml")
@@ -213,3 +215,25 @@ def test_a_start_says_all_errors_at_once(
     assert "did you mean h200, h20" in told
     assert "expected a whole number, got 'long'" in told
     assert "has 2 errors: nothing was started" in told
+
+
+def test_the_matrix_of_laws_as_lines_as_a_document_and_as_a_page(tmp_path: Path) -> None:
+    path, page = data_flows_file(tmp_path), tmp_path / "flows.html"
+    done = check(path, "--matrix", "--report", page)
+    assert done.stdout.startswith(f"Where data of {path} may go: ")
+    assert "map in " in done.stderr
+    assert "What may go where" in page.read_text()
+    told = json.loads(check(path, "--matrix", "--json").stdout)
+    assert DataFlowMap.model_validate(told).packs == ["pipl"]
+
+
+def test_the_matrix_of_a_file_that_cannot_be_served(edited: Callable[..., Path]) -> None:
+    path = edited(lambda args, config: config.update(compliance={"packs": ["gpdr"]}))
+    done = check(path, "--matrix", ends=2)
+    assert done.stdout == ""
+    assert "did you mean gdpr" in done.stderr
+
+
+def test_a_page_is_the_matrixs(tmp_path: Path) -> None:
+    done = RUNNER.invoke(app, ["check", "--report", str(tmp_path / "x.html")])
+    assert "--report: writes the map of --matrix" in str(done.exception)

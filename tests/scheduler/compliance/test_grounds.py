@@ -82,6 +82,8 @@ def test_where_data_goes_is_unknown_if_a_place_or_the_user_is() -> None:
     assert leaves_to(PERSONAL, replace(FACTS, storage_regions=None)) is None
     assert leaves_to(PERSONAL, replace(FACTS, inference_jurisdictions=None)) is None
     assert leaves_to(Traits(None, Protection.PII), FACTS) is None
+    union = replace(FACTS, inference_jurisdictions=frozenset({"eu", "is"}))
+    assert leaves_to(Traits("de", Protection.PII), union) == frozenset({"cn"})
     anywhere = replace(FACTS, inference_jurisdictions=frozenset({"anywhere"}))
     assert leaves_to(PERSONAL, anywhere) == frozenset({"anywhere"})
 

@@ -1,0 +1,1 @@
+"""`baseload check --matrix`: the map of data flows as lines, and as a page."""

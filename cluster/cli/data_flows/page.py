@@ -1,0 +1,39 @@
+"""The map as a page for a review: one file that loads nothing and can be kept as evidence."""
+
+from __future__ import annotations
+
+from benchmarks.pages.templates import environment
+from cluster.checks.data_flows.flows import ALLOWED
+from cluster.checks.data_flows.form import DataFlowMap
+from cluster.cli.data_flows import words
+
+_TEMPLATES = environment("cluster.cli.data_flows", is_html=True)
+
+
+def map_page(found: DataFlowMap) -> str:
+    return _TEMPLATES.get_template("data_flows.html.j2").render(
+        title=f"Where data of {found.config} may go",
+        lead=words.title_of(found),
+        verdict=words.summary(found),
+        endings=[
+            (words.of_ending(each), [words.of_loss(each, lost) for lost in each.lost])
+            for each in found.endings
+        ],
+        refused=[
+            (words.of_flow(each), ", ".join(each.refused_models))
+            for each in found.flows
+            if each.refused_models
+        ],
+        flows=[
+            (
+                words.of_flow(flow),
+                [
+                    (each.target, each.code == ALLOWED, words.of_verdict(each))
+                    for each in flow.verdicts
+                ],
+            )
+            for flow in found.flows
+        ],
+        recipients=[(each.target, words.of_recipient(each)) for each in found.recipients],
+        records=[words.of_record(each) for each in found.records],
+    )
