@@ -81,7 +81,7 @@ def offer_findings(
     return [
         *_keys(config, environment),
         *_prices(facts),
-        *([] if args is None else _pools(facts, args)),
+        *([] if args is None else _pools(config, facts, args)),
         *([] if args is None else _stand_in(config, args)),
     ]
 
@@ -102,10 +102,12 @@ def _prices(facts: Sequence[OfferFact]) -> Iterator[Finding]:
             yield warning(path, f"is never bought: {wrong}", instead, given(fact.name))
 
 
-def _pools(facts: Sequence[OfferFact], args: AppArgs) -> Iterator[Finding]:
+def _pools(config: GatewayConfig, facts: Sequence[OfferFact], args: AppArgs) -> Iterator[Finding]:
+    """But for candidates of a rule: whoever names them there means to buy them."""
     served = {pool.model for pool in args.pools}
+    meant = {model for rule in config.rules.values() for model in rule.models}
     for fact in facts:
-        if fact.model not in served:
+        if fact.model not in served | meant:
             path = (*PROVIDERS, fact.provider, "offers", fact.model)
             wrong = f"no pool serves {fact.model}: every request for it is bought"
             yield warning(path, wrong, did_you_mean(fact.model, served))
