@@ -59,6 +59,7 @@ class Attempt:
         self._mark: int | None = None
         self._share_ns = 0
         self._bound_nano_usd: NanoUsd | None = None  # of a purchase: the most that it can cost
+        self.served_model: str | None = None  # as the target calls it, where it is another one
         self.is_recorded = False  # what was delivered is on the bill
         self._ended = False
         self._reserved = False
@@ -182,7 +183,7 @@ class Attempt:
             completion_tokens=bill.completion_tokens,
             cost_nano_usd=cost,
             usage_source=bill.source.value,
-            derivation=f"{derivation}, {bill.note}" if bill.note else derivation,
+            derivation=", ".join(filter(None, (derivation, bill.note, self._served_note))),
             held_ms=self.held_ms,
             ttft_ms=self.ttft_ms,
             e2e_ms=self._ms_since_arrival(),
@@ -190,6 +191,12 @@ class Attempt:
         self.job.record.attempt_ended(self.decision, row)
         self._gateway.observers.attempt_ended(self.job, self.decision, row)
         return row
+
+    @property
+    def _served_note(self) -> str:
+        if self.served_model is None:
+            return ""
+        return f"answered by {self.served_model!a}, not {self.upstream_model.name!a}"
 
     def _cost(self, bill: Bill) -> tuple[NanoUsd, str]:
         if isinstance(self.target, LocalTarget):

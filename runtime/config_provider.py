@@ -15,6 +15,8 @@ from runtime.config_types import BaseUrl, ModelName, OfferName, VariableName, Ve
 from runtime.errors import ConfigError
 from runtime.wire.tags import Sensitivity
 
+SERVED_AS_MAX = 32  # names of one model
+
 
 class OfferConfig(ConfigSection):
     """A catalogue model at a provider: its name there, and what the provider lets us send."""
@@ -36,6 +38,10 @@ class OfferConfig(ConfigSection):
     """Requests per minute of this model that the provider takes; none takes the provider's."""
     tokens_per_min_max: int | None = Field(default=None, ge=1)
     """Tokens per minute, prompt and answer, of this model; none takes the provider's."""
+    served_as: frozenset[OfferName] = Field(default=frozenset(), max_length=SERVED_AS_MAX)
+    """Further names that its answers may bear; a date behind its name is right by itself."""
+    refuses_other_model: bool = False
+    """Whether an answer of a model that is called otherwise is no answer: the next one is tried."""
 
 
 def _named(given: Any) -> Any:

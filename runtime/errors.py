@@ -33,6 +33,7 @@
         │   ├── DeadlineExceeded 504 the time of the whole request was up, before it or after
         │   ├── NotStarted  502  refused before any work: safe to send elsewhere
         │   └── BadAnswer   502  an answer came, and it cannot be used
+        │       └── OtherModel 502 for it is of another model than the one that was asked for
         ├── StreamBroken    502  after it: ended with no finish reason, or with an error
         └── StreamStalled   504  after it: no token for too long
 
@@ -254,13 +255,10 @@ class UpstreamFailed(TargetError):
 
 
 class DeadlineExceeded(UpstreamFailed):
-    """Our own limit, so by itself it says nothing of the target; an answer may have begun."""
+    """Our own limit: what it says of the target is its ``outcome``. An answer may have begun."""
 
     status, code = 504, "deadline_exceeded"
     says = "The time of the request was up before its answer was complete."
-
-    def __init__(self, message: str = "", *, outcome: Outcome = Outcome.DEADLINE) -> None:
-        super().__init__(message, outcome=outcome)
 
 
 class NotStarted(UpstreamFailed):
@@ -271,6 +269,11 @@ class NotStarted(UpstreamFailed):
 class BadAnswer(UpstreamFailed):
     code = "bad_answer"
     says = "The model server's answer could not be used."
+
+
+class OtherModel(BadAnswer):
+    code = "other_model"
+    says = "Another model answered than the one that was asked for."
 
 
 class StreamBroken(TargetError):

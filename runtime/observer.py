@@ -60,6 +60,10 @@ class Observer(Protocol):
         """The answer has begun, so long after the request arrived."""
         return
 
+    def other_model(self, job: Job, decision: Dispatch | Buy) -> None:
+        """The target says that another model has answered than the one that it was asked for."""
+        return
+
     def attempt_ended(self, job: Job, decision: Dispatch | Buy, row: Settle) -> None:
         """Once for each ``reserved``, and for one whose caller left while it was written."""
         return
@@ -87,6 +91,7 @@ class Observers:
         self._decided = _those_with(present, "decided")
         self._reserved = _those_with(present, "reserved")
         self._first_token = _those_with(present, "first_token")
+        self._other_model = _those_with(present, "other_model")
         self._attempt_ended = _those_with(present, "attempt_ended")
         self._refused = _those_with(present, "refused")
         self._ended = _those_with(present, "ended")
@@ -104,6 +109,9 @@ class Observers:
 
     def first_token(self, job: Job, ttft_ms: int) -> None:
         self._tell(self._first_token, job, ttft_ms)
+
+    def other_model(self, job: Job, decision: Dispatch | Buy) -> None:
+        self._tell(self._other_model, job, decision)
 
     def attempt_ended(self, job: Job, decision: Dispatch | Buy, row: Settle) -> None:
         self._tell(self._attempt_ended, job, decision, row)

@@ -9,6 +9,7 @@ from runtime.errors import (
     BadAnswer,
     DeadlineExceeded,
     NotStarted,
+    OtherModel,
     StreamBroken,
     UpstreamFailed,
     UpstreamRejected,
@@ -18,11 +19,14 @@ from runtime.patience import Patience
 from runtime.relay import BodyWriter, Relay
 from runtime.request.job import Job
 from runtime.targets.error_in_answer import error_of
+from runtime.targets.providers import Account
 from runtime.targets.response import Broken, Response
+from runtime.targets.served_model import is_other_model
 from runtime.targets.upstream import read_answer, read_opening
 from runtime.wire.dialect import StreamScanner, WholeAnswer
 from scheduler.decision import Outcome
 
+SERVED_CHARS_MAX = 128  # of a model's name that a target told
 EMPTY = "the target ended its stream before its first words"
 
 
@@ -100,6 +104,11 @@ class Opening:
             response.close()
             told, terms = scanner.told_error, self.attempt.upstream.terms
             raise error_of(told, terms) if scanner.error else BadAnswer(EMPTY)
+        try:
+            self._check_served(scanner.served_model)
+        except OtherModel:
+            response.close()
+            raise
         return Relay(
             self.attempt, response, opened, scanner, self._patience, self.reckoning, self._writer
         )
@@ -130,4 +139,20 @@ class Opening:
             raise error_of(answer.error, self.attempt.upstream.terms)
         if answer.fault is not None:
             raise BadAnswer(f"the target's answer cannot be used: {answer.fault}")
+        self._check_served(answer.served_model)
         return answer
+
+    def _check_served(self, served: str | None) -> None:
+        """Another model than the one that was asked for is noted; raises OtherModel where it is
+        refused."""
+        attempt = self.attempt
+        if served is None or served == attempt.upstream_model.name:
+            return
+        account = attempt.target if isinstance(attempt.target, Account) else None
+        names = account.served_as if account else ()
+        if not is_other_model(attempt.upstream_model.name, served, names):
+            return
+        attempt.served_model = served[:SERVED_CHARS_MAX]
+        self._gateway.observers.other_model(self._job, attempt.decision)
+        if account and account.refuses_other_model:
+            raise OtherModel

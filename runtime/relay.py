@@ -135,7 +135,7 @@ class Relay:
         if self._patience.is_lost:
             return StreamStalled("The model server sent no token for too long.")
         if self._patience.is_overdue:
-            return DeadlineExceeded()
+            return DeadlineExceeded(outcome=Outcome.DEADLINE)
         if self._scanner.told_error is not None:
             told = error_of(self._scanner.told_error, self._attempt.upstream.terms)
             if isinstance(told, UpstreamRejected):  # its form leaves no token to go on with

@@ -49,6 +49,7 @@ _UNITS = (
     (r"_queue$", "requests or tokens"),
     (r"_config_refused$", "0 or 1"),
     (r"_attempts", "attempts"),
+    (r"_answers", "answers"),
     (r"_rejected|_in_flight", "requests"),
     (r"_faults", "connections"),
     (r"_hits|_refusals", "times"),

@@ -26,6 +26,7 @@ class Fault(StrEnum):
     DEAD_END = "dead_end"  # the same, where the request itself leaves nothing to go on with
     NOT_JSON = "not_json"
     HUGE_FRAME = "huge_frame"
+    OTHER_MODEL = "other_model"  # the answer bears another model's name
     SERVER_ERROR = "server_error"  # this and the next two: an error status instead of an answer
     BUSY = "busy"
     REJECT = "reject"

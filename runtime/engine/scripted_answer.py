@@ -16,7 +16,7 @@ class ScriptedAnswer:
     """The whole answer to one request body, and its frames."""
 
     def __init__(self, body: dict[str, Any], *, is_chat: bool) -> None:
-        self._model = body.get("model", "")
+        self.model = body.get("model", "")
         self._is_chat = is_chat
         options = body.get("stream_options") or {}
         self._tells_usage = bool(options.get("include_usage"))
@@ -70,7 +70,7 @@ class ScriptedAnswer:
 
     def _common(self, suffix: str) -> dict[str, Any]:
         kind = "chat.completion" + suffix if self._is_chat else "text_completion"
-        return {"id": "cmpl-scripted", "object": kind, "created": CREATED_S, "model": self._model}
+        return {"id": "cmpl-scripted", "object": kind, "created": CREATED_S, "model": self.model}
 
     def _usage(self, written: int) -> dict[str, int]:
         return {

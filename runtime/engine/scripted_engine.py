@@ -108,6 +108,8 @@ class _Play(Response):
         self._engine = engine
         self._asked = asked
         self._script = engine.script.for_prompt(self.answer.texts)
+        if self._script.fault is Fault.OTHER_MODEL:
+            self.answer.model = "another-model"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         work = asyncio.ensure_future(self._engine.play(self, send))

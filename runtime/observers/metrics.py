@@ -41,6 +41,12 @@ class PrometheusMetrics(Observer):
             ("model", "reason"),
             registry=registry,
         )
+        self._other_models = Counter(
+            "baseload_other_model_answers",
+            "Answers of another model than the one that the target was asked for, as it says",
+            ("target",),
+            registry=registry,
+        )
         self._queue = Gauge(
             "baseload_queue",
             "Requests that wait for a target, or their tokens, prompt and expected answer",
@@ -140,6 +146,9 @@ class PrometheusMetrics(Observer):
     def decided(self, arrival: Arrival, decision: Dispatch | Buy | Reject) -> None:
         if isinstance(decision, Reject):
             self._rejected.labels(arrival.model, decision.reason.value).inc()
+
+    def other_model(self, job: Job, decision: Dispatch | Buy) -> None:
+        self._other_models.labels(str(decision.target)).inc()
 
     def attempt_ended(self, job: Job, decision: Dispatch | Buy, row: Settle) -> None:
         outcome = row.outcome.partition(":")[0]

@@ -33,6 +33,8 @@ class Account:
     upstream: Upstream
     speaks: UpstreamModel  # how the provider is asked
     sensitivities: frozenset[Sensitivity]  # what may be sent there
+    served_as: frozenset[str] = frozenset()  # further names that its answers may bear
+    refuses_other_model: bool = False
 
     @property
     def name(self) -> str:
@@ -115,6 +117,11 @@ def open_accounts(
             )
             upstream = Upstream(connector, url, key, str(offer.target), speaks.terms)
             accounts[offer.offer_id] = Account(
-                offer, upstream, speaks, settings.allowed_sensitivity
+                offer=offer,
+                upstream=upstream,
+                speaks=speaks,
+                sensitivities=settings.allowed_sensitivity,
+                served_as=terms.served_as,
+                refuses_other_model=terms.refuses_other_model,
             )
     return accounts

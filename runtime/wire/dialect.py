@@ -75,6 +75,7 @@ class StreamScanner(Said, Protocol):
     ``begun``: words have come, so no other target can be asked. ``over``: nothing more is passed
     on, by the stream's own end or by ``error``, an error frame or one that cannot be read;
     ``told_error`` is what it says. ``finished``: every choice has come to its end.
+    ``served_model`` is the model that has answered, as the target calls it, once words have come.
     """
 
     delivered: Delivered
@@ -83,6 +84,7 @@ class StreamScanner(Said, Protocol):
     finished: bool
     error: bytes | None
     told_error: dict[str, Any] | None
+    served_model: str | None
 
     @property
     def finished_choices(self) -> int: ...
@@ -108,9 +110,10 @@ class StreamScanner(Said, Protocol):
 
 class WholeAnswer(Said, Protocol):
     """An answer in one piece: ``body`` is sent unless there is a ``fault``, in a few words;
-    ``error`` is what the target told instead of an answer."""
+    ``error`` is what the target told instead of an answer, ``served_model`` who it says it is."""
 
     body: bytes
+    served_model: str | None
     error: dict[str, Any] | None
     fault: str | None
 

@@ -26,6 +26,7 @@ _ERROR_EVENT = re.compile(rb"^event: ?error *$", re.MULTILINE)
 _WORDS = re.compile(
     rb'"(?:content|text|reasoning_content|reasoning|refusal)": ?"[^"]|"tool_calls": ?\[\{'
 )
+_MODEL = re.compile(rb'"model": ?"([^"\\]{1,256})"')
 _ONLY_A_ROLE = b'"delta":{"role":"assistant","content":""}'
 
 
@@ -62,6 +63,12 @@ def last_content_end(chunk: bytes) -> int:
     last = max(chunk.rfind(_FINISH + null) for null in _NULL)
     end = chunk.find(EVENT_END, last) if last >= 0 else -1
     return end + len(EVENT_END) if end >= 0 else 0
+
+
+def model_told(frames: bytes) -> str | None:
+    """By whom the first of the frames that names a model says to be."""
+    found = _MODEL.search(frames)
+    return found[1].decode("utf-8", "replace") if found else None
 
 
 def data_of(frame: bytes) -> bytes | None:

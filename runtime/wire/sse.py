@@ -29,6 +29,7 @@ from runtime.wire.frames import (
     decoded,
     is_content,
     last_content_end,
+    model_told,
     surely_has_words,
     tells_error,
 )
@@ -55,6 +56,7 @@ class FrameScanner:
         "error",
         "finished",
         "over",
+        "served_model",
         "told_error",
     )
 
@@ -64,6 +66,7 @@ class FrameScanner:
         self.cut_off = False  # a limit or a filter has ended an answer, not the model
         self.error: bytes | None = None  # an error frame, or one that cannot be read
         self.told_error: dict[str, Any] | None = None  # what it says, if it can be read
+        self.served_model: str | None = None  # as the frames up to the first words tell it
         self.finished = False  # every choice has told its finish reason
         self.over = False  # by [DONE] or an error: nothing more is passed on or held
         self._choices = choices
@@ -199,6 +202,7 @@ class FrameScanner:
         self.begun = True
         opening = bytes(self._opening)
         self._opening.clear()
+        self.served_model = model_told(opening) or model_told(frame)
         return opening + self._hold_or_pass(frame)
 
     def _note_finishes(self, told: dict[str, Any]) -> bool:

@@ -25,6 +25,7 @@ class OpenAIAnswer:
         self.usage: Usage | None = None
         self.error: dict[str, Any] | None = None
         self.fault: str | None = None
+        self.served_model: str | None = None
         self._told: dict[str, Any] = {}
         try:
             told = json.loads(body)
@@ -46,6 +47,8 @@ class OpenAIAnswer:
 
     def _look_at(self, told: dict[str, Any], choices: int) -> None:
         self._told = told
+        model = told.get("model")
+        self.served_model = model if isinstance(model, str) and model else None
         tally = Tally()
         tally.add(told)
         self.usage = tally.usage

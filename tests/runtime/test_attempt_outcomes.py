@@ -45,7 +45,7 @@ from tests.runtime.vendors import (
 )
 
 GOOD = streamed(ROLE, delta(" river"), delta("", "stop"), usage(8, 1), DONE)
-ONE_FAILURE = {"circuit_breaker": {"failures": 1, "open_ms": 50, "probe_ms_max": 400}}
+ONE_FAILURE = {"circuit_breaker": {"failures": 1, "open_ms": 50}}
 
 
 def _condition(s: Stack, name: str = FIRST) -> Condition:
@@ -165,11 +165,13 @@ def _hangs(go: asyncio.Event) -> Answer:
 
 
 @asynccontextmanager
-async def _one_vendor(tmp_path: Path, moods: _Moods) -> AsyncIterator[tuple[Stack, RawVendor]]:
+async def _one_vendor(
+    tmp_path: Path, moods: _Moods, lease_ms: int = 400
+) -> AsyncIterator[tuple[Stack, RawVendor]]:
     async with raw_vendor(**{MODEL: moods}) as raw:
         config = {
             "providers": {FIRST: raw.account(**{MODEL: MODEL})},
-            "circuit_breaker": {"failures": 2, "open_ms": 100, "probe_ms_max": 400},
+            "circuit_breaker": {"failures": 2, "open_ms": 100, "probe_ms_max": lease_ms},
             "queue": {"wait_ms_max": 3_000},
             "stream": {"attempts_max": 1},
         }
@@ -254,10 +256,10 @@ async def test_c5_one_probe_under_100_at_once(tmp_path: Path) -> None:
         await go.wait()
         visit.say(event(content("yes")) + event(FINISH) + event({**LAST}) + END)
 
-    async with _one_vendor(tmp_path, moods) as (s, raw):
+    async with _one_vendor(tmp_path, moods, lease_ms=30_000) as (s, raw):
         moods.now = speaks_when_told
         asked = asyncio.gather(*(s.post(chat(stream=True)) for _ in range(100)))
-        await until(lambda: s.in_books() == 100)
+        await until(lambda: s.in_books() == 100 and len(raw.asked) > 2)
         assert len(raw.asked) == 3
         go.set()
         assert {answer.status for answer in await asked} == {200}

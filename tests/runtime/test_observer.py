@@ -184,8 +184,8 @@ async def test_an_observer_that_fails_hurts_no_request_and_is_told_of_once(
     witness = Witness()
     failed = refusals["observer_failed"]
     async with stack(tmp_path, observers=[clumsy(), witness]) as s:
-        for _ in range(3):
-            assert await _post(s, stream=True) == 200
+        for text in ("hello", "hello", "[fault:other_model]"):
+            assert await _post(s, text, stream=True) == 200
         assert await _sends(s, b"{") == 400
         await s.idle()
         await until(lambda: bool(witness.samples))
