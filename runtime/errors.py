@@ -255,8 +255,6 @@ class UpstreamFailed(TargetError):
 
 
 class DeadlineExceeded(UpstreamFailed):
-    """Our own limit: what it says of the target is its ``outcome``. An answer may have begun."""
-
     status, code = 504, "deadline_exceeded"
     says = "The time of the request was up before its answer was complete."
 
@@ -272,8 +270,7 @@ class BadAnswer(UpstreamFailed):
 
 
 class OtherModel(BadAnswer):
-    code = "other_model"
-    says = "Another model answered than the one that was asked for."
+    code, says = "other_model", "Another model answered than the one that was asked for."
 
 
 class StreamBroken(TargetError):
