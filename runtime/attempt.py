@@ -45,7 +45,7 @@ class Attempt:
     ) -> None:
         self._gateway = gateway
         self._clock = gateway.clock
-        self.job = job
+        self.job = job.as_of(target.model)
         self.number = number
         self.decision = decision
         self.target = target

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from runtime.config import StreamConfig
@@ -26,6 +26,12 @@ class AttemptLimits:
         """Of the attempt with this number, counted from 1."""
         return self.first_token_s[min(number, len(self.first_token_s)) - 1]
 
+    def at_model_of(self, job: Job) -> AttemptLimits:
+        """With the limit that a rule sets for one of its models, at any of its attempts."""
+        if job.first_token_ms_max is None or not job.streaming:
+            return self
+        return replace(self, first_token_s=(job.first_token_ms_max / 1000,))
+
     def is_slow(self, number: int, silent_s: float) -> bool:
         """Whether so long a silence says something of the target, whoever ended it."""
         allowed_s = min(self.first_token_s_max(number), self.request_s)
@@ -34,12 +40,14 @@ class AttemptLimits:
 
 def limits_of(stream: StreamConfig, job: Job) -> AttemptLimits:
     """A whole answer has no first token that could be seen, so only the general limit holds; a
-    request of the off-peak lane has its own deadline."""
+    request of the off-peak lane has its own deadline. A rule may set a deadline, too: the shorter
+    one holds."""
     general = (stream.first_token_ms_max,)
     by_attempt = (stream.first_token_ms or general) if job.streaming else general
     request_s = inf
-    if stream.request_ms_max is not None and job.arrival.deadline_ms is None:
-        request_s = stream.request_ms_max / 1000
+    if job.arrival.deadline_ms is None:
+        told = [ms for ms in (stream.request_ms_max, job.deadline_ms) if ms is not None]
+        request_s = min(told) / 1000 if told else inf
     return AttemptLimits(
         attempts_max=stream.attempts_max,
         first_token_s=tuple(ms / 1000 for ms in by_attempt),

@@ -8,6 +8,7 @@
     │   ├── BadRequest      400
     │   ├── UnknownField    400
     │   ├── ContextTooLong  400
+    │   ├── NoSuitableModel 400 no model of the rule that was asked may answer
     │   ├── InvalidApiKey   401
     │   ├── AdminsOnly      403
     │   ├── OtherTenant     403  a header names another tenant than the key does
@@ -117,6 +118,11 @@ class OtherTenant(RequestError):
 class AdminsOnly(RequestError):
     status, type, code = 403, "permission_error", "admins_only"
     says = "This is for the keys of a tenant that is_admin."
+
+
+class NoSuitableModel(RequestError):
+    code = "no_suitable_model"
+    says = "No model of this rule may answer."
 
 
 class ContextTooLong(RequestError):

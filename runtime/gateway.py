@@ -13,6 +13,7 @@ from datetime import date
 
 from models.money import NanoUsd
 from models.prices import PriceBook
+from runtime.awaited_decisions import AwaitedDecisions
 from runtime.background import Background
 from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig
@@ -25,6 +26,7 @@ from runtime.observer import Observer, Observers, Sample
 from runtime.rejection import refusal_of
 from runtime.request.estimate import Estimator
 from runtime.request.job import Job
+from runtime.routing.routing import routing_of
 from runtime.targets.compliance_matrix import NOTHING_KNOWN, matrix_of, traits_of
 from runtime.targets.connector import Connector
 from runtime.targets.membership import Endpoint, LocalTarget, Membership
@@ -37,7 +39,8 @@ from runtime.watchdog import Stream, Watchdog
 from runtime.wire.tags import Sensitivity, Tags
 from scheduler.arrival import Arrival
 from scheduler.compliance.matrix import Allowance
-from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reject
+from scheduler.decision import Action, Buy, Dispatch, Outcome, Reject
+from scheduler.routing.quality import QualityTable
 from scheduler.state_machine import Scheduler
 from scheduler.target import Target
 
@@ -74,10 +77,12 @@ class Gateway:
         self.accounts: dict[str, Account] = {}
         self._buyable: dict[Sensitivity, frozenset[str]] = {}
         self.matrix = NOTHING_KNOWN
+        self._quality = QualityTable()
+        self.routing = routing_of(config, self._quality)
         self._prices = prices
         self._priced_on: date | None = None
         self._scheduler = Scheduler(config.settings(), ())
-        self._decisions: dict[str, asyncio.Future[Dispatch | Buy | Reject]] = {}
+        self._awaited = AwaitedDecisions()
         self._watchdog = Watchdog()
         self._shut_log = ShutLog()
         self._background = Background()
@@ -100,17 +105,17 @@ class Gateway:
         self._background.spawn("sweep", self._sweep_forever())
 
     def reconfigure(self, config: GatewayConfig) -> None:
-        """Atomic: offers and settings change, books and waiting requests stay. All that may fail
-        comes before the first change."""
+        """Atomic: all that may fail comes first. Books and waiting requests stay."""
         today = utc_today(self.clock)
         accounts = open_accounts(config, self._prices, self.connector, today)
         matrix, settings = matrix_of(config, accounts), config.settings()
+        routing = routing_of(config, self._quality)
         applied = self.applied.after(config, self.clock.unix_ms())
         self._buyable = {
             each: frozenset(name for name, account in accounts.items() if account.may_have(each))
             for each in Sensitivity
         }
-        self.matrix, self.applied = matrix, applied
+        self.matrix, self.routing, self.applied = matrix, routing, applied
         self.config, self.accounts, self._priced_on = config, accounts, today
         self._scheduler.set_settings(settings, [a.offer for a in accounts.values()], self._now())
 
@@ -124,9 +129,7 @@ class Gateway:
         """Refuses new work, lets the running finish, ends the rest with an error and its bill."""
         self.draining = True
         await self.in_flight.ended(drain_s_max)
-        for future in self._decisions.values():
-            if not future.done():
-                future.set_exception(Draining())
+        self._awaited.fail_all(Draining())
         self._watchdog.stall_all()
         await self.in_flight.ended(SETTLE_S_MAX)
 
@@ -174,11 +177,16 @@ class Gateway:
         """The live replicas by their id."""
         return self._membership.targets
 
+    def charge_nano(self, arrival: Arrival) -> NanoUsd | None:
+        """What the engine time that a request would take here is worth at this moment."""
+        return self._scheduler.charge_nano(arrival, self._now())
+
+    def work_s(self, arrival: Arrival) -> float | None:
+        return self._scheduler.work_s(arrival, self._now())
+
     def set_replicas(self, endpoints: Iterable[Endpoint]) -> None:
         """The directory's latest list."""
         self._membership.set(endpoints, self.connector)
-
-    # -- decisions ----------------------------------------------------------------------
 
     def allowance(self, tenant: str, tags: Tags) -> Allowance:
         """Where a request may go by the rules in force."""
@@ -199,20 +207,19 @@ class Gateway:
         if self.draining:
             raise Draining()
         self._renew_prices()
-        future = asyncio.get_running_loop().create_future()
-        self._decisions[arrival.request_id] = future
+        future = self._awaited.expect(arrival.request_id)
         try:
             if failed:
                 actions = self._scheduler.on_retry(arrival, failed, self._now())
             else:
                 actions = self._scheduler.on_arrival(arrival, self._now())
             self._apply(actions)
-            action: Dispatch | Buy | Reject = await future
+            action = await future
         except (asyncio.CancelledError, Draining):
             self.finish(arrival.request_id, Outcome.CLIENT_LEFT)
             raise
         finally:
-            del self._decisions[arrival.request_id]
+            self._awaited.forget(arrival.request_id)
         self.observers.decided(arrival, action)
         if isinstance(action, Reject):
             raise refusal_of(action)
@@ -249,17 +256,8 @@ class Gateway:
         return self.clock.monotonic_s()
 
     def _apply(self, actions: list[Action]) -> None:
-        for action in actions:
-            if isinstance(action, Hold):
-                continue
-            future = self._decisions.get(action.request_id)
-            if future is not None and not future.done():
-                future.set_result(action)
-            elif not isinstance(action, Reject):
-                # The caller left between its wait and this action: give the room back.
-                self.finish(action.request_id, Outcome.CLIENT_LEFT)
-
-    # -- streams under way --------------------------------------------------------------
+        for request_id in self._awaited.tell(actions):
+            self.finish(request_id, Outcome.CLIENT_LEFT)  # gives the room back
 
     def watch(self, request_id: str, stream: Stream) -> None:
         self._watchdog.watch(request_id, stream, self._now())

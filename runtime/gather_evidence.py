@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from runtime.detect.personal_data import Finding
 from runtime.gateway import Gateway
-from runtime.request.evidence import Evidence, Found, TargetVerdict, words_of
+from runtime.request.evidence import Evidence, Found, words_of
 from runtime.targets.compliance_matrix import traits_of
 from runtime.targets.providers import utc_today
 from runtime.wire.tags import Tags
 from scheduler.compliance.grounds import Grounds
 from scheduler.compliance.matrix import LOCAL
 from scheduler.compliance.traits import Traits
-from scheduler.compliance.verdict import Forbidden
 from scheduler.target import Target, TargetKind
-
-COMPLIANCE, NOT_BOUGHT = "compliance", "not_bought"  # codes of verdicts
 
 
 def evidence_of(
@@ -47,16 +43,3 @@ def grounds_of(gateway: Gateway, target: Target, traits: Traits) -> Grounds | No
     """What it rests on that the target may have requests of this kind."""
     name = LOCAL if target.kind is TargetKind.LOCAL else target.id
     return gateway.matrix.grounds(name, traits, utc_today(gateway.clock))
-
-
-def verdicts_of_refusal(
-    model: str, targets: Iterable[str], forbidden: Mapping[str, Forbidden]
-) -> tuple[TargetVerdict, ...]:
-    """Of all targets that have the model: the law forbids some, and the others are not bought for
-    this tenant, this sensitivity, or a field that only replicas here know."""
-    return tuple(
-        TargetVerdict(model, name, COMPLIANCE, str(forbidden[name]))
-        if name in forbidden
-        else TargetVerdict(model, name, NOT_BOUGHT)
-        for name in sorted(targets)
-    )

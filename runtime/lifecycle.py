@@ -112,7 +112,7 @@ class _Passage:
             gateway.finish(job.request_id, Outcome.CLIENT_LEFT)  # no failure
             return None
         attempt = Attempt(gateway, job, number, decision, target)
-        self._opening = opening = Opening(gateway, job, attempt, self._limits, self._writer)
+        self._opening = opening = Opening(gateway, attempt, self._limits, self._writer)
         self._reckoning = opening.reckoning
         return opening
 

@@ -17,7 +17,6 @@ from runtime.errors import (
 from runtime.gateway import Gateway
 from runtime.patience import Patience
 from runtime.relay import BodyWriter, Relay
-from runtime.request.job import Job
 from runtime.targets.error_in_answer import error_of
 from runtime.targets.providers import Account
 from runtime.targets.response import Broken, Response
@@ -36,18 +35,16 @@ class Opening:
     def __init__(
         self,
         gateway: Gateway,
-        job: Job,
         attempt: Attempt,
         limits: AttemptLimits,
         writer: BodyWriter | None,
     ) -> None:
         self.attempt = attempt
-        self.reckoning = Reckoning(gateway.estimator, job)
+        self.reckoning = Reckoning(gateway.estimator, attempt.job)
         self._gateway = gateway
-        self._job = job
-        self._limits = limits
+        self._limits = limits.at_model_of(attempt.job)
         self._writer = writer
-        self._patience = Patience(gateway, job.request_id, limits.until_s)
+        self._patience = Patience(gateway, attempt.job.request_id, limits.until_s)
         self._response: Response | None = None
         self._dispatched = False  # the target may have begun to work
 
@@ -79,7 +76,7 @@ class Opening:
             attempt.abandon(bill, started=self._dispatched)
 
     async def _dispatch(self) -> Relay | WholeAnswer:
-        job, attempt = self._job, self.attempt
+        job, attempt = self.attempt.job, self.attempt
         dialect, request, model = job.dialect, job.request, attempt.upstream_model
         scanner = self.reckoning.said = dialect.scanner(request, model)
         self._patience.delivered = scanner.delivered

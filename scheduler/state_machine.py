@@ -257,13 +257,22 @@ class Scheduler:
         """What the engine time that a request would take of its model's replicas is worth at this
         moment, in nano-USD: nothing while they have room to spare. None where no live replica
         could serve it."""
+        work_s = self.work_s(arrival, now)
+        if work_s is None:
+            return None
+        pool = self._pools[arrival.model]
+        price = pool.bid.admission_price if pool.occupancy < 1.0 else pool.bid.price
+        return round(price * work_s)
+
+    def work_s(self, arrival: Arrival, now: float) -> float | None:
+        """Engine seconds that it would take of its model's replicas; None where no live one could
+        serve it."""
         pool = self._pools.get(arrival.model)
         waiting = QueuedRequest(arrival, now)
         if pool is None or not is_servable(waiting, pool, now):
             return None
         measure(waiting, pool)
-        price = pool.bid.admission_price if pool.occupancy < 1.0 else pool.bid.price
-        return round(price * waiting.work_s)
+        return waiting.work_s
 
     def snapshot(self, now: float) -> Snapshot:
         pools = self._pools.values()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from starlette.requests import Request
@@ -13,23 +12,21 @@ from runtime.detect.personal_data import Finding
 from runtime.edge.body_writer import SERVER_SEND, body_writer
 from runtime.edge.disconnect import ClientLeft, while_present
 from runtime.edge.edge_context import RECORD, SEND, Edge
-from runtime.edge.model_list import context_tokens_max, model_not_found
 from runtime.edge.request_body import read_body
-from runtime.errors import BadRequest, BaseloadError, NoCompliantTarget
+from runtime.errors import BaseloadError, NoCompliantTarget
 from runtime.gateway import Gateway
-from runtime.gather_evidence import evidence_of, verdicts_of_refusal
+from runtime.gather_evidence import evidence_of
 from runtime.lifecycle import answer
+from runtime.plan_request import Accepted, plan_request
 from runtime.refusal_row import record_refusal
 from runtime.request.effective_sensitivity import protected
-from runtime.request.job import Job, exactly_counted, needs_exact_count, new_job
+from runtime.request.job import Job
 from runtime.request.record import RequestRecord
+from runtime.served_models import may_stay
 from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.tag_terms import without_effect
 from runtime.wire.tags import Tags, as_personal
-from scheduler.compliance.matrix import LOCAL, Allowance
-
-VERDICTS_CHARS_MAX = 4_096  # of an error's message
 
 log = logging.getLogger("baseload.http")
 
@@ -55,7 +52,7 @@ class Generation:
         parsed = self.dialect.parse(body)
         record.model, record.streamed = parsed.model, parsed.streaming
         gateway = self._edge.gateway
-        if parsed.constraints and parsed.model in gateway.pools:
+        if parsed.constraints and may_stay(gateway, parsed.model):
             parsed.ignore(await self._edge.grammars.loosened(parsed.constraints, tenant))
         try:
             job = await _job(gateway, request, tenant, self.dialect, parsed, body)
@@ -109,77 +106,12 @@ async def _job(
         tags, finding = found.tags, found.finding
         record.personal_data = None if finding is None else sorted(finding.kinds)
     record.evidence = evidence_of(gateway, tenant, said, tags, finding, parsed.model)
-    if parsed.model not in gateway.models():
-        raise model_not_found(gateway)
-    pool = gateway.pools.get(parsed.model)
-    tokens_max = context_tokens_max(gateway, parsed.model)
     allowance = gateway.allowance(tenant, tags)
-    offers = _offers(gateway, dialect, parsed, gateway.offers_for(tenant, tags))
-    _refuse_forbidden(gateway, parsed.model, allowance, offers, record)
-    job = new_job(
-        record=record,
-        tenant=tenant,
-        tags=tags,
-        dialect=dialect,
-        request=parsed,
-        estimator=gateway.estimator,
-        context_tokens_max=tokens_max,
-        ttft_budget_ms=gateway.config.ttft_budget_ms,
-        offers=offers,
-        is_local_allowed=allowance.is_local,
-        body=body,
-        clock=gateway.clock,
-    )
-    if needs_exact_count(job, tokens_max):
-        tokenizer = pool.tokenizer if pool else None
-        return await asyncio.to_thread(exactly_counted, job, tokens_max, tokenizer)
-    return job
+    accepted = Accepted(record, tenant, tags, dialect, parsed, body, allowance)
+    return await plan_request(gateway, accepted)
 
 
 def _may_leave(gateway: Gateway, tenant: str, tags: Tags) -> bool:
     """Whether it makes a difference what its text holds."""
     offers_for = gateway.offers_for
     return bool(offers_for(tenant, tags) or offers_for(tenant, as_personal(tags)))
-
-
-def _refuse_forbidden(
-    gateway: Gateway,
-    model: str,
-    allowance: Allowance,
-    offers: frozenset[str],
-    record: RequestRecord,
-) -> None:
-    """NoCompliantTarget, with every verdict, where the rules leave the model no target."""
-    targets = {name for name, each in gateway.accounts.items() if each.offer.model == model}
-    if model in gateway.pools:
-        if allowance.is_local:
-            return
-        targets.add(LOCAL)
-    forbidden = targets & allowance.forbidden.keys()
-    if not forbidden or targets & offers:
-        return
-    if record.evidence is not None:
-        verdicts = verdicts_of_refusal(model, targets, allowance.forbidden)
-        record.evidence = record.evidence.with_verdicts("", verdicts)
-    says = "; ".join(f"{name}: {allowance.forbidden[name]}" for name in sorted(forbidden))
-    raise NoCompliantTarget(f"{NoCompliantTarget.says} {says[:VERDICTS_CHARS_MAX]}.")
-
-
-def _offers(
-    gateway: Gateway, dialect: Dialect, request: ModelRequest, offers: frozenset[str]
-) -> frozenset[str]:
-    """Those that may have the request: none that would answer it in another sense."""
-    if request.model in gateway.pools and not request.taken_everywhere:
-        return frozenset()
-    accounts = gateway.accounts
-    of_model = [each for each in offers if accounts[each].offer.model == request.model]
-    refused = {each: dialect.refused_field(request, accounts[each].speaks) for each in of_model}
-    taken = frozenset(each for each, field in refused.items() if field is None)
-    field = refused[min(refused)] if refused else request.local_only
-    if taken or field is None or request.model in gateway.pools:
-        return taken
-    if field == request.local_only:
-        says = f"`{field}` is served by local replicas, and `{request.model}` has none here."
-    else:
-        says = f"No provider of `{request.model}` takes `{field}` as it is sent."
-    raise BadRequest(says, param=field)

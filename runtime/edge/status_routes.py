@@ -9,10 +9,11 @@ from fastapi import FastAPI, Request, Response
 from runtime.edge.docs_page import docs_body
 from runtime.edge.edge_context import Edge
 from runtime.edge.html import page
-from runtime.edge.model_list import entry, model_not_found
+from runtime.edge.model_list import entry
 from runtime.edge.openapi import KEYED
 from runtime.edge.welcome import example, welcome
 from runtime.run_mark import run_id
+from runtime.served_models import model_not_found, names
 
 
 def add_information(app: FastAPI, edge: Edge) -> None:
@@ -39,14 +40,14 @@ def _add_models(app: FastAPI, edge: Edge) -> None:
     async def models(request: Request) -> dict[str, Any]:
         edge.tenant(request)
         gateway = edge.gateway
-        data = [entry(gateway, name, edge.opened_s) for name in gateway.models()]
+        data = [entry(gateway, name, edge.opened_s) for name in names(gateway)]
         return {"object": "list", "data": data}
 
     @app.get("/v1/models/{model:path}", summary="One of them", openapi_extra=KEYED)
     async def one(request: Request, model: str) -> dict[str, Any]:
         edge.tenant(request)
         gateway = edge.gateway
-        if model not in gateway.models():
+        if model not in names(gateway):
             raise model_not_found(gateway)
         return entry(gateway, model, edge.opened_s)
 

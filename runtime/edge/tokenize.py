@@ -14,12 +14,12 @@ from fastapi import FastAPI, Request, Response
 
 from runtime.config import StreamConfig
 from runtime.edge.edge_context import RECORD, Edge
-from runtime.edge.model_list import model_not_found
 from runtime.edge.openapi import KEYED
 from runtime.edge.request_body import read_body
 from runtime.errors import ModelNotFound, NoTarget, QueueFull, UpstreamFailed
 from runtime.gateway import Gateway
 from runtime.limits import LIMITS, refusals
+from runtime.served_models import model_not_found
 from runtime.targets.membership import LocalTarget
 from runtime.targets.upstream import read_answer
 from runtime.wire.token_requests import TokenRequest, parse_detokenize, parse_tokenize

@@ -1,7 +1,12 @@
-"""One accepted request, before any target is chosen: what it asks, who asks, how big it is."""
+"""One accepted request, before any target is chosen: what it asks, who asks, how big it is.
+
+Of a request that several models may answer there is a job for each, as that model would have it:
+the first one carries the others.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
@@ -35,7 +40,8 @@ PRIORITIES = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """``arrived_s`` is monotonic; ``arrived_ms`` is unix time, for the ledger."""
+    """``arrived_s`` is monotonic; ``arrived_ms`` is unix time, for the ledger. ``others`` are the
+    same request as other models would have it, in the order in which they are preferred."""
 
     request_id: str
     tenant: str
@@ -49,6 +55,9 @@ class Job:
     arrived_s: float
     arrived_ms: int
     record: RequestRecord
+    first_token_ms_max: int | None = None  # of an attempt at this model; None: as for any
+    deadline_ms: int | None = None  # of all attempts together; None: as for any
+    others: tuple[Job, ...] = ()
 
     @property
     def model(self) -> str:
@@ -71,8 +80,23 @@ class Job:
         deadline_ms = self.arrival.deadline_ms
         if deadline_ms is None:
             return self.arrival
-        left_ms = deadline_ms - round((now_s - self.arrived_s) * 1000)
-        return replace(self.arrival, deadline_ms=max(1, left_ms))
+        left_ms = max(1, deadline_ms - round((now_s - self.arrived_s) * 1000))
+        others = tuple(replace(each, deadline_ms=left_ms) for each in self.arrival.alternatives)
+        return replace(self.arrival, deadline_ms=left_ms, alternatives=others)
+
+    def as_of(self, model: str) -> Job:
+        """The job of the model that was chosen."""
+        return next((each for each in self.others if each.model == model), self)
+
+    def with_others(self, others: Iterable[Job], *, buys_cheapest: bool) -> Job:
+        """With what other models may answer instead, in the order in which they are preferred."""
+        others = tuple(others)
+        arrival = replace(
+            self.arrival,
+            alternatives=tuple(each.arrival for each in others),
+            buys_cheapest=buys_cheapest,
+        )
+        return replace(self, others=others, arrival=arrival)
 
 
 def new_job(
@@ -82,6 +106,7 @@ def new_job(
     tags: Tags,
     dialect: Dialect,
     request: ModelRequest,
+    model: str | None = None,
     estimator: Estimator,
     context_tokens_max: int,
     ttft_budget_ms: int,
@@ -90,24 +115,26 @@ def new_job(
     body: bytes,
     clock: Clock = SYSTEM,
 ) -> Job:
-    """``offers`` are those that it may be bought from, and ``body`` is how it came.
-    BadRequest for a deadline out of bounds."""
+    """``model`` is the one that shall answer, where the request names a rule. ``offers`` are those
+    that it may be bought from, and ``body`` is how it came. BadRequest for a deadline out of
+    bounds."""
+    model = model or request.model
     arrived_ms = clock.unix_ms()
     deadline_ms = _deadline_ms(tags, arrived_ms)
     text = "".join(request.texts())
     shape = _shape(request, text)
     exact = sum(request.prompt_token_counts or ())
-    prompt_tokens = exact or estimator.prompt_tokens(request.model, shape)
-    kind = Kind(tenant, tags.task or "", request.model, prompt_tokens)
+    prompt_tokens = exact or estimator.prompt_tokens(model, shape)
+    kind = Kind(tenant, tags.task or "", model, prompt_tokens)
     lengths = estimator.lengths(kind)
     blocks: tuple[int, ...] = ()
     if shape.utf8_bytes >= BLOCK_BYTES:
-        blocks = prefix_blocks(tenant, chain((request.model,), request.prefix_parts()))
+        blocks = prefix_blocks(tenant, chain((model,), request.prefix_parts()))
     room = max(1, context_tokens_max - prompt_tokens)
     arrival = Arrival(
         request_id=record.request_id,
         tenant=tenant,
-        model=request.model,
+        model=model,
         ttft_budget_ms=tags.latency_budget_ms or ttft_budget_ms,
         priority=PRIORITIES[tags.cost_tier],
         blocks=blocks,

@@ -68,9 +68,19 @@ class Routing:
         """What a request may name as its model besides models: none while there is no rule."""
         return (AUTO, *self._by_name) if self._by_name else ()
 
+    def models(self, name: str) -> list[str]:
+        """All that a rule may take, or any rule for ``auto``."""
+        rules = self._by_name.values() if name == AUTO else (self._by_name[name],)
+        return [candidate.model for each in rules for candidate, _ in each.candidates]
+
     def knows(self, model: str) -> bool:
         """Whether a rule is meant; if not, it can only be the name of a model."""
         return bool(self._by_name) and (model == AUTO or model in self._by_name)
+
+    def rule(self, asked: Asked) -> Rule:
+        """The rule that a request means, where ``knows`` says that one is meant. BadRequest where
+        ``auto`` has none for the task."""
+        return self._asked_for(asked).rule
 
     def plan(self, asked: Asked, places: Places, allowance: Allowance) -> Plan:
         """``allowance`` is of the request, by the laws that are kept. BadRequest where ``auto``

@@ -43,6 +43,10 @@ class LocalTarget:
     pool: Pool
     clock: SharedClock
 
+    @property
+    def model(self) -> str:
+        return self.replica.model
+
 
 class Waiting(Protocol):
     """The requests under way."""

@@ -46,6 +46,11 @@ class Account:
         refused = dialect.refused_field(request, self.speaks)
         return refused is None and self.offer.price is not None
 
+    @property
+    def model(self) -> str:
+        """The catalogue's name of it."""
+        return self.offer.model
+
     def may_have(self, sensitivity: Sensitivity) -> bool:
         return sensitivity in self.sensitivities
 

@@ -94,6 +94,15 @@ class ChatRequest(Sampling):
     def taken_everywhere(self) -> bool:
         return super().taken_everywhere and (not self.tools or taken_everywhere(self.tools))
 
+    @property
+    def asks_tools(self) -> bool:
+        return bool(self.tools) and self.tool_choice != "none"
+
+    @property
+    def asks_structure(self) -> bool:
+        form = self.response_format
+        return super().asks_structure or (form is not None and form.type != "text")
+
     def texts(self) -> Iterator[str]:
         for message in self.messages:
             yield from message.texts()

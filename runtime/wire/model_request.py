@@ -64,6 +64,16 @@ class ModelRequest(Protocol):
         ...
 
     @property
+    def asks_tools(self) -> bool:
+        """Whether the model is offered tools to call."""
+        ...
+
+    @property
+    def asks_structure(self) -> bool:
+        """Whether the answer has to be JSON, or of a schema or grammar."""
+        ...
+
+    @property
     def constraints(self) -> tuple[Constraint, ...]:
         """What has to be checked before an engine compiles it."""
         ...
@@ -98,6 +108,10 @@ class ModelRequest(Protocol):
     ) -> dict[str, Any]:
         """The validated fields in the form that every OpenAI-compatible target reads alike, with
         those beside that the vendor with these terms takes."""
+        ...
+
+    def with_defaults(self, *, temperature: float | None, max_tokens: int | None) -> ModelRequest:
+        """With these where its caller has said nothing."""
         ...
 
     def ignore(self, names: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ field that decides what the answer is keeps the request at local replicas.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -140,6 +140,25 @@ class Sampling(Strict):
     def message_count(self) -> int:
         """How many messages a chat template frames; raw prompts have none."""
         return 0
+
+    @property
+    def asks_tools(self) -> bool:
+        """Whether the model is offered tools to call."""
+        return False
+
+    @property
+    def asks_structure(self) -> bool:
+        """Whether the answer has to be JSON, or of a schema or grammar."""
+        return self.structured_outputs is not None
+
+    def with_defaults(self, *, temperature: float | None, max_tokens: int | None) -> Self:
+        """With these where its caller has said nothing."""
+        told: dict[str, float | int] = {}
+        if temperature is not None and self.temperature is None:
+            told["temperature"] = temperature
+        if max_tokens is not None and self.answer_tokens_max is None:
+            told["max_tokens"] = max_tokens
+        return self.model_copy(update=told) if told else self
 
     @property
     def prompt_token_counts(self) -> list[int] | None:

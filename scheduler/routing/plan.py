@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from models.money import NANO_PER_USD, NanoUsd
+from models.money import NANO_PER_USD, NanoUsd, format_usd
 from scheduler.compliance.matrix import LOCAL, Allowance
 from scheduler.routing.quality import Quality
 from scheduler.routing.rule import (
@@ -150,7 +150,8 @@ def _place_refusal(rule: Rule, place: Place, needs: Needs) -> tuple[Code, str] |
         return Code.ABILITY, "context"
     ceiling = rule.cost_nano_max
     if ceiling is not None and (place.worst_nano is None or place.worst_nano > ceiling):
-        return Code.COST, ""
+        worst = "unknown" if place.worst_nano is None else f"up to {format_usd(place.worst_nano)}"
+        return Code.COST, f"{worst} USD, and the ceiling is {format_usd(ceiling)}"
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -178,15 +178,20 @@ async def serving(
 
 
 async def _started(
-    scripts: Sequence[Script], vendor: Script | None, facts: EngineFacts
+    scripts: Sequence[Script],
+    vendor: Script | None,
+    facts: EngineFacts,
+    others: Mapping[str, Sequence[Script]],
 ) -> list[Served]:
-    """A replica per script, and the vendor as the last."""
+    """A replica per script, those of ``others`` by their model, and the vendor as the last."""
+    engines = [ScriptedEngine(facts, TOKEN, script) for script in scripts]
+    for model, its_scripts in others.items():
+        of_model = facts.model_copy(update={"model": model})
+        engines += [ScriptedEngine(of_model, TOKEN, script) for script in its_scripts]
+    engines.append(ScriptedEngine(FACTS, "vendor-key", vendor))
     served = [
-        Served("", engine, PrivateServer(engine.app.asgi(), HOST), facts)
-        for engine in (
-            *(ScriptedEngine(facts, TOKEN, script) for script in scripts),
-            ScriptedEngine(FACTS, "vendor-key", vendor),
-        )
+        Served("", engine, PrivateServer(engine.app.asgi(), HOST), engine.facts)
+        for engine in engines
     ]
     for number, each in enumerate(served, 1):
         each.name = f"r{number}"
@@ -213,19 +218,23 @@ async def stack(
     prices: PriceBook | None = None,
     clock: Clock = SYSTEM,
     observers: Sequence[Observer] = (),
+    others: Mapping[str, Sequence[Script]] | None = None,
 ) -> AsyncIterator[Stack]:
     """A replica per script, and a vendor that ``sells`` on ``terms`` (its key must be in the
-    environment). ``observers`` look on beside the usual ones.
+    environment). ``observers`` look on beside the usual ones, and ``others`` are pools of other
+    models, a replica per script.
 
     At the end every reserve must have its one ending, and the audit must be ok.
     """
-    served = await _started(scripts, vendor, facts_of(max_num_seqs))
+    others = others or {}
+    served = await _started(scripts, vendor, facts_of(max_num_seqs), others)
+    pools = [pool, *(pool.model_copy(update={"model": model}) for model in others)]
     ledger = Ledger.open(tmp_path / "ledger.db", owner="test")
     routing = routing_of(served[-1] if sells else None, config or {}, terms or {})
-    metrics = PrometheusMetrics([pool], clock)
+    metrics = PrometheusMetrics(pools, clock)
     server = MetricsServer(metrics.registry)
     present = (metrics, OpenTelemetrySpans(clock), *observers)
-    gateway = Gateway(routing, [pool], prices or load_price_book(), ledger, present, clock)
+    gateway = Gateway(routing, pools, prices or load_price_book(), ledger, present, clock)
     await gateway.start()
     gateway.set_replicas([each.endpoint for each in served[:-1]])
     edge = Edge(clock)
@@ -246,7 +255,6 @@ async def stack(
         metrics_server=server,
     )
     try:
-        await until(lambda: len(gateway.locals) == len(scripts))
         await until(lambda: _all_reported(gateway, served[:-1]))
         yield made
     finally:
@@ -254,11 +262,16 @@ async def stack(
         await gateway.close(drain_s_max=0.5)
         edge.close()
         await asyncio.gather(front.stop(), *(each.server.stop() for each in served))
-    if ledger.failure is not None:  # as the next start does
-        sweeper = Ledger.open(made.ledger, owner="next")
-        sweeper.sweep()
-        sweeper.close()
+    if ledger.failure is not None:
+        _sweep(made.ledger)
     assert_books_agree(made.ledger)
+
+
+def _sweep(ledger: Path) -> None:
+    """As the next start does."""
+    sweeper = Ledger.open(ledger, owner="next")
+    sweeper.sweep()
+    sweeper.close()
 
 
 def assert_books_agree(ledger: Path) -> None:
@@ -273,7 +286,8 @@ def assert_books_agree(ledger: Path) -> None:
 def _all_reported(gateway: Gateway, replicas: list[Served]) -> bool:
     views = gateway._scheduler.snapshot(gateway.clock.monotonic_s()).replicas
     honest = {each.name for each in replicas if each.engine.script.reports == "honest"}
-    return all(view.report_age_s is not None for view in views if view.target.id in honest)
+    reported = (view.report_age_s is not None for view in views if view.target.id in honest)
+    return len(gateway.locals) == len(replicas) and all(reported)
 
 
 def routing_of(

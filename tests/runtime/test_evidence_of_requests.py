@@ -36,6 +36,7 @@ async def test_without_rules_the_row_says_what_was_said_and_until_when_it_is_kep
                 "asked": MODEL,
                 "said": {"sensitivity": "internal", "locale": "de-DE"},
                 "effective": {"sensitivity": "internal", "locale": "de-DE"},
+                "verdicts": [[MODEL, "local", "allowed", ""]],
                 "config": answer.headers["x-baseload-config"],
                 "retain_until": (utc_today() + timedelta(days=10)).isoformat(),
             }
@@ -110,7 +111,7 @@ async def test_a_target_that_is_not_bought_for_another_reason_says_so(tmp_path: 
         assert (await s.post(chat())).status == 403
         assert [verdict[1:3] for verdict in evidence(s)[0]["verdicts"]] == [
             ["local", "compliance"],
-            ["stand-in/tiny-moe", "not_bought"],
+            ["stand-in/tiny-moe", "withheld"],
         ]
 
 

@@ -1,0 +1,257 @@
+"""A request made ready for its decision: which targets may have it, what it takes at each model.
+
+The one way in: whatever a request names, a model or a rule, it leaves here as a job whose arrival
+lists all that may be asked for it, or with a refusal that says why nothing may.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from models.money import NanoUsd
+from runtime.detect.language import language_of, language_of_locale
+from runtime.errors import (
+    BadRequest,
+    ContextTooLong,
+    NoCompliantTarget,
+    NoSuitableModel,
+)
+from runtime.gateway import Gateway
+from runtime.replica_time import share_cost_nano
+from runtime.request.evidence import ALLOWED, TargetVerdict
+from runtime.request.job import Job, exactly_counted, needs_exact_count, new_job
+from runtime.request.record import RequestRecord
+from runtime.routing.routing import Asked
+from runtime.served_models import context_tokens_max, model_not_found
+from runtime.wire.dialect import Dialect
+from runtime.wire.model_request import ModelRequest
+from runtime.wire.tags import Tags
+from scheduler.compliance.matrix import LOCAL, Allowance
+from scheduler.routing.plan import Code, Place, PlaceVerdict, Plan, Step
+from scheduler.routing.rule import Choose, Needs, Rule, Substitute, named
+
+VERDICTS_CHARS_MAX = 4_096  # of an error's message
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A request that was read and whose caller is known; ``allowance`` is the law's answer."""
+
+    record: RequestRecord
+    tenant: str
+    tags: Tags
+    dialect: Dialect
+    request: ModelRequest
+    body: bytes
+    allowance: Allowance
+
+
+async def plan_request(gateway: Gateway, accepted: Accepted) -> Job:
+    """Its job. ModelNotFound, NoCompliantTarget, NoSuitableModel, ContextTooLong or BadRequest
+    where nothing may be asked for it."""
+    asked, rule = _asked(gateway, accepted)
+    told = accepted.request.with_defaults(temperature=rule.temperature, max_tokens=rule.max_tokens)
+    accepted = replace(accepted, request=told)
+    sized = _sized(gateway, accepted, rule)
+    places = _Places(gateway, accepted, rule, sized)
+    plan = gateway.routing.plan(asked, places.of, accepted.allowance)
+    _keep_verdicts(accepted.record, plan)
+    steps = plan.steps or _steps_of_none(gateway, accepted, plan)
+    jobs = [_allowed(sized[step.model], step, rule) for step in steps]
+    return _together(await _fitting(gateway, jobs), rule)
+
+
+def _asked(gateway: Gateway, accepted: Accepted) -> tuple[Asked, Rule]:
+    request, tags = accepted.request, accepted.tags
+    needs = Needs(tools=request.asks_tools, structured_output=request.asks_structure)
+    asked = Asked(request.model, tags.task, None, needs, tags.sensitivity)
+    if gateway.routing.knows(request.model):
+        if request.prompt_token_counts is not None:
+            says = "Token ids are of one model's tokenizer: name that model, not a rule."
+            raise BadRequest(says, param=request.prompt_field)
+        said = tags.locale
+        language = language_of(request.texts()) if said is None else language_of_locale(said)
+        asked = replace(asked, language=language)
+        return asked, gateway.routing.rule(asked)
+    if request.model not in gateway.models():
+        raise model_not_found(gateway)
+    return asked, named(request.model)
+
+
+def _sized(gateway: Gateway, accepted: Accepted, rule: Rule) -> dict[str, Job]:
+    """The request as each model would have it that is served here or sold."""
+    served = gateway.models()
+    return {
+        candidate.model: new_job(
+            record=accepted.record,
+            tenant=accepted.tenant,
+            tags=accepted.tags,
+            dialect=accepted.dialect,
+            request=accepted.request,
+            model=candidate.model,
+            estimator=gateway.estimator,
+            context_tokens_max=context_tokens_max(gateway, candidate.model),
+            ttft_budget_ms=gateway.config.ttft_budget_ms,
+            offers=frozenset(),
+            body=accepted.body,
+            clock=gateway.clock,
+        )
+        for candidate in rule.candidates
+        if candidate.model in served
+    }
+
+
+class _Places:
+    """Where each model may be asked, with what the request would cost there if that matters."""
+
+    def __init__(
+        self, gateway: Gateway, accepted: Accepted, rule: Rule, sized: Mapping[str, Job]
+    ) -> None:
+        self._gateway = gateway
+        self._accepted = accepted
+        self._sized = sized
+        self._is_costed = rule.choose is not Choose.IN_ORDER or rule.cost_nano_max is not None
+        self._has_pool = any(each.model in gateway.pools for each in rule.candidates)
+        self._may_buy = gateway.config.may_buy(accepted.tenant)
+
+    def of(self, model: str) -> list[Place]:
+        if model not in self._sized:
+            return []
+        gateway = self._gateway
+        places = [self._local(model)] if model in gateway.pools else []
+        return places + [
+            self._offer(name, self._sized[model])
+            for name, account in gateway.accounts.items()
+            if account.offer.model == model
+        ]
+
+    def _local(self, model: str) -> Place:
+        job = self._sized[model]
+        if not self._is_costed:
+            return Place(LOCAL, None, None)
+        return Place(LOCAL, self._gateway.charge_nano(job.arrival), self._worst_nano(job))
+
+    def _worst_nano(self, job: Job) -> NanoUsd | None:
+        """The engine time of the longest answer, at the price of its cards."""
+        pool = self._gateway.pools[job.model]
+        longest = replace(job.arrival, output_tokens=job.arrival.max_output_tokens)
+        work_s = self._gateway.work_s(longest)
+        if work_s is None:
+            return None
+        ns = round(work_s * NS_PER_S)
+        return share_cost_nano(ns, pool.card_hour_nano_usd, pool.cards_per_replica)
+
+    def _offer(self, name: str, job: Job) -> Place:
+        offer, arrival = self._gateway.accounts[name].offer, job.arrival
+        withheld = self._withheld(name)
+        if withheld or not self._is_costed or offer.price is None:
+            return Place(name, None, None, withheld=withheld)
+        expected = offer.price.cost_nano(arrival.prompt_tokens, 0, arrival.output_tokens)
+        return Place(name, expected, offer.most_nano(arrival))
+
+    def _withheld(self, name: str) -> str:
+        """What keeps the request from an offer besides the law."""
+        request, sensitivity = self._accepted.request, self._accepted.tags.sensitivity
+        if not self._may_buy:
+            return "the tenant may buy nothing"
+        if not self._gateway.accounts[name].may_have(sensitivity):
+            return f"its provider may not have {sensitivity.value}"
+        if self._has_pool and not request.taken_everywhere:
+            return "not every vendor takes what it asks"
+        field = _refused_field(self._gateway, self._accepted, name)
+        return f"it does not take {field} as it is sent" if field else ""
+
+
+def _refused_field(gateway: Gateway, accepted: Accepted, offer: str) -> str | None:
+    """What an offer's provider cannot honour of a request."""
+    return accepted.dialect.refused_field(accepted.request, gateway.accounts[offer].speaks)
+
+
+def _keep_verdicts(record: RequestRecord, plan: Plan) -> None:
+    if record.evidence is not None:
+        verdicts = tuple(map(_target_verdict, plan.verdicts))
+        record.evidence = record.evidence.with_verdicts(plan.rule.name, verdicts)
+
+
+def _target_verdict(found: PlaceVerdict) -> TargetVerdict:
+    code = ALLOWED if found.code is None else found.code.value
+    return TargetVerdict(found.model, found.target, code, found.detail)
+
+
+def _steps_of_none(gateway: Gateway, accepted: Accepted, plan: Plan) -> Sequence[Step]:
+    """Of a plan that leaves nothing: the refusal that says most. A named model whose offers are
+    withheld for now goes on, so that the scheduler refuses it as one that nothing can serve."""
+    if plan.is_forbidden:
+        forbidden = sorted(
+            f"{each.target}: {each.detail}"
+            for each in plan.verdicts
+            if each.code is Code.COMPLIANCE
+        )
+        says = "; ".join(forbidden)[:VERDICTS_CHARS_MAX]
+        raise NoCompliantTarget(f"{NoCompliantTarget.says} {says}.")
+    if plan.rule.name:
+        found = [f"{each.model} ({each.code}: {each.detail})" for each in plan.verdicts]
+        says = "; ".join(found)[:VERDICTS_CHARS_MAX]
+        raise NoSuitableModel(f"No model of the rule `{plan.rule.name}` may answer: {says}.")
+    _refuse_field(gateway, accepted)
+    return [Step(accepted.request.model, is_local=True, offers=frozenset())]
+
+
+def _refuse_field(gateway: Gateway, accepted: Accepted) -> None:
+    """BadRequest where a field keeps a named model from being bought, and no replica has it."""
+    model, local_only = accepted.request.model, accepted.request.local_only
+    if model in gateway.pools:
+        return
+    names = sorted(name for name, each in gateway.accounts.items() if each.model == model)
+    fields = [field for name in names if (field := _refused_field(gateway, accepted, name))]
+    field = next(iter(fields), local_only)
+    if field is None:
+        return
+    says = f"No provider of `{model}` takes `{field}` as it is sent."
+    if field == local_only:
+        says = f"`{field}` is served by local replicas, and `{model}` has none here."
+    raise BadRequest(says, param=field)
+
+
+def _allowed(job: Job, step: Step, rule: Rule) -> Job:
+    arrival = replace(
+        job.arrival,
+        offers=step.offers,
+        is_local_allowed=step.is_local,
+        is_substitute=step.substitute is Substitute.OVERLOAD,
+    )
+    return replace(
+        job,
+        arrival=arrival,
+        first_token_ms_max=step.first_token_ms_max,
+        deadline_ms=rule.deadline_ms,
+    )
+
+
+async def _fitting(gateway: Gateway, jobs: Sequence[Job]) -> list[Job]:
+    """Those whose context has room; ContextTooLong where none has."""
+    fitting: list[Job] = []
+    too_long: ContextTooLong | None = None
+    for job in jobs:
+        tokens_max, pool = context_tokens_max(gateway, job.model), gateway.pools.get(job.model)
+        if not needs_exact_count(job, tokens_max):
+            fitting.append(job)
+            continue
+        tokenizer = pool.tokenizer if pool else None
+        try:
+            fitting.append(await asyncio.to_thread(exactly_counted, job, tokens_max, tokenizer))
+        except ContextTooLong as error:
+            too_long = error
+    if not fitting and too_long is not None:
+        raise too_long
+    return fitting
+
+
+def _together(jobs: list[Job], rule: Rule) -> Job:
+    first, *others = jobs
+    if not others:
+        return first
+    return first.with_others(others, buys_cheapest=rule.choose is Choose.CHEAPEST)
