@@ -38,8 +38,9 @@
         ├── StreamBroken    502  after it: ended with no finish reason, or with an error
         └── StreamStalled   504  after it: no token for too long
 
-``retryable``: sending the same request again can help. Official clients retry 408, 409, 429 and
-5xx on their own; where that only spends twice, ``headers`` says ``x-should-retry: false``."""
+``retryable``: sending it again can help. Official clients retry 408, 409, 429 and 5xx on their own;
+where that only spends twice, ``error_headers`` says ``x-should-retry: false``.
+"""
 
 from __future__ import annotations
 
@@ -287,20 +288,3 @@ class StreamBroken(TargetError):
 class StreamStalled(TargetError):
     status, code = 504, "stream_stalled"
     says = "The model server stopped sending tokens."
-
-
-def headers(error: BaseloadError) -> dict[str, str]:
-    """The headers that tell a client what to do about the error, all names in lower case."""
-    told: dict[str, str] = {}
-    if error.retry_after_s is not None:
-        told["retry-after"] = str(error.retry_after_s)
-    if error.reason is not None:
-        told["x-baseload-reason"] = error.reason
-    retried_unasked = error.status >= 500 or error.status in RETRIED_BY_CLIENTS
-    if retried_unasked and not error.retryable:
-        told["x-should-retry"] = "false"
-    if isinstance(error, MethodNotAllowed):
-        told["allow"] = ", ".join(error.allow)
-    if error.status == 401:
-        told["www-authenticate"] = "Bearer"
-    return told

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
-from runtime.errors import BaseloadError, headers
+from runtime.error_headers import error_headers
+from runtime.errors import BaseloadError
 
 
 class ErrorForm(Protocol):
@@ -30,7 +31,7 @@ class OpenAIErrors:
         return {"error": _facts(error, _message(error, request_id))}
 
     def headers(self, error: BaseloadError, request_id: str) -> dict[str, str]:
-        return headers(error)
+        return error_headers(error)
 
 
 class AnthropicErrors:
@@ -44,7 +45,7 @@ class AnthropicErrors:
         return {"type": "error", "error": told, "request_id": request_id}
 
     def headers(self, error: BaseloadError, request_id: str) -> dict[str, str]:
-        return {**headers(error), "request-id": request_id}
+        return {**error_headers(error), "request-id": request_id}
 
 
 # https://docs.anthropic.com/en/api/errors

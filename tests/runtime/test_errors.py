@@ -5,6 +5,7 @@ import pickle
 import pytest
 
 from runtime import errors
+from runtime.error_headers import error_headers
 from runtime.errors import BaseloadError
 
 
@@ -54,23 +55,23 @@ def test_codes_of_leaves_are_distinct() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_clients_do_not_retry_what_only_costs_twice(kind: type[BaseloadError]) -> None:
-    told = errors.headers(kind())
+    told = error_headers(kind())
     retried_unasked = kind.status in (408, 409, 429) or kind.status >= 500
     assert (told.get("x-should-retry") == "false") == (retried_unasked and not kind.retryable)
     assert not ("retry-after" in told and not kind.retryable)
 
 
 def test_headers_say_when_and_how() -> None:
-    assert errors.headers(errors.QueueFull(retry_after_s=7)) == {"retry-after": "7"}
-    assert errors.headers(errors.NoTarget())["retry-after"] == "1"
-    assert errors.headers(errors.SpillCapped(retry_after_s=3)) == {"retry-after": "3"}
+    assert error_headers(errors.QueueFull(retry_after_s=7)) == {"retry-after": "7"}
+    assert error_headers(errors.NoTarget())["retry-after"] == "1"
+    assert error_headers(errors.SpillCapped(retry_after_s=3)) == {"retry-after": "3"}
     refused = errors.QueueTimeout()
     refused.reason = "queue_timeout"
     told = {"x-should-retry": "false", "x-baseload-reason": "queue_timeout"}
-    assert errors.headers(refused) == told
-    assert errors.headers(errors.InvalidApiKey()) == {"www-authenticate": "Bearer"}
-    assert errors.headers(errors.MethodNotAllowed(allow=("GET", "POST")))["allow"] == "GET, POST"
-    assert errors.headers(errors.BadRequest("x", param="n")) == {}
+    assert error_headers(refused) == told
+    assert error_headers(errors.InvalidApiKey()) == {"www-authenticate": "Bearer"}
+    assert error_headers(errors.MethodNotAllowed(allow=("GET", "POST")))["allow"] == "GET, POST"
+    assert error_headers(errors.BadRequest("x", param="n")) == {}
 
 
 def test_a_rejection_carries_the_status_of_the_target() -> None:

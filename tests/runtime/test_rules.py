@@ -162,3 +162,21 @@ async def test_token_ids_need_the_model_by_name(tmp_path: Path) -> None:
         answer = await s.post(body, path="/completions")
         assert answer.status == 400
         assert "name that model" in (await answer.json())["error"]["message"]
+
+
+async def test_a_model_that_is_silent_for_too_long_is_left_for_the_next(tmp_path: Path) -> None:
+    hasty = rules(candidates=[{"model": MODEL, "first_token_ms_max": 200}, OTHER])
+    hangs = (Script(fault=Fault.HANG),)
+    async with stack(tmp_path, scripts=hangs, others=HERE, config=hasty) as s:
+        answer = await s.post(chat(stream=True) | {"model": "help"})
+        assert answer.headers["x-baseload-model"] == OTHER
+        assert "[DONE]" in await answer.text()
+        assert s.row().attempts == 2
+
+
+async def test_the_deadline_of_a_rule_ends_all_attempts(tmp_path: Path) -> None:
+    hurried = rules(deadline_ms=300)
+    hangs = (Script(fault=Fault.HANG),)
+    async with stack(tmp_path, scripts=hangs, config=hurried) as s:
+        answer = await s.post(chat(stream=True) | {"model": "help"})
+        assert answer.status == 504

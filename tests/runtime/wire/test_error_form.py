@@ -5,6 +5,7 @@ import json
 import pytest
 
 from runtime import errors
+from runtime.error_headers import error_headers
 from runtime.errors import BaseloadError
 from runtime.wire.error_form import (
     ANTHROPIC_ERRORS,
@@ -37,7 +38,7 @@ def test_every_error_can_be_raised_bare_and_told(kind: type[BaseloadError]) -> N
     assert set(told) == {"message", "type", "param", "code"}
     assert told["message"].startswith(kind.says)
     assert ("req-1" in told["message"]) == (error.status >= 500)
-    assert OPENAI_ERRORS.headers(error, "req-1") == errors.headers(error)
+    assert OPENAI_ERRORS.headers(error, "req-1") == error_headers(error)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -50,7 +51,7 @@ def test_every_error_can_be_told_to_anthropics_clients(kind: type[BaseloadError]
     assert (told["error"]["type"] == "api_error") <= (error.status >= 500)
     assert told["error"]["message"].startswith(kind.says)
     headers = ANTHROPIC_ERRORS.headers(error, "req-1")
-    assert headers == {**errors.headers(error), "request-id": "req-1"}
+    assert headers == {**error_headers(error), "request-id": "req-1"}
 
 
 @pytest.mark.parametrize("form", FORMS)
