@@ -150,6 +150,6 @@ class Opening:
         if not is_other_model(attempt.upstream_model.name, served, names):
             return
         attempt.served_model = served[:SERVED_CHARS_MAX]
-        self._gateway.observers.other_model(self._job, attempt.decision)
+        self._gateway.observers.other_model(self.attempt.job, attempt.decision)
         if account and account.refuses_other_model:
             raise OtherModel
