@@ -91,6 +91,15 @@ class Scheduler:
                 await self._go_on(error)
                 log.exception("%s", refusal(error))
 
+    async def refuse_file(self, errors: list[str]) -> None:
+        """A changed file that `baseload serve` does not pass on, because of its ``errors``; without
+        any, the file is in order again."""
+        async with self._one_at_a_time:
+            why = ConfigError("; ".join(errors))
+            await self._tell(
+                ConfigNote(self._note.serving, refusal(why) if errors else None), tuple(errors)
+            )
+
     async def _take(self, user_config: dict[str, Any] | None) -> None:
         if user_config is None:
             raise ConfigError(NO_CONFIG)

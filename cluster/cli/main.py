@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
@@ -20,11 +21,13 @@ from cluster.cli.bench.command import bench
 from cluster.cli.breakeven.command import breakeven
 from cluster.cli.check import check, checked_profile
 from cluster.cli.common_options import JsonOption
+from cluster.cli.config_watch import ConfigWatch
 from cluster.cli.doctor import doctor
 from cluster.cli.ledger import ledger_app
 from cluster.cli.options import option, takes
 from cluster.cli.plan.command import plan_command
 from cluster.cli.prices import prices
+from cluster.cli.reload import Reload
 from cluster.cli.simulate.command import simulate
 from cluster.cli.terminal import note
 from cluster.cli.welcome import welcome
@@ -32,6 +35,7 @@ from cluster.machine.ports import free_ports
 from cluster.profile import Profile
 from cluster.run import supervisor
 from cluster.run.address import NothingRuns, existing_token, stack_address
+from cluster.run.handover import hand_over
 from cluster.state import state_folder
 from runtime.edge.auth import hash_key, new_key
 from runtime.errors import BaseloadError, ConfigError
@@ -93,10 +97,13 @@ def serve(options: ServeOptions) -> None:
     state = state_folder()
     common_options.check_port(options.port)
 
+    side_ports: list[int] = []  # the same for the file as it changes
+
     def moved(profile: Profile) -> Profile:
         if options.port is None or options.port == profile.port:
             return profile
-        return profile.moved(options.port, free_ports(2))
+        side_ports.extend(() if side_ports else free_ports(2))
+        return profile.moved(options.port, side_ports)
 
     profile = checked_profile(options.config, moved)
     supervisor.preflight(profile, state)
@@ -104,7 +111,7 @@ def serve(options: ServeOptions) -> None:
         run = supervisor.start(profile, state, watch_parent=options.with_make)
         drain = True
         try:
-            _attend(run, state)
+            _attend(run, state, ConfigWatch(profile, moved))
         except supervisor.Orphaned:
             drain = False
         except supervisor.Stopped:
@@ -119,7 +126,7 @@ def serve(options: ServeOptions) -> None:
             note.print(f"stopped{late}")
 
 
-def _attend(run: supervisor.Run, state: Path) -> None:
+def _attend(run: supervisor.Run, state: Path, watch: ConfigWatch) -> None:
     started_s = time.monotonic()
 
     def say(line: str) -> None:
@@ -130,7 +137,12 @@ def _attend(run: supervisor.Run, state: Path) -> None:
     told = supervisor.probe_ready(run.profile, run.run_id)
     for line in welcome(run.profile, state, told):
         print(line, flush=True)
-    supervisor.stay(run, say)
+
+    def ready() -> dict[str, Any]:
+        return supervisor.probe_ready(run.profile, run.run_id)
+
+    reload = Reload(watch, partial(hand_over, run.files.config), ready)
+    supervisor.stay(run, say, reload.news)
 
 
 @app.command()

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,6 +32,7 @@ from cluster.machine.capacity import WAIT_ENV, shortage
 from cluster.machine.host import this_host
 from cluster.machine.inventory import custom_resources, inventory
 from cluster.run.files import beside
+from cluster.run.handover import Follower
 from cluster.run.ray_failure import in_words
 from cluster.run.start_report import Reporter
 from cluster.run.start_watch import RAY
@@ -43,6 +45,7 @@ WATCH_S = 0.25
 RUNNING = "RUNNING"
 FIND_S_MAX = 2.0  # Serve tells a new handle of its replicas within milliseconds
 POLL_S = 0.05
+TELL_S_MAX = 5.0
 SETTLE_S = 3.0  # for the last frames and bills of what was cut
 
 log = logging.getLogger("ray.serve")
@@ -88,6 +91,9 @@ def _run(path: Path, stop: threading.Event, reporter: Reporter) -> None:
         )
         client.deploy_apps(config, _blocking=False)
         threading.Thread(target=_watch, args=(client, reporter), daemon=True).start()
+        follower = Follower(path, ServeReceiver(client, document))
+        ended = partial(stop.wait, WATCH_S)
+        threading.Thread(target=follower.follow, args=(ended,), daemon=True).start()
         reporter.ready()
         stop.wait()
         drain(client)
@@ -95,6 +101,29 @@ def _run(path: Path, stop: threading.Event, reporter: Reporter) -> None:
         address_file.unlink(missing_ok=True)
         serve.shutdown()
         ray.shutdown()
+
+
+class ServeReceiver:
+    """Applies to the application of ``document`` what was handed over. Serve calls `reconfigure`
+    of the Scheduler that runs: nothing else is deployed anew."""
+
+    def __init__(self, client: ServeControllerClient, document: dict[str, Any]) -> None:
+        self._client = client
+        self._document = document
+
+    def apply(self, user_config: dict[str, Any]) -> None:
+        deployment = self._document["applications"][0]["deployments"][0]
+        config = {**deployment, "user_config": user_config}
+        app = {**self._document["applications"][0], "deployments": [config]}
+        schema = ServeDeploySchema.model_validate({**self._document, "applications": [app]})
+        self._client.deploy_apps(schema, _blocking=False)
+
+    def refuse(self, errors: list[str]) -> None:
+        name = self._document["applications"][0].get("name", "default")
+        try:
+            serve.get_app_handle(name).refuse_file.remote(errors).result(timeout_s=TELL_S_MAX)
+        except (ray.exceptions.RayError, RayServeException, TimeoutError) as error:
+            log.warning("the Scheduler was not told of a refused file: %s", error)
 
 
 def drain(client: ServeControllerClient) -> None:

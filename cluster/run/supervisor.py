@@ -17,7 +17,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,16 +172,16 @@ def wait_ready(run: Run, say: Say) -> None:
     raise watch.unfinished(START_S_MAX, state)
 
 
-def stay(run: Run, say: Say) -> None:
-    """Blocks while the run lives, and says what its engines note; raises when a part of it that
-    cannot be replaced is gone."""
+def stay(run: Run, say: Say, more: Callable[[], Iterable[str]]) -> None:
+    """Blocks while the run lives, and says what its engines note, and ``more``; raises when a part
+    of it that cannot be replaced is gone."""
     watch = StartWatch(run.reports, run.profile)
     for _ in watch.news():  # said already
         continue
     raylet = processes.named(run.run_id, "raylet")
     while True:
         _check_alive(run)
-        for line in watch.news():
+        for line in (*watch.news(), *more()):
             say(line)
         if raylet is None or not raylet.is_running() or raylet.status() == psutil.STATUS_ZOMBIE:
             raise ConfigError(f"Ray's raylet is gone; the log is {run.log}. Start again.")

@@ -74,6 +74,7 @@ def _add_probes(app: FastAPI, edge: Edge) -> None:
             told["run"] = run
         if (metrics := edge.metrics_url) is not None:
             told["metrics"] = metrics
+        told["config"] = gateway.config_version
         if gateway.refused is not None:
             told["config_refused"] = gateway.refused.line
         return told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,7 +17,13 @@ from hypothesis import strategies as st
 from ray.serve._private.replica import UserCallableWrapper
 
 from cluster import scheduler_deployment as deployment
-from cluster.applied_config import REFUSAL_CHARS_MAX, ConfigNote, Configuration, refusal
+from cluster.applied_config import (
+    ERRORS_MAX,
+    REFUSAL_CHARS_MAX,
+    ConfigNote,
+    Configuration,
+    refusal,
+)
 from cluster.engine_deployment import registrations
 from cluster.replica_directory import Directory
 from cluster.state import DRAIN_ENV
@@ -189,3 +196,53 @@ async def test_the_deployment_that_shows_the_refusal_fails_and_recovers_with_it(
 def test_a_refusal_is_bounded_and_tells_no_more_than_it_may(text: str) -> None:
     assert len(refusal(ConfigError(text))) <= REFUSAL_CHARS_MAX
     assert refusal(ValueError(f"secret {text}")).endswith("ValueError, see the log")
+
+
+async def test_a_file_that_the_watch_refuses_is_told_as_a_refused_configuration_is(
+    tmp_path: Path,
+) -> None:
+    directory, good = Directory(), {"ttft_budget_ms": 1234}
+    errors = [f"c.yaml: error {number}" for number in range(500)]
+    async with running(tmp_path, directory) as made:
+        await made.reconfigure(good)
+        await made.refuse_file(errors)
+        refused = deployment.EDGE.gateway.refused
+        assert refused is not None
+        assert list(refused.errors) == errors
+        assert len(refused.line) <= REFUSAL_CHARS_MAX
+        assert await directory.config() == ConfigNote(good, refused.line)
+        assert deployment.EDGE.gateway.config.ttft_budget_ms == 1234
+        await made.refuse_file([])
+        assert deployment.EDGE.gateway.refused is None
+        assert await directory.config() == ConfigNote(good)
+
+
+async def test_all_errors_of_a_refused_configuration_are_kept(tmp_path: Path) -> None:
+    async with running(tmp_path, Directory()) as made:
+        await made.reconfigure({})
+        await made.reconfigure({f"unknown_{number}": 1 for number in range(40)})
+        refused = deployment.EDGE.gateway.refused
+        assert refused is not None
+        assert len(refused.errors) == 40
+        await made.reconfigure({f"unknown_{number}": 1 for number in range(ERRORS_MAX + 5)})
+        refused = deployment.EDGE.gateway.refused
+        assert refused is not None
+        assert refused.errors[-1] == "and 5 more"
+        assert len(refused.errors) == ERRORS_MAX + 1
+
+
+async def test_configurations_are_applied_in_the_order_in_which_they_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading one may take longer than reading the next."""
+    read = deployment._read
+
+    def slowly(user_config: dict[str, Any]) -> Any:
+        time.sleep(0.1 if user_config["ttft_budget_ms"] == 1 else 0)
+        return read(user_config)
+
+    async with running(tmp_path, Directory()) as made:
+        await made.reconfigure({})
+        monkeypatch.setattr(deployment, "_read", slowly)
+        await asyncio.gather(*(made.reconfigure({"ttft_budget_ms": ms}) for ms in (1, 2)))
+        assert deployment.EDGE.gateway.config.ttft_budget_ms == 2
