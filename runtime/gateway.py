@@ -32,7 +32,7 @@ from runtime.targets.connector import Connector
 from runtime.targets.membership import Endpoint, LocalTarget, Membership
 from runtime.targets.other_schedulers_spending import OthersSpending
 from runtime.targets.pools import Pool
-from runtime.targets.providers import Account, open_accounts, utc_today
+from runtime.targets.providers import Account, by_sensitivity, open_accounts, utc_today
 from runtime.targets.replica_clocks import SharedClocks
 from runtime.targets.shut_targets import ShutLog, described, shut_targets
 from runtime.watchdog import Stream, Watchdog
@@ -111,10 +111,7 @@ class Gateway:
         matrix, settings = matrix_of(config, accounts), config.settings()
         routing = routing_of(config, self._quality)
         applied = self.applied.after(config, self.clock.unix_ms())
-        self._buyable = {
-            each: frozenset(name for name, account in accounts.items() if account.may_have(each))
-            for each in Sensitivity
-        }
+        self._buyable = by_sensitivity(accounts)
         self.matrix, self.routing, self.applied = matrix, routing, applied
         self.config, self.accounts, self._priced_on = config, accounts, today
         self._scheduler.set_settings(settings, [a.offer for a in accounts.values()], self._now())

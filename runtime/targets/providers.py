@@ -130,3 +130,11 @@ def open_accounts(
                 refuses_other_model=terms.refuses_other_model,
             )
     return accounts
+
+
+def by_sensitivity(accounts: Mapping[str, Account]) -> dict[Sensitivity, frozenset[str]]:
+    """The offers that requests of each sensitivity may be bought from."""
+    return {
+        each: frozenset(name for name, account in accounts.items() if account.may_have(each))
+        for each in Sensitivity
+    }
