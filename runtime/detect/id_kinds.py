@@ -82,6 +82,26 @@ def cn_mobile_abroad(digits: str) -> bool:
     return digits.startswith("86") and cn_mobile(digits[2:])
 
 
+def cn_mobile_dialled_abroad(digits: str) -> bool:
+    return digits.startswith("0086") and cn_mobile(digits[4:])
+
+
+def jp_or_kr_mobile(digits: str) -> bool:
+    return digits[:3] in ("010", "011", "070", "080", "090")
+
+
+def tw_or_vn_mobile(digits: str) -> bool:
+    return digits.startswith("09")
+
+
+def id_mobile(digits: str) -> bool:
+    return digits.startswith("08")
+
+
+def my_mobile(digits: str) -> bool:
+    return digits.startswith("01") and digits[2] != "0"
+
+
 def north_american_phone(digits: str) -> bool:
     return digits[0] in "23456789" and digits[3] in "23456789" and digits[1:3] != "11"
 
@@ -108,6 +128,11 @@ WHOLE: dict[int, tuple[Kind, ...]] = {
             is_common=True,
         ),
     ),
+    15: (
+        Kind(
+            "phone", cn_mobile_dialled_abroad, ((2, 2, 11), (4, 11), (4, 3, 4, 4), (2, 2, 3, 4, 4))
+        ),
+    ),
     18: (Kind("cn_resident_id", cn_resident_id),),
 }
 for _length in range(13, 20):
@@ -119,6 +144,10 @@ APART = (
     Kind("us_ssn", us_social_security, ((3, 2, 4),)),
     Kind("phone", north_american_phone, ((3, 3, 4),)),
     Kind("kr_rrn", kr_birth_date, ((6, 7),)),
+    Kind("phone", jp_or_kr_mobile, ((3, 4, 4),)),
+    Kind("phone", tw_or_vn_mobile, ((4, 3, 3),)),
+    Kind("phone", id_mobile, ((4, 4, 4), (4, 4, 3), (4, 4, 5))),
+    Kind("phone", my_mobile, ((3, 3, 4), (3, 4, 4))),
 )
 DIGITS_MIN, DIGITS_MAX = 11, 19
 

@@ -14,16 +14,17 @@ from runtime.detect.id_kinds import DIGITS_MAX, DIGITS_MIN, partings, whole_kind
 
 _ALONE = r"(?<![0-9A-Za-z])"
 _END = r"(?![0-9A-Za-z])"
-_GAP = r"[ \t\r\n.\-/_]{0,3}"  # between two digits of a number that is surely one
+_GAP = r"[^0-9A-Za-z]{0,3}"  # between two digits of a number that is surely one
 _ROW_GAP = r"[ \t\r\n\-]{0,3}"  # of any other: versions and dates have dots and strokes
-_PART_GAP = r"[ \t.\-/_]{1,3}"  # between two of its parts
+_PART_GAP = r"[ \t.\-/_()*`:]{1,4}"  # between two of its parts
 _NOT_DECIMALS = r"(?<![0-9]\.)"
 _WHOLE = re.compile(rf"{_ALONE}{_NOT_DECIMALS}[0-9]{{{DIGITS_MIN},{DIGITS_MAX}}}{_END}")
 _ROW = re.compile(rf"{_ALONE}[0-9](?:{_ROW_GAP}[0-9])*{_END}")
 
 
 def _spaced(*digits: str) -> re.Pattern[str]:
-    return re.compile(rf"{_ALONE}(?=({_GAP.join(digits)}){_END})")
+    """Letters may touch it, as in "ID110105..."."""
+    return re.compile(rf"(?<![0-9])(?=({_GAP.join(digits)})(?![0-9]))")
 
 
 _ANY, _MONTH, _DAY = "[0-9]", ("[01]", "[0-9]"), ("[0-3]", "[0-9]")

@@ -17,7 +17,7 @@ _LETTERED = re.compile(
     rf"(?<![0-9A-Za-z])(?=([A-Za-z]{{1,2}}{_GAP}[0-9](?:{_GAP}[0-9]){{5,8}}{_GAP}\(?[0-9A-Za-z]?\)?)"
     r"(?![0-9A-Za-z]))"
 )
-_IBAN = re.compile(r"(?<![0-9A-Za-z])(?=([A-Za-z]{2}[0-9]{2}(?:[ -]?[0-9A-Za-z]){11,30}))")
+_IBAN = re.compile(r"(?<![0-9A-Za-z])(?=([A-Za-z]{2}[0-9]{2}(?:[ .\-/_]{0,2}[0-9A-Za-z]){11,30}))")
 _SHAPES: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("hk_id", re.compile(r"[A-Z]{1,2}[0-9]{6}[0-9A]"), hk_identity_card),
     ("sg_nric", re.compile(r"[STFGM][0-9]{7}[A-Z]"), sg_identity_number),
@@ -44,7 +44,7 @@ IBAN_LENGTHS = {
     **dict.fromkeys(("LC",), 32),
     **dict.fromkeys(("RU",), 33),
 }
-_PUNCTUATION = str.maketrans("", "", " -()")
+_PUNCTUATION = str.maketrans("", "", " -()./_")
 
 
 def lettered_kind(window: str) -> str | None:

@@ -16,20 +16,25 @@ from runtime.detect.ids_of_digits import Budget, OutOfBounds, number_kind
 from runtime.detect.ids_with_letters import lettered_kind
 from runtime.detect.normal_form import normal_form
 
-DETECTOR_VERSION = "2026-11-30"
+DETECTOR_VERSION = "2026-11-30.2"
 CHARS_MAX = 4_000_000
 LOOKS_MAX = 200_000  # numbers whose digits were checked
 
 _CONTEXT = 40  # characters before and after digits, for words and letters that belong to them
 _JOINT = 64  # characters on each side of where two parts meet
 # Where digits are at all, so that nothing else is searched; separators of any kind, few of them.
-_CLUSTER = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,2}[0-9]){5,}")
-_EMAIL = re.compile(r"[\w.+%-](?<!\bgit)@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.)+[A-Za-z]{2}")
+_CLUSTER = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){5,}")
+# The domain may be of any script.
+_EMAIL = re.compile(r"[\w.+%-](?<!\bgit)@[^\W_](?:[\w-]{0,62}\.)+[^\W\d_]{2}")
+_SPELLED_EMAIL = re.compile(
+    r"(?i)[\[({<] ?at ?[\])}>] ?[\w-]{1,63}(?:\.| ?[\[({<] ?(?:dot|\.) ?[\])}>] ?)[^\W\d_]{2}"
+)
 _PHONE = re.compile(
     r"(?<![0-9A-Za-z)\]=])\+[ (]{0,2}[1-9](?:[ \-().]{0,2}[0-9]){7,14}(?![0-9A-Za-z])"
 )
 _SAID_PHONE = re.compile(
-    r"(?i)(?:\b(?:phone|tel|telephone|mobile|whatsapp|hotline|telefon|telepon|hp|sđt)\b"
+    r"(?i)(?:\b(?:phone|tel|telephone|mobile|whatsapp|hotline|telefon|telepon|hp|sđt|vx|wx)"
+    r"(?![A-Za-z])"
     r"|电话|電話|手机|手機|联系方式|聯絡|携帯|전화|điện thoại)"
     r"[^0-9A-Za-z\n]{0,12}[+(]{0,2}[0-9](?:[ \-()]{0,2}[0-9]){6,13}(?![0-9A-Za-z])"
 )
@@ -44,7 +49,10 @@ _PLATE = re.compile(
     "[A-HJ-NP-Z][- ]?(?=[A-HJ-NP-Z0-9]{0,5}[0-9])[A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9挂学警港澳]"
     "(?![0-9A-Za-z])"
 )
-_HOME = re.compile("(?:路|街|道|巷|弄)[0-9]{1,5}(?:号|號|弄)|[0-9]{1,4}(?:室|楼[0-9]{1,4}|单元)")
+_HOME = re.compile(
+    "(?:路|街|道|巷|弄)(?:[0-9]{1,5}|[一二三四五六七八九十百零〇]{1,6})(?:号|號|弄)"
+    "|[0-9]{1,4}(?:室|楼[0-9]{1,4}|单元)"
+)
 _PLACE = re.compile("(?:省|市|区|區|县|縣|镇)")
 
 
@@ -101,7 +109,7 @@ def _digits_only(before: str, after: str) -> str:
 
 def _kinds(text: str, budget: Budget) -> set[str]:
     kinds = set()
-    if "@" in text and _EMAIL.search(text):
+    if ("@" in text and _EMAIL.search(text)) or _SPELLED_EMAIL.search(text):
         kinds.add("email")
     if not text.isascii():
         if _PLATE.search(text):
