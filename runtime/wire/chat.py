@@ -109,6 +109,11 @@ class ChatRequest(Sampling):
         if self.tools:
             yield self.tools_text
 
+    def other_texts(self) -> Iterator[str]:
+        yield from super().other_texts()
+        for message in self.messages:
+            yield from message.ids()
+
     def texts_by_prompt(self) -> Iterator[Iterable[str]]:
         """A chat is one prompt."""
         yield self.texts()

@@ -79,6 +79,13 @@ class Message(Strict):
             if extra:
                 yield extra
 
+    def ids(self) -> Iterator[str]:
+        """Its caller's own, which reach a target beside the prompt."""
+        if self.tool_call_id is not None:
+            yield self.tool_call_id
+        for call in self.tool_calls or ():
+            yield call.id
+
     def check(self, index: int) -> None:
         """The rules over several of its fields."""
         at = ("messages", index)

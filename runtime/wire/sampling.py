@@ -218,7 +218,7 @@ class Sampling(Strict):
         return dict.fromkeys(names, True) if terms is None else kept_from_vendor(names, terms)
 
     def other_texts(self) -> Iterator[str]:
-        """All strings that its caller has set, but those of the prompt."""
+        """All strings and long numbers that its caller has set, but those of the prompt."""
         told = self.model_dump(
             exclude_defaults=True, exclude={"messages", "prompt", "model", "tools"}
         )
@@ -284,10 +284,15 @@ class Sampling(Strict):
             self.__dict__["constraints"] = tuple(compiled.constraints)
 
 
+_LONG_NUMBER = 10**8  # no shorter one is anybody's
+
+
 def _strings(value: Any) -> Iterator[str]:
     """Of any depth: the bounds on a body have bounded it."""
     if isinstance(value, str):
         yield value
+    elif isinstance(value, int | float) and abs(value) >= _LONG_NUMBER:
+        yield f"{value:.0f}"
     elif isinstance(value, dict):
         for key, each in value.items():
             yield from _strings(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -66,6 +67,61 @@ EVERYWHERE: dict[str, ChatRequest] = {
         }
     ),
 }
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """Every text and number of a document, keys included."""
+    if isinstance(value, dict):
+        yield from value
+        yield from _leaves(list(value.values()))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _leaves(each)
+    elif not isinstance(value, bool) and value is not None:
+        yield str(value)
+
+
+def test_nothing_reaches_a_target_that_was_not_looked_at() -> None:
+    """A request with a mark in every field that may hold one: what is sent on was looked at."""
+    call: dict[str, Any] = {"id": "mark-01", "type": "function"}
+    call |= {"function": {"name": "mark-02", "arguments": '{"a": "mark-03"}'}}
+    properties: dict[str, Any] = {"mark-05": {"type": "string"}}
+    schema: dict[str, Any] = {"type": "object", "description": "mark-04"}
+    schema["properties"] = properties
+    properties["mark-06"] = {"enum": ["mark-20", 13812345678, 138123456789.0]}
+    asked = request(
+        {"role": "system", "name": "mark-07", "content": "mark-08"},
+        {"role": "assistant", "reasoning_content": "mark-09", "tool_calls": [call]},
+        {
+            "role": "tool",
+            "tool_call_id": "mark-01",
+            "content": [{"type": "text", "text": "mark-10"}],
+        },
+        tools=[
+            {
+                "type": "function",
+                "function": {"name": "mark-02", "description": "mark-11", "parameters": schema},
+            }
+        ],
+        tool_choice={"type": "function", "function": {"name": "mark-02"}},
+        response_format={
+            "type": "json_schema",
+            "json_schema": {"name": "mark-12", "schema": schema},
+        },
+        stop=["mark-13"],
+        user="mark-14",
+        metadata={"mark-15": "mark-16"},
+        safety_identifier="mark-17",
+        prompt_cache_key="mark-18",
+        chat_template_kwargs={"thinking_mode": "mark-19"},
+        seed=13812345679,
+    )
+    looked_at = "\n".join(all_texts(asked))
+    for openai_only in (False, True):
+        sent = list(_leaves(asked.upstream_fields(openai_only=openai_only)))
+        marked = {text for text in sent if "mark-" in text or "138123" in text}
+        assert len(marked) >= 15
+        assert {text for text in marked if text.removesuffix(".0") not in looked_at} == set()
 
 
 @pytest.mark.parametrize("where", EVERYWHERE)
