@@ -42,6 +42,7 @@ from scheduler.settings import (
     Settings,
     SpillSettings,
 )
+from scheduler.tenant_limits import TenantLimits
 
 PROVIDERS_MAX = 64
 TENANTS_MAX = 10_000
@@ -186,6 +187,10 @@ class GatewayConfig(ConfigSection):
     def tag_terms(self, tenant: str) -> TagTerms:
         terms = self.tenants.get(tenant)
         return NO_TERMS if terms is None else terms.tag_terms
+
+    def tenant_limits(self, tenant: str) -> TenantLimits | None:
+        terms = self.tenants.get(tenant)
+        return None if terms is None else terms.limits
 
     def may_buy(self, tenant: str) -> bool:
         """A cap of nothing means never: its requests are served here, or not at all."""

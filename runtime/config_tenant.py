@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from models.config_values import ConfigSection, UsdPerHour, written
 from runtime.config_facts import FACTS_MAX, Country
-from runtime.config_problems import wrong_at
+from runtime.config_problems import Path, all_wrong
 from runtime.config_types import KeyHashes
 from runtime.limits import LIMITS
 from runtime.policy_packs import Word
@@ -24,6 +25,7 @@ from runtime.wire.tags import (
     allowed_value,
     stricter,
 )
+from scheduler.tenant_limits import TenantLimits
 
 RequiredTag = Literal[
     "feature",
@@ -80,31 +82,45 @@ class TenantConfig(ConfigSection):
     """Tags without which a request is refused, such as feature and task."""
     sensitivity_floor: Sensitivity | None = None
     """What no request counts as less than; none has the sensitivity of `defaults`."""
-
-    _tag_terms: TagTerms = TagTerms()
+    requests_per_min_max: int | None = Field(default=None, ge=1)
+    """Requests that are served per minute; none has no such limit."""
+    tokens_per_min_max: int | None = Field(default=None, ge=1)
+    """Tokens per minute, prompt and answer: estimated as they come, corrected as they end."""
+    in_flight_max: int | None = Field(default=None, ge=1)
+    """Requests that may be under way at once, those that wait included."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
-        for name, wrong in self._contradictions():
-            raise wrong_at((name,), wrong)
+        if wrongs := list(self._contradictions()):
+            raise all_wrong(wrongs)
+        return self
+
+    def _contradictions(self) -> Iterator[tuple[Path, str]]:
+        for name in sorted(self.required & self.defaults.stated().keys()):
+            yield ("required",), f"{name} has a default, so that no request is without it"
+        if "region" in self.required and not self.is_edge:
+            yield ("required",), "region may only be said where is_edge is true"
+        if self.is_edge and self.home is not None:
+            wrong = "an edge says where each user is: leave home out, or is_edge"
+            yield ("home",), f"{wrong}. Requests without the header count as every country"
+        floor, default = self.sensitivity_floor, self.defaults.sensitivity
+        if floor and default and stricter(floor, default) is not default:
+            yield (
+                ("sensitivity_floor",),
+                f"is above the default, {default.value}, which never counts",
+            )
+
+    # Cached, not private: those are found in several steps, and each request asks.
+    @cached_property
+    def tag_terms(self) -> TagTerms:
         tags = replace(NO_TAGS, **self.defaults.stated())
         floor = self.sensitivity_floor or self.defaults.sensitivity or Sensitivity.PUBLIC
         tags = replace(tags, sensitivity=stricter(tags.sensitivity, floor))
-        self._tag_terms = TagTerms(tags, self.required, floor, self.home, self.is_edge)
-        return self
+        return TagTerms(tags, self.required, floor, self.home, self.is_edge)
 
-    def _contradictions(self) -> Iterator[tuple[str, str]]:
-        for name in sorted(self.required & self.defaults.stated().keys()):
-            yield "required", f"{name} has a default, so that no request is without it"
-        if "region" in self.required and not self.is_edge:
-            yield "required", "region may only be said where is_edge is true"
-        if self.is_edge and self.home is not None:
-            wrong = "an edge says where each user is: leave home out, or is_edge"
-            yield "home", f"{wrong}. Requests without the header count as every country"
-        floor, default = self.sensitivity_floor, self.defaults.sensitivity
-        if floor and default and stricter(floor, default) is not default:
-            yield "sensitivity_floor", f"is above the default, {default.value}, which never counts"
-
-    @property
-    def tag_terms(self) -> TagTerms:
-        return self._tag_terms
+    @cached_property
+    def limits(self) -> TenantLimits | None:
+        """None where there are none, so that nobody counts."""
+        per_min = self.requests_per_min_max, self.tokens_per_min_max
+        limits = TenantLimits(*per_min, self.in_flight_max)
+        return None if limits == TenantLimits() else limits

@@ -24,6 +24,7 @@
     │       └── ContentRefused 4xx by a policy on content: no other target is asked
     ├── CapacityError            the request is fine, nothing can take it
     │   ├── QueueFull       429
+    │   ├── TenantLimitReached 429 of its tenant's own limits
     │   ├── SpillCapped     429  nor may it be bought: a budget or a limit forbids
     │   ├── NoTarget        503
     │   ├── Draining        503
@@ -206,6 +207,11 @@ class CapacityError(BaseloadError):
 class QueueFull(CapacityError):
     status, type, code = 429, "rate_limit_error", "rate_limit_exceeded"
     says = "Too many requests are waiting. Try again later."
+
+
+class TenantLimitReached(CapacityError):
+    status, type, code = 429, "rate_limit_error", "tenant_limit_reached"
+    says = "A limit of this tenant is reached. Try again later."
 
 
 class SpillCapped(CapacityError):

@@ -17,7 +17,6 @@ from scheduler.offer import Offer
 from scheduler.settings import Settings
 
 HOUR_S = 3600.0
-MINUTE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ def routing_findings(
         *([] if args is None else _autoscaling(config, args)),
         *([] if args is None else rule_findings(config, args)),
         *_caps(config, facts),
+        *_tenant_rates(config),
         *_open_ends(config, facts),
         *_times(config, facts),
     ]
@@ -194,6 +195,17 @@ def _tenant_caps(config: GatewayConfig) -> Iterator[tuple[int | None, Path]]:
     for name, tenant in config.tenants.items():
         path = (*ROUTING, "tenants", name, "spill_usd_per_hour_max")
         yield tenant.spill_usd_per_hour_max, path
+
+
+def _tenant_rates(config: GatewayConfig) -> Iterator[Finding]:
+    for name, tenant in config.tenants.items():
+        path, most = (*ROUTING, "tenants", name), tenant.tokens_per_min_max
+        if most is not None and most < 2 * REQUEST_TOKENS:
+            wrong = f"serves no request of {REQUEST_TOKENS} prompt and answer tokens"
+            yield warning((*path, "tokens_per_min_max"), wrong, "", given(most))
+        if tenant.is_edge and not config.compliance.packs:
+            wrong = "changes nothing: no policy pack is in force that asks where a user is"
+            yield warning((*path, "is_edge"), wrong, "compliance.packs")
 
 
 def _times(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Finding]:

@@ -129,7 +129,8 @@ HOW_ROUTED = (
     Section(
         "user_config.tenants",
         TenantConfig,
-        "By the tenant's name. The tenant of a request comes from its key, never from a header.",
+        "By the tenant's name. The tenant of a request comes from its key, never from a header. "
+        "How limits count: [api.md](api.md#limits-of-a-tenant).",
         """\
 user_config:
   tenants:
@@ -138,6 +139,9 @@ user_config:
       spill_usd_per_hour_max: "2.00"
       sensitivity_floor: internal
       required: [feature]
+      requests_per_min_max: 600
+      tokens_per_min_max: 400000
+      in_flight_max: 50
 """,
     ),
     Section(
@@ -148,6 +152,7 @@ user_config:
         "what).",
         """\
 user_config:
+  compliance: { packs: [gdpr, pdpa-sg] }
   tenants:
     support-chat:
       key_sha256: [5d2f8b0f8c6d1c3a4b5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4]

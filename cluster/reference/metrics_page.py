@@ -36,7 +36,8 @@ LABELS = {
     "cause": "at `baseload_target_shut_seconds` the last [outcome](#outcome) that shut the target; "
     "at `baseload_connection_faults` what was in the way: [below](#cause)",
     "refusal": "why a replica or an offer could not be chosen: [below](#refusal)",
-    "limit": "the scheduler's bounds are [below](#limit); all others are bounds of what requests "
+    "limit": "the scheduler's bounds are [below](#limit); those of a tenant have its key "
+    "(`tenants.in_flight_max`); all others are bounds of what requests "
     "may hold (runtime/limits.py), by name, or by the request's field that was beyond its bound",
 }
 # The first that is found in a name is the unit of the series.

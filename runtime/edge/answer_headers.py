@@ -16,6 +16,7 @@ class AnswerHeader(NamedTuple):
 
 _MODELS = "answers of models"
 _REGISTERED = "answers to users in a country whose rules want a registered model"
+_LIMITED = "answers to a tenant with that limit, and refusals by it"
 ANSWER_HEADERS = {
     "x-request-id": AnswerHeader(
         "every answer",
@@ -58,6 +59,18 @@ ANSWER_HEADERS = {
         "what it cost. A stream says it at its end, in a comment (: baseload-cost-usd 0.0001) "
         "before [DONE], to whom asks with X-Baseload-Tell: cost",
     ),
+    "x-ratelimit-limit-requests": AnswerHeader(
+        _LIMITED, "the tenant's requests_per_min_max, as OpenAI names it"
+    ),
+    "x-ratelimit-remaining-requests": AnswerHeader(_LIMITED, "how many are left of it now"),
+    "x-ratelimit-reset-requests": AnswerHeader(
+        _LIMITED, "when all of them will be there again, such as 12s or 1m1s"
+    ),
+    "x-ratelimit-limit-tokens": AnswerHeader(_LIMITED, "the tenant's tokens_per_min_max"),
+    "x-ratelimit-remaining-tokens": AnswerHeader(
+        _LIMITED, "how many are left of it, this request counted as it is estimated"
+    ),
+    "x-ratelimit-reset-tokens": AnswerHeader(_LIMITED, "when all tokens will be there again"),
 }
 REFUSAL_HEADERS = {
     "retry-after": AnswerHeader("refusals", "when to try again, in seconds"),

@@ -1,7 +1,8 @@
 """The HTTP edge: routes, keys, size limits, and one envelope for everything that goes wrong.
 
-Order of checks on a request: key, size, JSON, schema, tags, model, context. None of them
-touches an engine or the ledger. The answer itself is streamed by ``runtime.lifecycle``.
+Order of checks on a request: key, its tenant's limits, size, JSON, schema, tags, model, context,
+its tenant's tokens. None of them touches an engine. The answer itself is streamed by
+``runtime.lifecycle``.
 """
 
 from __future__ import annotations

@@ -103,6 +103,8 @@ class Boundary:
                 raise
             await refusal(InternalError(), record)(scope, receive, track)
         finally:
+            if record.counted is not None:
+                record.counted.end(self._edge.clock.monotonic_s())
             if self._edge.logs_requests:
                 self._edge.access_log.add(record)
 

@@ -15,6 +15,7 @@ from runtime.grammar.check import GrammarCheck
 from runtime.observers.metrics_server import MetricsServer
 from runtime.request.record import RequestRecord
 from runtime.wire.api_key import bearer_key
+from scheduler.tenant_limits import TenantLimiter
 
 RECORD = "baseload.record"  # in a scope: what is known of the request
 SEND = "baseload.send"  # and the server's own way to answer it, with nothing in between
@@ -31,6 +32,7 @@ class Edge:
         self.clock = clock
         self.opened_s = clock.unix_ms() // 1000
         self.grammars = GrammarCheck()
+        self.tenant_limiter = TenantLimiter()
         self.access_log = AccessLog(clock=clock)
         self._gateway: Gateway | None = None
         self._keys: KeyRing | None = None

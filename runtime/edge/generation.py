@@ -13,6 +13,7 @@ from runtime.edge.body_writer import SERVER_SEND, body_writer
 from runtime.edge.disconnect import ClientLeft, while_present
 from runtime.edge.edge_context import RECORD, SEND, Edge
 from runtime.edge.request_body import read_body
+from runtime.edge.tenant_share import let_in
 from runtime.errors import BaseloadError, NoCompliantTarget
 from runtime.gateway import Gateway
 from runtime.gather_evidence import evidence_of
@@ -48,6 +49,7 @@ class Generation:
     async def _accepted(self, request: Request) -> Response:
         record: RequestRecord = request.scope[RECORD]
         tenant = record.tenant = self._edge.tenant(request, self.dialect.api_key)
+        share = let_in(self._edge, tenant, request)
         body = await read_body(request)
         parsed = self.dialect.parse(body)
         record.model, record.streamed = parsed.model, parsed.streaming
@@ -59,6 +61,8 @@ class Generation:
         except NoCompliantTarget as error:
             await record_refusal(gateway, record, error)
             raise
+        if share is not None:
+            share.charge(job)
         return Answer(gateway, job)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

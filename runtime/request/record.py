@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.ledger.rows import Settle
+from runtime.ledger.rows import Ending, Settle
 from runtime.request.evidence import Evidence
 from runtime.request.trace_context import TraceContext
 from runtime.wire.error_form import OPENAI_ERRORS, ErrorForm
 from scheduler.decision import Buy, Dispatch
+from scheduler.tenant_limits import Counted
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class RequestRecord:
     streamed: bool | None = None
     personal_data: list[str] | None = None  # kinds that were found; None: nobody looked
     evidence: Evidence | None = None  # of what it was taken for; None: not read so far
+    counted: Counted | None = None  # against its tenant's limits; None: it has none
     status: int | None = None  # None: no answer has begun
     left: bool = False  # the client left before its answer was complete
     error: str | None = None  # the code of a refusal, or of what broke
@@ -45,3 +47,5 @@ class RequestRecord:
         self.target, self.reason = str(decision.target), decision.reason.value
         self.cost_nano_usd += row.cost_nano_usd
         self.last = row
+        if self.counted is not None and row.ending is not Ending.VOID:
+            self.counted.worked(row.prompt_tokens, row.completion_tokens)

@@ -30,15 +30,27 @@ class SlidingSum:
         self.total += amount
         return self._slots[-1][0]
 
-    def correct(self, number: int, difference: int) -> None:
-        """Without effect if the slot has fallen out."""
+    def correct(self, number: int, difference: int) -> bool:
+        """Without effect, and False, if the slot has fallen out."""
         for slot in self._slots:
             if slot[0] == number:
                 slot[1] += difference
                 self.total += difference
-                return
+                return True
+        return False
 
     def forget(self, now: float) -> None:
         oldest = floor(now / self._slot_s) - SLOTS
         while self._slots and self._slots[0][0] < oldest:
             self.total -= self._slots.popleft()[1]
+
+    def falls_to(self, most: int, now: float) -> float:
+        """Seconds until no more than ``most`` are left, if nothing is added or corrected."""
+        left = self.total
+        if left <= most:
+            return 0.0
+        for number, amount in self._slots:
+            left -= amount
+            if left <= most:
+                return max(0.0, (number + SLOTS + 1) * self._slot_s - now)
+        raise ValueError("a sum of amounts that are not negative falls to 0 and no further")

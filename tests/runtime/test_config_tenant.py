@@ -112,6 +112,14 @@ def test_what_contradicts_itself_or_is_not_is_refused(terms: dict[str, Any], say
     assert "tenants.acme." in caught.value.message
 
 
+def test_all_contradictions_come_together() -> None:
+    defaults = {"task": "a", "feature": "b"}
+    with pytest.raises(ConfigError) as caught:
+        config(required=["task", "feature"], defaults=defaults, is_edge=True, home="cn")
+    for path in ("required: feature", "required: task", "home: an edge"):
+        assert f"tenants.acme.{path}" in caught.value.message
+
+
 def test_a_floor_as_high_as_the_default_is_no_contradiction() -> None:
     terms = {"sensitivity_floor": "pii", "defaults": {"sensitivity": "pii"}}
     assert config(**terms).tag_terms("acme").floor is Sensitivity.PII

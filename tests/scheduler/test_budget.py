@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.arrival import Arrival
-from scheduler.budget import HOUR_S, MINUTE_S, Budget, Elsewhere
+from scheduler.budget import HOUR_S, Budget, Elsewhere
 from scheduler.decision import Refusal
+from scheduler.learned.minute_counts import MINUTE_S
 from scheduler.pool.local_budget import LocalBudget
 from scheduler.settings import Settings, SpillSettings
 from tests.scheduler.given import arrival, offer

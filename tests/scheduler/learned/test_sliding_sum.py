@@ -62,3 +62,22 @@ def test_memory_is_bounded() -> None:
     for n in range(10_000):
         total.add(1, n * 0.1)
         assert len(total._slots) <= SLOTS + 1
+
+
+@given(STEPS, st.integers(0, 5_000), st.sampled_from([60.0, 7.3]))
+def test_when_it_will_have_fallen_is_known(
+    steps: list[tuple[float, int]], most: int, span_s: float
+) -> None:
+    total, now = SlidingSum(span_s), 0.0
+    for seconds, amount in steps:
+        now += seconds
+        total.add(amount, now)
+    wait_s = total.falls_to(most, now)
+    assert 0 <= wait_s <= span_s * (1 + 1 / SLOTS) + 1e-6
+    was = total.total
+    if wait_s > 1e-3:
+        total.forget(now + wait_s - 1e-4)
+        assert total.total > most
+    total.forget(now + wait_s + 1e-4)
+    assert total.total <= most
+    assert (wait_s == 0) == (was <= most)
