@@ -17,6 +17,7 @@ from runtime.grammar.constraint import Constraint, Path
 from runtime.limits import LIMITS
 from runtime.wire.answer_format import Compiled, StructuredOutputs, is_held
 from runtime.wire.field_types import Finite, Strict, TokenId, broken
+from runtime.wire.texts_in import texts_in
 from runtime.wire.vendor_fields import HINTS, kept_from_vendor, refused_field
 
 StopText = Annotated[str, Field(min_length=1, max_length=LIMITS.stop_chars_max)]
@@ -222,7 +223,7 @@ class Sampling(Strict):
         told = self.model_dump(
             exclude_defaults=True, exclude={"messages", "prompt", "model", "tools"}
         )
-        return _strings(list(told.values()))
+        return texts_in(list(told.values()))
 
     def fit_in(self, fields: dict[str, Any]) -> None:
         """Schemas as engines can hold them; a vendor gets the caller's own."""
@@ -282,21 +283,3 @@ class Sampling(Strict):
         if compiled.fitted or compiled.constraints:
             self.__dict__["fitted"] = tuple(compiled.fitted)
             self.__dict__["constraints"] = tuple(compiled.constraints)
-
-
-_LONG_NUMBER = 10**8  # no shorter one is anybody's
-
-
-def _strings(value: Any) -> Iterator[str]:
-    """Of any depth: the bounds on a body have bounded it."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, int | float) and abs(value) >= _LONG_NUMBER:
-        yield f"{value:.0f}"
-    elif isinstance(value, dict):
-        for key, each in value.items():
-            yield from _strings(key)
-            yield from _strings(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _strings(each)
