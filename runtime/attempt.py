@@ -116,7 +116,7 @@ class Attempt:
             await self._gateway.ledger.reserve(row)
         except LedgerUnavailable:
             self._ended = True  # nothing was written, so there is nothing to end
-            self._gateway.finish(self.job.request_id, Outcome.CLIENT_LEFT)
+            self._gateway.finish(self.decision.request_id, Outcome.CLIENT_LEFT)
             raise
         self._gateway.observers.reserved(self.job, row)
         if isinstance(self.target, LocalTarget):
@@ -124,7 +124,7 @@ class Attempt:
 
     def first_token(self) -> None:
         self.ttft_ms = self._ms_since_arrival()
-        self._gateway.first_token(self.job.request_id)
+        self._gateway.first_token(self.decision.request_id)
         self._gateway.observers.first_token(self.job, self.ttft_ms)
 
     async def settle(
@@ -146,10 +146,17 @@ class Attempt:
         if row is not None:
             await self._gateway.ledger.settle(row)
 
-    def abandon(self, bill: Bill, started: bool) -> None:
-        """For a cancelled task: the caller left, or the process is going down."""
+    def abandon(
+        self,
+        bill: Bill,
+        outcome: Outcome = Outcome.CLIENT_LEFT,
+        detail: str = "",
+        *,
+        started: bool,
+    ) -> None:
+        """For a cancelled task: the caller left, the process is going down, or a rival has won."""
         ending = Ending.SETTLE if started else Ending.VOID
-        row = self._end(ending, bill, Outcome.CLIENT_LEFT, "")
+        row = self._end(ending, bill, outcome, detail)
         if row is not None:
             try:
                 self._gateway.ledger.settle_detached(row)
@@ -171,7 +178,7 @@ class Attempt:
             self._share_ns = self.target.clock.stop(self._mark, self._clock.monotonic_ns())
         cost, derivation = (0, "no work") if ending is Ending.VOID else self._cost(bill)
         self.cost_nano_usd = cost
-        self._gateway.finish(self.job.request_id, outcome, cost, pause_s)
+        self._gateway.finish(self.decision.request_id, outcome, cost, pause_s)
         row = Settle(
             request_id=self.job.request_id,
             attempt=self.number,

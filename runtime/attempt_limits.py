@@ -21,6 +21,7 @@ class AttemptLimits:
     first_token_s: tuple[float, ...]  # by attempt; the last holds for all further ones
     request_s: float
     until_s: float
+    hedge_after_s: float  # infinite where no rival is asked
 
     def first_token_s_max(self, number: int) -> float:
         """Of the attempt with this number, counted from 1."""
@@ -53,4 +54,12 @@ def limits_of(stream: StreamConfig, job: Job) -> AttemptLimits:
         first_token_s=tuple(ms / 1000 for ms in by_attempt),
         request_s=request_s,
         until_s=job.arrived_s + request_s,
+        hedge_after_s=_hedge_after_s(stream, job),
     )
+
+
+def _hedge_after_s(stream: StreamConfig, job: Job) -> float:
+    """The off-peak lane has time, and a whole answer says nothing before its end."""
+    if stream.hedge_after_ms is None or not job.streaming or job.arrival.deadline_ms is not None:
+        return inf
+    return stream.hedge_after_ms / 1000

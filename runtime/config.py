@@ -60,6 +60,8 @@ class StreamConfig(ConfigSection):
     """Longest wait for the first token, or for a whole answer, from being sent, in ms."""
     first_token_ms: list[Ms] = Field(default=[], max_length=ATTEMPTS_BOUND)
     """Longest wait for a stream's first words at each attempt, in ms; the last for all further."""
+    hedge_after_ms: Ms | None = None
+    """Silence before the first words, in ms, after which a rival target is asked; none: never."""
     inter_token_ms_max: Ms = 30_000
     """Longest silence of a stream between two tokens, in ms."""
     answer_ms_max: Ms = 3_600_000

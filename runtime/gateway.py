@@ -35,7 +35,7 @@ from runtime.targets.pools import Pool
 from runtime.targets.providers import Account, by_sensitivity, open_accounts, utc_today
 from runtime.targets.replica_clocks import SharedClocks
 from runtime.targets.shut_targets import ShutLog, described, shut_targets
-from runtime.watchdog import Stream, Watchdog
+from runtime.watchdog import Watchdog
 from runtime.wire.tags import Sensitivity, Tags
 from scheduler.arrival import Arrival
 from scheduler.compliance.matrix import Allowance
@@ -83,14 +83,14 @@ class Gateway:
         self._priced_on: date | None = None
         self._scheduler = Scheduler(config.settings(), ())
         self._awaited = AwaitedDecisions()
-        self._watchdog = Watchdog()
+        self.watchdog = Watchdog()
         self._shut_log = ShutLog()
         self._background = Background()
         self._others = OthersSpending(ledger, clock)
         self._connector: Connector | None = None
         self._clocks = SharedClocks.open(ledger.store, ledger.owner)
         self._membership = Membership(
-            self.pools, self._scheduler, self._clocks, self._apply, self._watchdog, clock
+            self.pools, self._scheduler, self._clocks, self._apply, self.watchdog, clock
         )
 
     # -- life ---------------------------------------------------------------------------
@@ -127,7 +127,7 @@ class Gateway:
         self.draining = True
         await self.in_flight.ended(drain_s_max)
         self._awaited.fail_all(Draining())
-        self._watchdog.stall_all()
+        self.watchdog.stall_all()
         await self.in_flight.ended(SETTLE_S_MAX)
 
     async def close(self, drain_s_max: float) -> None:
@@ -222,6 +222,16 @@ class Gateway:
             raise refusal_of(action)
         return action
 
+    def decide_at_once(self, arrival: Arrival, failed: tuple[Target, ...]) -> Dispatch | Buy | None:
+        """As ``decide``, for what must not wait: None where no target has room for it now."""
+        actions = self._scheduler.on_retry(arrival, failed, self._now())
+        decision = next(each for each in actions if each.request_id == arrival.request_id)
+        self._apply([each for each in actions if each is not decision])
+        if isinstance(decision, Dispatch | Buy):
+            return decision
+        self.finish(arrival.request_id, Outcome.CLIENT_LEFT)
+        return None
+
     def target_of(self, decision: Dispatch | Buy, job: Job) -> LocalTarget | Account | None:
         """What was decided on; None if it has gone since, has no price any more, or the
         configuration forbids it since."""
@@ -256,12 +266,6 @@ class Gateway:
         for request_id in self._awaited.tell(actions):
             self.finish(request_id, Outcome.CLIENT_LEFT)  # gives the room back
 
-    def watch(self, request_id: str, stream: Stream) -> None:
-        self._watchdog.watch(request_id, stream, self._now())
-
-    def unwatch(self, request_id: str) -> None:
-        self._watchdog.unwatch(request_id)
-
     async def _tick_forever(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
@@ -270,7 +274,7 @@ class Gateway:
     def _tick(self) -> None:
         self._renew_prices()
         now = self._now()
-        self._watchdog.look(self.config.stream, self._scheduler.on_progress, now)
+        self.watchdog.look(self.config.stream, self._scheduler.on_progress, now)
         self._apply(self._scheduler.on_tick(now))
 
     async def _observe_forever(self) -> None:

@@ -9,6 +9,7 @@ has not failed this request, and as long as the request's limits leave one.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from math import inf
 
 from models.money import format_usd
@@ -26,11 +27,12 @@ from runtime.errors import (
     UpstreamFailed,
 )
 from runtime.gateway import Gateway
+from runtime.hedge import first_to_speak
 from runtime.opening import Opening
 from runtime.relay import BodyWriter, Relay, Send, head, part
 from runtime.request.job import Job
 from runtime.wire.dialect import WholeAnswer
-from scheduler.decision import Buy, Dispatch, Outcome
+from scheduler.decision import Buy, Dispatch, Outcome, Reason
 from scheduler.target import Target
 
 OVERDUE = "The time of the request was up before a model server had taken it."
@@ -69,7 +71,8 @@ class _Passage:
         self._writer = writer
         self._limits = limits_of(gateway.config.stream, job)
         self._tried: tuple[Target, ...] = ()
-        self._opening: Opening | None = None  # the last one
+        self._number = 0  # of the last attempt
+        self._openings: list[Opening] = []
         self._reckoning = Reckoning(gateway.estimator, job)  # of the last one
 
     async def run(self, send: Send) -> None:
@@ -82,20 +85,19 @@ class _Passage:
 
     def abandon(self) -> None:
         """Sync on purpose: runs in a ``finally`` whose task may be cancelled again."""
-        if self._opening is not None:
-            self._opening.abandon()
+        for opening in self._openings:
+            opening.abandon()
         self._reckoning.learn_the_rest()
 
     async def _open(self) -> tuple[Attempt, Relay | WholeAnswer]:
         """An attempt whose target has answered, or has begun to."""
         failed: UpstreamFailed | None = None
-        for number in range(1, self._limits.attempts_max + 1):
-            decision = await self._decide(failed)
-            opening = self._opening_at(decision, number)
+        while self._number < self._limits.attempts_max:
+            opening = self._opening_at(await self._decide(failed))
             if opening is None:
                 continue
             try:
-                return opening.attempt, await opening.open()
+                return await self._first_to_speak(opening)
             except DeadlineExceeded:
                 raise
             except UpstreamFailed as error:
@@ -103,16 +105,39 @@ class _Passage:
         message = "Every model server that was asked failed before its first token."
         raise UpstreamFailed(message) from failed
 
-    def _opening_at(self, decision: Dispatch | Buy, number: int) -> Opening | None:
+    async def _first_to_speak(self, opening: Opening) -> tuple[Attempt, Relay | WholeAnswer]:
+        after_s = self._limits.hedge_after_s
+        if after_s == inf:
+            return opening.attempt, await opening.open()
+        winner, opened = await first_to_speak(opening, after_s, self._rival)
+        self._reckoning = winner.reckoning
+        return winner.attempt, opened
+
+    def _rival(self) -> Opening | None:
+        """At the scheduler it is a request of its own."""
+        if self._number >= self._limits.attempts_max or self._gateway.draining:
+            return None
+        arrival = self._job.arrival_at(self._gateway.clock.monotonic_s())
+        rival_id = f"{self._job.request_id}+{self._number + 1}"
+        beside = replace(arrival, request_id=rival_id)
+        decision = self._gateway.decide_at_once(beside, self._tried)
+        if decision is None:
+            return None
+        self._gateway.observers.decided(arrival, decision)
+        return self._opening_at(replace(decision, reason=Reason.HEDGE))
+
+    def _opening_at(self, decision: Dispatch | Buy) -> Opening | None:
         """None if the target has gone, or may no longer be used, since it was chosen."""
         gateway, job = self._gateway, self._job
         self._tried += (decision.target,)
+        self._number += 1
         target = gateway.target_of(decision, job)
         if target is None:
-            gateway.finish(job.request_id, Outcome.CLIENT_LEFT)  # no failure
+            gateway.finish(decision.request_id, Outcome.CLIENT_LEFT)  # no failure
             return None
-        attempt = Attempt(gateway, job, number, decision, target)
-        self._opening = opening = Opening(gateway, attempt, self._limits, self._writer)
+        attempt = Attempt(gateway, job, self._number, decision, target)
+        opening = Opening(gateway, attempt, self._limits, self._writer)
+        self._openings.append(opening)
         self._reckoning = opening.reckoning
         return opening
 

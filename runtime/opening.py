@@ -44,9 +44,10 @@ class Opening:
         self._gateway = gateway
         self._limits = limits.at_model_of(attempt.job)
         self._writer = writer
-        self._patience = Patience(gateway, attempt.job.request_id, limits.until_s)
+        self._patience = Patience(gateway, attempt.decision.request_id, limits.until_s)
         self._response: Response | None = None
         self._dispatched = False  # the target may have begun to work
+        self._began_s = gateway.clock.monotonic_s()
 
     async def open(self) -> Relay | WholeAnswer:
         """What its target answers, once it has begun to. Raises UpstreamRejected or UpstreamFailed,
@@ -66,14 +67,23 @@ class Opening:
             await attempt.settle(bill, error.outcome, error.code, error.pause_s)
             raise
 
-    def abandon(self) -> None:
+    def lose(self) -> None:
+        """Another was the first to speak. That says nothing of this target, unless it was slow."""
+        silent_s = self._gateway.clock.monotonic_s() - self._began_s
+        is_slow = self._limits.is_slow(self.attempt.number, silent_s)
+        if is_slow:
+            self.abandon(Outcome.TARGET_FAILED, Outcome.HEDGE_LOST.value)
+        else:
+            self.abandon(Outcome.HEDGE_LOST)
+
+    def abandon(self, outcome: Outcome = Outcome.CLIENT_LEFT, detail: str = "") -> None:
         """Sync on purpose: runs in a ``finally`` whose task may be cancelled again."""
         if self._response is not None:
             self._response.close()  # an unread answer: the target sees the client leave
         attempt = self.attempt
         if not attempt.ended:
             bill = self.reckoning.bill(attempt.output_tokens_most)
-            attempt.abandon(bill, started=self._dispatched)
+            attempt.abandon(bill, outcome, detail, started=self._dispatched)
 
     async def _dispatch(self) -> Relay | WholeAnswer:
         job, attempt = self.attempt.job, self.attempt

@@ -50,15 +50,16 @@ class Patience:
         """Inside, the watchdog looks on; TimeoutError when the patience is lost, the first token
         has taken too long, or the time of the request is up."""
         self.is_lost = False
-        left_s = self._until_s - self._gateway.clock.monotonic_s()
+        now_s = self._gateway.clock.monotonic_s()
+        left_s = self._until_s - now_s
         limit_s = min(first_token_s_max, left_s)
         timeout = self._timeout = asyncio.timeout(None if limit_s == inf else limit_s)
-        self._gateway.watch(self._request_id, self)
+        self._gateway.watchdog.watch(self._request_id, self, now_s)
         try:
             async with timeout:
                 yield
         finally:
             self._timeout = None
-            self._gateway.unwatch(self._request_id)
+            self._gateway.watchdog.unwatch(self._request_id)
             if timeout.expired() and not self.is_lost:
                 self.is_overdue, self.silent_s = left_s <= first_token_s_max, limit_s

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     SPILL_NO_REPLICA = "spill_no_replica"  # no live replica of the model: bought
     SUBSTITUTE = "substitute"  # the first model of its rule was full, and another had room
     MUST_LEAVE = "must_leave"  # a rule keeps it from the replicas here: bought
+    HEDGE = "hedge"  # the first target was slow to speak: this one was asked beside it
     RETRY = "retry"  # the first target failed before it had started
     QUEUE_FULL = "queue_full"  # a bound of the queue was reached
     QUEUE_TIMEOUT = "queue_timeout"  # waited as long as anything may wait
@@ -118,4 +119,5 @@ class Outcome(StrEnum):
     RATE_LIMITED = "rate_limited"  # 429: a limit of its own was reached, it asks for a pause
     KEY_REFUSED = "key_refused"  # 401, 402: our key or our balance there, for all its models
     DEADLINE = "deadline"  # the time of the whole request was up: nothing is said of the target
+    HEDGE_LOST = "hedge_lost"  # another target spoke first: nothing is said of this one
     ACCESS_REFUSED = "access_refused"  # 403: our account there, or just this model or request
