@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
@@ -15,7 +15,7 @@ from runtime.ledger.rows import Reserve
 from runtime.observer import Observer
 from runtime.request.job import Job
 from runtime.wire.tags import Sensitivity
-from tests.runtime.parts import KEY, KEY_ENV, Stack, chat, stack
+from tests.runtime.parts import KEY, KEY_ENV, MODEL, Stack, chat, stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,11 +28,33 @@ TENANTS: dict[str, dict[str, Any]] = {
     "edge": {"is_edge": True},
     "anybody": {},
 }
+IGNORED = "x-baseload-ignored"
+TAGGED = {"x-feature-id": "search", "taskCategory": "help"}
+RULES = {"help": {"tasks": ["help"], "candidates": [MODEL]}}
 AT_HOME = {  # of a user in Singapore
     "storage_regions": ["sg"],
     "inference_jurisdictions": ["sg"],
     "operator_jurisdiction": "sg",
+    "trains_on_data": False,
 }
+
+
+class Way(NamedTuple):
+    """A way that a request may come."""
+
+    route: str
+    body: dict[str, Any]
+
+
+CHAT = Way("/chat/completions", chat())
+PATHS = (
+    CHAT,
+    Way("/chat/completions", chat(stream=True)),
+    Way("/completions", {"model": MODEL, "prompt": "hello", "max_tokens": 5}),
+    Way("/completions", {"model": MODEL, "prompt": [5, 6, 7], "max_tokens": 5}),
+    Way("/chat/completions", chat(model="auto")),
+    Way("/chat/completions", chat(model="help")),
+)
 
 
 class Seen(Observer):
@@ -68,24 +90,22 @@ async def s(tmp_path_factory: pytest.TempPathFactory, seen: Seen) -> AsyncIterat
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(KEY_ENV, "vendor-key")
         folder = tmp_path_factory.mktemp("tenants")
-        rules = config(compliance={"packs": ["pdpa-sg", "cn-genai"], "own": AT_HOME})
+        rules = config(compliance={"packs": ["pdpa-sg", "cn-genai"], "own": AT_HOME}, rules=RULES)
         async with stack(folder, sells=True, config=rules, observers=[seen]) as made:
             open_to_all(made)
             yield made
 
 
 async def asked(
-    s: Stack, key: str, headers: dict[str, str] | None = None, text: str = "hello"
+    s: Stack, key: str, headers: dict[str, str] | None = None, path: Way = CHAT
 ) -> tuple[int, dict[str, Any]]:
     """The status, and the error where there is one."""
     given = {"authorization": f"Bearer {key}", **(headers or {})}
-    async with s.http.post(s.url + "/chat/completions", json=chat(text), headers=given) as answer:
+    async with s.http.post(s.url + path.route, json=path.body, headers=given) as answer:
+        if answer.content_type != "application/json":
+            return answer.status, {}
         told = await answer.json()
         return answer.status, told.get("error", {"ignored": answer.headers.get(IGNORED, "")})
-
-
-IGNORED = "x-baseload-ignored"
-TAGGED = {"x-feature-id": "search", "taskCategory": "summary"}
 
 
 @pytest.mark.parametrize(
@@ -110,9 +130,9 @@ async def test_the_articles_names_are_enough_and_stand_in_the_ledger(s: Stack, s
     status, _ = await asked(s, "edge", {"tenantId": "edge", "x-baseload-region": "sg", **TAGGED})
     assert status == 200
     tags = seen.jobs[-1].tags
-    assert (tags.feature, tags.task, tags.region) == ("search", "summary", "sg")
+    assert (tags.feature, tags.task, tags.region) == ("search", "help", "sg")
     row = seen.rows[-1]
-    assert (row.tenant, row.feature, row.task) == ("edge", "search", "summary")
+    assert (row.tenant, row.feature, row.task) == ("edge", "search", "help")
 
 
 @pytest.mark.parametrize("name", ["acme", "nobody", "", "Edge"])
@@ -141,6 +161,52 @@ async def test_no_country_is_no_way_out(s: Stack, key: str, region: str) -> None
     status, error = await asked(s, key, {"x-baseload-region": region, **TAGGED})
     assert (status, error["param"]) == (400, "x-baseload-region")
     assert (s.asked, len(s.rows())) == before
+
+
+# The tenant, what is said, and the code of the refusal.
+WAYS_OUT: list[tuple[str, dict[str, str], str]] = [
+    ("edge", {}, "no_compliant_target"),
+    ("edge", {"x-baseload-region": ""}, "invalid_value"),
+    ("edge", {"x-baseload-region": "xx"}, "invalid_value"),
+    ("edge", {"X-Region": "sg", "CF-IPCountry": "SG"}, "no_compliant_target"),
+    ("edge", {"x-baseload-locale": "en-SG"}, "no_compliant_target"),
+    ("edge", {"tenantId": "anybody", "x-baseload-region": "sg"}, "other_tenant"),
+    (KEY, TAGGED, "no_compliant_target"),
+    (KEY, {"x-baseload-region": "sg", **TAGGED}, "invalid_value"),
+    (KEY, {"x-baseload-sensitivity": "public", **TAGGED}, "no_compliant_target"),
+    ("full", {"x-baseload-region": "sg"}, "invalid_value"),
+    ("anybody", {"x-baseload-sensitivity": "public"}, "no_compliant_target"),
+]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=range(len(PATHS)))
+@pytest.mark.parametrize(("key", "said", "code"), WAYS_OUT)
+async def test_no_way_leads_to_a_target_that_may_not_have_it(
+    s: Stack, path: Way, key: str, said: dict[str, str], code: str
+) -> None:
+    """Users in China, or who may be there: nothing here is registered for them."""
+    headers = {**said, **({} if key == KEY else {"x-baseload-task": "help"})}
+    asked_before = s.asked
+    status, error = await asked(s, key, headers, path)
+    assert (status, error["code"]) == (400 if code == "invalid_value" else 403, code)
+    assert s.asked == asked_before
+
+
+@pytest.mark.parametrize("path", PATHS, ids=range(len(PATHS)))
+async def test_each_way_is_open_to_whom_it_is_allowed(s: Stack, path: Way) -> None:
+    status, _ = await asked(s, "edge", {"x-baseload-region": "sg", "taskCategory": "help"}, path)
+    assert status == 200
+
+
+async def test_a_tenants_default_task_chooses_its_rule(tmp_path: Path) -> None:
+    seen = Seen()
+    async with stack(tmp_path, config=config(rules=RULES), observers=[seen]) as s:
+        open_to_all(s)
+        status, _ = await asked(s, "full", path=Way("/chat/completions", chat(model="auto")))
+        assert status == 200
+        evidence = seen.jobs[-1].record.evidence
+        assert evidence is not None
+        assert evidence.rule == "help"
 
 
 @pytest.mark.parametrize("key", [KEY, "anybody", "full"])
