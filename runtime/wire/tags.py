@@ -216,12 +216,14 @@ _PARSERS: dict[str, _Tag] = {
     "task": _Tag(
         _label,
         LABEL,
-        "the kind of work: lengths of answers are learned by it; in the ledger and the log, too",
+        "the kind of work: model auto takes the rule of it, and lengths of answers are learned "
+        "by it; in the ledger and the log, too",
     ),
     "locale": _Tag(
         _matching(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}"),
         LOCALE,
-        "the language of the answer: checked, and no decision looks at it yet",
+        "the language of the answer: rules choose models by it, and by that of the text where "
+        "nobody says it",
     ),
     "sensitivity": _Tag(
         Sensitivity,
