@@ -80,6 +80,7 @@ class VendorTerms:
     stops_max: int | None = None
     asks_for_usage: bool = True  # of a stream, by stream_options
     errors: Mapping[str, Meaning] = field(default_factory=dict)
+    rate_headers: RateHeaders | None = None
 
     def key_lines(self, key: str) -> tuple[str, ...]:
         """The header lines that show the key, and those that each request has beside them."""
@@ -193,6 +194,7 @@ class Vendor(_Plain):
             renamed={old: new for part in parts for old, new in part.renamed.items()},
             added={name: value for part in parts for name, value in part.added.items()},
             errors=self.errors,
+            rate_headers=self.rate_headers,
             **last_told,
         )
 

@@ -14,6 +14,7 @@ from typing import cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from runtime.limits import LIMITS, refusals
+from runtime.targets.rate_headers import PREFIXES
 from runtime.targets.response import Broken, NotSent, Response, Stale
 
 # A target that had closed the connection already says so within one round trip. One that closes it
@@ -137,6 +138,8 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if (name := name.lower()) not in _HEEDED or self._response is None:
+            if name.startswith(PREFIXES) and self._response is not None:
+                self._response.limits[name] = value
             return
         if name == b"retry-after":
             self._response.retry_after = value

@@ -41,6 +41,7 @@ class Response:
         "_size",
         "_transport",
         "_waiter",
+        "limits",
         "retry_after",
         "retry_after_ms",
         "status",
@@ -50,6 +51,7 @@ class Response:
     def __init__(self, transport: asyncio.Transport) -> None:
         self.status = 0  # 0 until the head has come
         self.retry_after = self.retry_after_ms = b""  # as the head says
+        self.limits: dict[bytes, bytes] = {}  # what the head says of each, by the header's name
         self.take: Take | None = None
         self._transport = transport
         self._parts: list[bytes] = []

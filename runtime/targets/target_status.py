@@ -24,6 +24,7 @@ from runtime.errors import (
 )
 from runtime.limits import LIMITS, refusals
 from runtime.targets.content_refusal import is_content_refusal
+from runtime.targets.rate_headers import exhausted_s
 from runtime.targets.response import Response
 from runtime.targets.vendor_errors import meaning_of
 from scheduler.decision import Outcome
@@ -119,10 +120,17 @@ def _meant(
     return NotStarted(says, outcome=MEANT[meaning], pause_s=pause_s)
 
 
-def pause_of(response: Response, unix_s: float) -> float | None:
+def pause_of(response: Response, unix_s: float, terms: VendorTerms | None = None) -> float | None:
     """How many seconds the target asked to be left alone, None where it did not say so in a way
-    that can be understood: ``Retry-After`` in seconds or as a date, or ``retry-after-ms``. It is
-    ``unix_s`` now."""
+    that can be understood: ``Retry-After`` in seconds or as a date, or ``retry-after-ms``, or what
+    its vendor's ``terms`` call a limit with nothing left. It is ``unix_s`` now."""
+    if (asked_s := _asked_s(response, unix_s)) is not None:
+        return asked_s
+    form = None if terms is None else terms.rate_headers
+    return None if form is None else exhausted_s(response.limits, form, unix_s)
+
+
+def _asked_s(response: Response, unix_s: float) -> float | None:
     if (exact_ms := _number(response.retry_after_ms)) is not None:
         return exact_ms / 1000
     if (seconds := _number(response.retry_after)) is not None:

@@ -192,4 +192,4 @@ async def _failure(response: Response, unix_s: float, terms: VendorTerms | None)
         body = b""
     finally:
         response.close()
-    return failure(response.status, body, pause_of(response, unix_s), terms)
+    return failure(response.status, body, pause_of(response, unix_s, terms), terms)

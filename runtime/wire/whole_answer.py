@@ -69,7 +69,10 @@ class OpenAIAnswer:
 
 def is_error(told: dict[str, Any]) -> bool:
     """Whether what was told, as a whole or as an event, is an error instead of an answer."""
-    return bool(told.get("error")) or "error" in (told.get("object"), told.get("type"))
+    if told.get("error") or "error" in (told.get("object"), told.get("type")):
+        return True
+    base = told.get("base_resp")  # MiniMax's
+    return isinstance(base, dict) and base.get("status_code") not in (0, None)
 
 
 def _has_place_for_words(choice: dict[str, Any]) -> bool:

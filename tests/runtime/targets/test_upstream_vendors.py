@@ -17,14 +17,15 @@ from scheduler.decision import Outcome
 SPENT = {"type": "error", "error": {"type": "billing_error", "message": "no"}}
 
 
-async def _asked(vendor: str | None) -> tuple[str, BaseloadError]:
+async def _asked(vendor: str | None, headers: bytes = b"") -> tuple[str, BaseloadError]:
     """The head of a request, and what its refusal is."""
     heads: list[str] = []
     body = json.dumps(SPENT).encode()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
-        writer.write(b"HTTP/1.1 409 X\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+        head = b"HTTP/1.1 409 X\r\n%bcontent-length: %d\r\n\r\n" % (headers, len(body))
+        writer.write(head + body)
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -57,3 +58,29 @@ async def test_anthropic_has_a_header_of_its_own() -> None:
     assert "authorization" not in head
     assert isinstance(error, NotStarted)
     assert error.outcome is Outcome.KEY_REFUSED
+
+
+LIMITS = (
+    b"Anthropic-RateLimit-Requests-Remaining: 0\r\n"
+    b"anthropic-ratelimit-requests-reset: 2999-01-01T00:00:00Z\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "headers", "is_told", "least_s"),
+    [
+        ("anthropic", LIMITS, True, 1e9),
+        ("anthropic", LIMITS + b"retry-after: 7\r\n", True, 7),
+        ("anthropic", b"", False, 0),
+        (None, LIMITS, False, 0),
+    ],
+)
+async def test_limits_in_the_head_say_how_long_it_wants_to_be_left_alone(
+    vendor: str | None, headers: bytes, is_told: bool, least_s: float
+) -> None:
+    _, error = await _asked(vendor, headers)
+    assert isinstance(error, NotStarted)
+    assert (error.pause_s is not None) == is_told
+    if error.pause_s is not None:
+        assert error.pause_s >= least_s
+        assert (error.pause_s == 7) == (least_s == 7)
