@@ -52,7 +52,7 @@ class Attempt:
         self.config_version = gateway.config_version  # by which the target may be used
         self.grounds: Grounds | None = None  # why the target may have the request
         if (evidence := job.record.evidence) is not None:
-            self.grounds = grounds_of(gateway, decision.target, evidence.traits)
+            self.grounds = grounds_of(gateway, decision.target, evidence.traits, self.job.model)
         self.held_ms = self._ms_since_arrival()
         self.ttft_ms: int | None = None
         self.cost_nano_usd: NanoUsd = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Self
@@ -12,8 +12,14 @@ from pydantic import AfterValidator, Field, model_validator
 from models.config_values import ConfigSection, written
 from models.data_file import BadDataFile
 from models.lookup import did_you_mean
+from runtime.config_types import ModelName
 from runtime.policy_packs import Word, read_pack, rules_of, shipped_packs
-from scheduler.compliance.facts import Contract, Registration, TargetFacts
+from scheduler.compliance.facts import (
+    Contract,
+    Registration,
+    TargetFacts,
+    registrations_for,
+)
 from scheduler.compliance.jurisdictions import COUNTRIES
 from scheduler.compliance.rules import Rule
 
@@ -44,6 +50,11 @@ class RegistrationConfig(ConfigSection):
     """The number that the authority gave."""
     model_name: Line
     """The name under which the model is filed; users there have to be shown both."""
+    models: Annotated[frozenset[ModelName], Field(min_length=1, max_length=FACTS_MAX)] | None = None
+    """Catalogue ids that it is for; none is every model of the target."""
+
+    def registration(self) -> Registration:
+        return Registration(self.jurisdiction, self.number, self.model_name, self.models)
 
 
 class ContractConfig(ConfigSection):
@@ -94,7 +105,9 @@ class FactsConfig(ConfigSection):
     documents: Annotated[frozenset[Word], Field(max_length=FACTS_MAX)] = frozenset()
     """Papers that the vendor has passed on, such as technical-documentation."""
 
-    def facts(self, *, is_own: bool = False) -> TargetFacts:
+    def facts(self, models: Collection[str], *, is_own: bool = False) -> TargetFacts:
+        """Of a target with these models."""
+        registrations = [each.registration() for each in self.registrations]
         return TargetFacts(
             storage_regions=self.storage_regions,
             inference_jurisdictions=self.inference_jurisdictions,
@@ -104,10 +117,7 @@ class FactsConfig(ConfigSection):
             open_weights=self.open_weights,
             retention_days=self.retention_days,
             trains_on_data=self.trains_on_data,
-            registrations=tuple(
-                Registration(each.jurisdiction, each.number, each.model_name)
-                for each in self.registrations
-            ),
+            registrations=registrations_for(registrations, models),
             contracts=tuple(each.contract() for each in self.contracts),
             documents=self.documents,
         )

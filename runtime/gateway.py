@@ -108,7 +108,7 @@ class Gateway:
         """Atomic: all that may fail comes first. Books and waiting requests stay."""
         today = utc_today(self.clock)
         accounts = open_accounts(config, self._prices, self.connector, today)
-        matrix, settings = matrix_of(config, accounts), config.settings()
+        matrix, settings = matrix_of(config, accounts, self.pools), config.settings()
         routing = routing_of(config, self._quality)
         applied = self.applied.after(config, self.clock.unix_ms())
         self._buyable = by_sensitivity(accounts)

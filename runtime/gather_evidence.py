@@ -39,7 +39,7 @@ def evidence_of(
     )
 
 
-def grounds_of(gateway: Gateway, target: Target, traits: Traits) -> Grounds | None:
-    """What it rests on that the target may have requests of this kind."""
+def grounds_of(gateway: Gateway, target: Target, traits: Traits, model: str) -> Grounds | None:
+    """What it rests on that the target may have requests of this kind, which the model answers."""
     name = LOCAL if target.kind is TargetKind.LOCAL else target.id
-    return gateway.matrix.grounds(name, traits, utc_today(gateway.clock))
+    return gateway.matrix.grounds(name, traits, utc_today(gateway.clock), model)

@@ -8,7 +8,7 @@ no spaces, in ASCII, of a bounded length; members without a value are left out.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from runtime.detect.personal_data import DETECTOR_VERSION, Finding
 from runtime.limits import LIMITS, refusals
 from runtime.wire.tags import Tags
-from scheduler.compliance.facts import Contract
+from scheduler.compliance.facts import Contract, Registration
 from scheduler.compliance.grounds import Grounds, Stated
 from scheduler.compliance.traits import Traits
 
@@ -138,7 +138,7 @@ def _target_text(grounds: Grounds) -> tuple[str, int]:
             "facts": {name: _listed(value) for name, value in grounds.stated},
             "agreements": [_agreement(each) for each in grounds.agreements],
             "leaves_to": None if grounds.leaves_to is None else sorted(grounds.leaves_to),
-            "registration": None if grounds.registration is None else asdict(grounds.registration),
+            "registration": _registration(grounds.registration),
         }
     )
     while len(text := _encode(members)) > LIMITS.evidence_target_chars_max:
@@ -172,6 +172,16 @@ def _bounded(verdicts: tuple[TargetVerdict, ...]) -> list[list[str]]:
 
 def _listed(value: Stated) -> object:
     return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _registration(registration: Registration | None) -> dict[str, str] | None:
+    if registration is None:
+        return None
+    return {
+        "jurisdiction": registration.jurisdiction,
+        "number": registration.number,
+        "model_name": registration.model_name,
+    }
 
 
 def _agreement(contract: Contract) -> dict[str, str | None]:

@@ -48,12 +48,14 @@ def restriction_of(name: str, rule: RuleConfig, facts: Mapping[str, TargetFacts]
     )
 
 
-def facts_by_target(config: GatewayConfig) -> dict[str, TargetFacts]:
-    """Of the replicas here, and of every offer."""
-    found = {LOCAL: config.compliance.own.facts(is_own=True)}
+def facts_by_target(config: GatewayConfig, pools: Collection[str] = ()) -> dict[str, TargetFacts]:
+    """Of the replicas here, which serve the models of ``pools``, and of every offer."""
+    found = {LOCAL: config.compliance.own.facts(pools, is_own=True)}
     for name, provider in config.providers.items():
-        facts = provider.facts.facts()
-        found |= {f"{name}/{offer.name}": facts for offer in provider.offers.values()}
+        found |= {
+            f"{name}/{offer.name}": provider.facts.facts([model])
+            for model, offer in provider.offers.items()
+        }
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import date
 from hashlib import sha256
@@ -21,10 +21,13 @@ VERSION_CHARS = 16
 NOTHING_KNOWN = Matrix((), TargetFacts(), {})
 
 
-def matrix_of(config: GatewayConfig, accounts: Mapping[str, Account]) -> Matrix:
-    own = config.compliance.own.facts(is_own=True)
+def matrix_of(
+    config: GatewayConfig, accounts: Mapping[str, Account], pools: Collection[str]
+) -> Matrix:
+    """``pools`` are the models that replicas here serve."""
+    own = config.compliance.own.facts(pools, is_own=True)
     offers = {
-        name: config.providers[account.offer.provider].facts.facts()
+        name: config.providers[account.offer.provider].facts.facts([account.offer.model])
         for name, account in accounts.items()
     }
     rules = config.compliance.rules

@@ -4,6 +4,7 @@ law its operator answers to, and what was agreed. None is unknown, and unknown i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -11,11 +12,16 @@ from datetime import date
 @dataclass(frozen=True, slots=True)
 class Registration:
     """A model that was filed with, or registered at, an authority of ``jurisdiction``; both words
-    have to be shown to users there."""
+    have to be shown to users there. ``models`` are those of the target that it is for, None for
+    all that there are."""
 
     jurisdiction: str
     number: str
     model_name: str
+    models: frozenset[str] | None = None
+
+    def is_for(self, model: str) -> bool:
+        return self.models is None or model in self.models
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,28 @@ class TargetFacts:
     contracts: tuple[Contract, ...] = ()
     documents: frozenset[str] = frozenset()  # that the vendor has passed on
 
-    def registration_in(self, jurisdiction: str) -> Registration | None:
-        found = (each for each in self.registrations if each.jurisdiction == jurisdiction)
+    def registration_in(self, jurisdiction: str, model: str | None = None) -> Registration | None:
+        """Of one model, or of any."""
+        found = (
+            each
+            for each in self.registrations
+            if each.jurisdiction == jurisdiction and (model is None or each.is_for(model))
+        )
         return next(found, None)
+
+
+def registrations_for(
+    registrations: Collection[Registration], models: Collection[str]
+) -> tuple[Registration, ...]:
+    """Those that count for a target with these models: of a jurisdiction where one of the models
+    has none, nothing counts."""
+    return tuple(
+        each
+        for each in registrations
+        if all(_is_registered(registrations, each.jurisdiction, model) for model in models)
+        and any(map(each.is_for, models))
+    )
+
+
+def _is_registered(registrations: Collection[Registration], jurisdiction: str, model: str) -> bool:
+    return any(each.jurisdiction == jurisdiction and each.is_for(model) for each in registrations)

@@ -33,9 +33,14 @@ class Grounds:
 
 
 def grounds(
-    rules: Sequence[Rule], traits: Traits, facts: TargetFacts, today: date, version: str = ""
+    rules: Sequence[Rule],
+    traits: Traits,
+    facts: TargetFacts,
+    today: date,
+    version: str = "",
+    model: str | None = None,
 ) -> Grounds:
-    """Of one target for one kind of request."""
+    """Of one target for one kind of request; of the ``model`` there that answers."""
     applying = [rule for rule in rules if rule.when.matches(traits)]
     requires = [rule.require for rule in applying]
     names = dict.fromkeys(name for require in requires for name in _asked(require))
@@ -45,7 +50,7 @@ def grounds(
         stated=tuple((name, value) for name, value in values if value is not None),
         agreements=tuple(dict.fromkeys(_agreements(requires, traits, facts, today))),
         leaves_to=leaves_to(traits, facts),
-        registration=_registration(requires, traits, facts),
+        registration=_registration(requires, traits, facts, model),
         operator=facts.operator,
         matrix_version=version,
     )
@@ -95,8 +100,8 @@ def leaves_to(traits: Traits, facts: TargetFacts) -> frozenset[str] | None:
 
 
 def _registration(
-    requires: Iterable[Require], traits: Traits, facts: TargetFacts
+    requires: Iterable[Require], traits: Traits, facts: TargetFacts, model: str | None
 ) -> Registration | None:
     if traits.user_in is None or not any(require.is_registered for require in requires):
         return None
-    return facts.registration_in(traits.user_in)
+    return facts.registration_in(traits.user_in, model)

@@ -42,7 +42,7 @@ class Matrix:
         self._own = own
         self._offers = dict(offers)
         self._known: dict[tuple[Traits, date], Allowance] = {}
-        self._grounds: dict[tuple[str, Traits, date], Grounds] = {}
+        self._grounds: dict[tuple[str, str | None, Traits, date], Grounds] = {}
         # Without rules nobody need work out what a request is.
         self.everything = None if rules else Allowance(frozenset(offers), True, {})
 
@@ -54,18 +54,20 @@ class Matrix:
             known = self._known[traits, today] = self._work_out(traits, today)
         return known
 
-    def grounds(self, target: str, traits: Traits, today: date) -> Grounds | None:
+    def grounds(
+        self, target: str, traits: Traits, today: date, model: str | None = None
+    ) -> Grounds | None:
         """What the verdict on "local" or an offer's id rests on; None where no rule is in force, or
         the target has gone."""
         facts = self._own if target == LOCAL else self._offers.get(target)
         if not self._rules or facts is None:
             return None
-        known = self._grounds.get((target, traits, today))
+        known = self._grounds.get((target, model, traits, today))
         if known is None:
             if len(self._grounds) >= KEPT_MAX:
                 self._grounds.clear()
-            known = grounds(self._rules, traits, facts, today, self.version)
-            self._grounds[target, traits, today] = known
+            known = grounds(self._rules, traits, facts, today, self.version, model)
+            self._grounds[target, model, traits, today] = known
         return known
 
     def _work_out(self, traits: Traits, today: date) -> Allowance:

@@ -150,3 +150,26 @@ async def test_users_elsewhere_are_shown_none(tmp_path: Path) -> None:
         answer = await s.post(chat())
         assert answer.status == 200
         assert not [name for name in answer.headers if "regist" in name.lower()]
+
+
+OF_ANOTHER = {"jurisdiction": "cn", "number": "7", "model_name": "other", "models": ["other"]}
+OF_THIS = {"jurisdiction": "cn", "number": "8", "model_name": "this", "models": [MODEL]}
+
+
+async def test_the_registration_is_of_the_model_that_answers(tmp_path: Path) -> None:
+    own = AT_HOME | {"registrations": [OF_ANOTHER, OF_THIS]}
+    async with stack(tmp_path, config=config("cn-genai", own=own)) as s:
+        answer = await s.post(chat())
+        assert answer.headers["x-baseload-registration"] == "8"
+        assert evidence(s)[0]["target"]["registration"]["model_name"] == "this"
+
+
+@pytest.mark.parametrize("sells", [False, True])
+async def test_another_models_registration_lets_nothing_through(
+    tmp_path: Path, sells: bool
+) -> None:
+    facts = AT_HOME | {"registrations": [OF_ANOTHER]}
+    rules = config("cn-genai", own=facts)
+    async with stack(tmp_path, sells=sells, config=rules, terms=terms(facts)) as s:
+        assert (await s.post(chat())).status == 403
+        assert s.asked == 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from cluster.checks.data_flows.form import Flow, Verdict
+from cluster.checks.data_flows.form import Flow, Registered, Verdict
 from cluster.checks.data_flows.kinds import (
     ELSEWHERE,
     TenantKind,
@@ -73,8 +73,13 @@ class Flows:
             code=ALLOWED,
             agreements=[called(each) for each in found.agreements],
             leaves_to=None if found.leaves_to is None else sorted(found.leaves_to),
-            registered=None if found.registration is None else registered(found.registration),
+            registered=self._registered(target, traits, day),
         )
+
+    def _registered(self, target: Target, traits: Traits, day: date) -> list[Registered]:
+        grounds = (self.matrix.grounds(target.name, traits, day, model) for model in target.models)
+        found = [each.registration for each in grounds if each is not None]
+        return [registered(each) for each in dict.fromkeys(found) if each is not None]
 
     def refused_models(self, verdicts: Sequence[Verdict]) -> list[str]:
         """Models of which no target may have the request."""

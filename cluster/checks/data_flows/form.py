@@ -61,7 +61,7 @@ class Verdict(_Part):
     fact_is_known: bool | None = None
     agreements: list[str] = []  # that let it go there, by kind and reference
     leaves_to: list[str] | None = None  # None: nobody stated where the user or the data is
-    registered: Registered | None = None  # to be shown to the user
+    registered: list[Registered] = []  # to be shown to the user, of each model of the target
 
 
 class Flow(_Part):

@@ -27,7 +27,7 @@ class Target:
 
 def targets_of(config: GatewayConfig, pools: Sequence[str]) -> list[Target]:
     """``pools`` are the models that replicas here serve: without one, nothing is local."""
-    facts, found = facts_by_target(config), []
+    facts, found = facts_by_target(config, pools), []
     if pools:
         models = tuple(sorted(set(pools)))
         found.append(Target(LOCAL, facts[LOCAL], models, frozenset(Sensitivity)))
@@ -40,7 +40,8 @@ def targets_of(config: GatewayConfig, pools: Sequence[str]) -> list[Target]:
 
 def matrix_of_targets(config: GatewayConfig, targets: Sequence[Target]) -> Matrix:
     """As a gateway has it, though for every provider: whether its key is there is not asked."""
-    own = config.compliance.own.facts(is_own=True)
+    models = [each for target in targets if target.name == LOCAL for each in target.models]
+    own = config.compliance.own.facts(models, is_own=True)
     offers = {target.name: target.facts for target in targets if target.name != LOCAL}
     rules = config.compliance.rules
     return Matrix(rules, own, offers, version_of(rules, own, offers))

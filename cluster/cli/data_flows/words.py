@@ -67,9 +67,7 @@ def of_verdict(verdict: Verdict) -> str:
     said = [_leaves(verdict)]
     if verdict.agreements:
         said.append(f"by {', '.join(verdict.agreements)}")
-    if verdict.registered is not None:
-        shown = verdict.registered
-        said.append(f"users are shown {shown.model_name}, {shown.number}")
+    said += [f"users are shown {each.model_name}, {each.number}" for each in verdict.registered]
     return "; ".join(each for each in said if each)
 
 

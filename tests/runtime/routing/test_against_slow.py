@@ -125,11 +125,11 @@ class Both:
         self.raw = raw
         self._config = load_config(dict(raw))
         self._routing = routing_of(self._config, QualityTable())
-        own = self._config.compliance.own.facts(is_own=True)
+        own = self._config.compliance.own.facts(["any"], is_own=True)
         offers = {
-            f"{name}/{offer.name}": each.facts.facts()
+            f"{name}/{offer.name}": each.facts.facts([model])
             for name, each in self._config.providers.items()
-            for offer in each.offers.values()
+            for model, offer in each.offers.items()
         }
         self._matrix = Matrix(self._config.compliance.rules, own, offers)
         facts: dict[str, TargetFacts] = {LOCAL: own, **offers}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from scheduler.compliance.facts import Contract, Registration, TargetFacts
+import pytest
+
+from scheduler.compliance.facts import Contract, Registration, TargetFacts, registrations_for
 from scheduler.compliance.grounds import grounds, leaves_to
 from scheduler.compliance.matrix import LOCAL, Matrix
 from scheduler.compliance.rules import Require, Rule, When
@@ -86,6 +88,33 @@ def test_where_data_goes_is_unknown_if_a_place_or_the_user_is() -> None:
     assert leaves_to(Traits("de", Protection.PII), union) == frozenset({"cn"})
     anywhere = replace(FACTS, inference_jurisdictions=frozenset({"anywhere"}))
     assert leaves_to(PERSONAL, anywhere) == frozenset({"anywhere"})
+
+
+ONE = Registration("cn", "1", "M", frozenset({"one"}))
+TWO = Registration("cn", "2", "M", frozenset({"two"}))
+KOREAN = Registration("kr", "3", "M")
+
+
+@pytest.mark.parametrize(
+    ("models", "counting"),
+    [
+        (["one"], (ONE, KOREAN)),
+        (["two"], (TWO, KOREAN)),
+        (["one", "two"], (ONE, TWO, KOREAN)),
+        (["one", "three"], (KOREAN,)),  # one of them is not registered there: nothing counts
+        (["three"], (KOREAN,)),
+    ],
+)
+def test_registrations_count_where_every_model_has_one(
+    models: list[str], counting: tuple[Registration, ...]
+) -> None:
+    assert registrations_for([ONE, TWO, KOREAN], models) == counting
+
+
+def test_the_registration_that_is_shown_is_the_models() -> None:
+    facts = replace(FACTS, registrations=(ONE, TWO))
+    for model, shown in (("one", ONE), ("two", TWO), (None, ONE)):
+        assert grounds(RULES, PERSONAL, facts, TODAY, model=model).registration == shown
 
 
 def test_a_matrix_knows_the_grounds_of_each_of_its_targets() -> None:

@@ -66,9 +66,9 @@ def test_a_providers_terms_and_a_tenants_budget_forbid_too(tmp_path: Path) -> No
 def test_users_are_shown_what_is_registered(tmp_path: Path) -> None:
     found = mapped(tmp_path, packs=("cn-genai",))
     told = verdict(found, "local", "beijing", "public", "cn")
-    assert told.registered is not None
-    assert (told.registered.model_name, told.registered.number) == ("深度", "Sichuan-1")
-    assert verdict(found, "local", "singapore", "public", "sg").registered is None
+    (shown,) = told.registered
+    assert (shown.model_name, shown.number) == ("深度", "Sichuan-1")
+    assert verdict(found, "local", "singapore", "public", "sg").registered == []
 
 
 def test_a_flow_that_nothing_may_answer_names_its_models(tmp_path: Path) -> None:
@@ -130,8 +130,8 @@ def test_every_verdict_is_the_gateways(
 
 def _facts(config: GatewayConfig) -> dict[str, TargetFacts]:
     return {
-        "local": config.compliance.own.facts(is_own=True),
-        OFFER: config.providers["stand-in"].facts.facts(),
+        "local": config.compliance.own.facts(["tiny-moe"], is_own=True),
+        OFFER: config.providers["stand-in"].facts.facts(["tiny-moe"]),
     }
 
 
