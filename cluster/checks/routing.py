@@ -17,7 +17,7 @@ from cluster.profile import Profile
 from models.lookup import did_you_mean
 from models.money import format_usd
 from models.prices import Price, PriceBook
-from runtime.config import GatewayConfig
+from runtime.config import GatewayConfig, StreamConfig
 from runtime.config_problems import Path, given
 from runtime.config_provider import ProviderConfig
 from runtime.config_types import LOOPBACK
@@ -229,3 +229,20 @@ def _times(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Findin
         if value < least:
             where = (*ROUTING, section, name)
             yield warning(where, f"is less than {what}, {least}", "", given(value))
+    yield from _attempt_times(stream)
+
+
+def _attempt_times(stream: StreamConfig) -> Iterator[Finding]:
+    """Limits of which one keeps the other from ever holding."""
+    path = (*ROUTING, "stream")
+    first, whole = (stream.first_token_ms or [stream.first_token_ms_max])[0], stream.request_ms_max
+    hedge, says = stream.hedge_after_ms, "the first words may take"
+    if whole is not None and stream.first_token_ms and whole <= first:
+        wrong = f"is no more than {says} at the first attempt, {first}: no other is made in time"
+        yield warning((*path, "request_ms_max"), wrong, "", given(whole))
+    if hedge is not None and hedge >= first:
+        wrong = f"is no less than {says}, {first}: nobody has a rival"
+        yield warning((*path, "hedge_after_ms"), wrong, "", given(hedge))
+    elif hedge is not None and stream.attempts_max < 2:
+        wrong = "changes nothing: a rival is an attempt, and there may be one"
+        yield warning((*path, "hedge_after_ms"), wrong, "attempts_max", given(hedge))

@@ -121,6 +121,7 @@ WORDS: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", WORDS)
 async def test_after_the_first_words_there_is_no_other_vendor(tmp_path: Path, name: str) -> None:
+    """C10: never a second stream on one response; inside a tool call's arguments, too."""
     async with two(tmp_path, streamed(ROLE, WORDS[name], ERROR), streamed(*GOOD)) as s:
         response = await s.post(chat(stream=True))
         body = await response.read()
