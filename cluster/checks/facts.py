@@ -12,8 +12,8 @@ from cluster.checks.routing import OfferFact
 from cluster.finding import Finding
 from cluster.manifests.serve_config import nodes_taken
 from cluster.placement_group import CPU_CARD
-from models.money import PicoUsd, format_usd, usd_per_mtok
-from models.prices import Price
+from models.money import format_usd
+from models.price import Price, usd_text
 from runtime.config_problems import is_secret, where
 
 REDACTED = "(not shown)"
@@ -103,8 +103,8 @@ def _offer(offer: OfferFact) -> str:
     price = offer.price
     cached = price.input_pico if price.cached_input_pico is None else price.cached_input_pico
     told = (
-        f"{_usd(price.input_pico)} in, {_usd(cached)} cached, {_usd(price.output_pico)} out USD "
-        f"per M tokens since {price.effective_from}"
+        f"{usd_text(price.input_pico)} in, {usd_text(cached)} cached, "
+        f"{usd_text(price.output_pico)} out USD per M tokens since {price.effective_from}"
     )
     return told if offer.off is None else f"{told}; off, {offer.off}"
 
@@ -149,18 +149,12 @@ def _price(price: Price) -> dict[str, Any]:
     cached = price.cached_input_pico
     return {
         "price_id": price.price_id,
-        "input_usd_per_mtok": _usd(price.input_pico),
-        "cached_input_usd_per_mtok": None if cached is None else _usd(cached),
-        "output_usd_per_mtok": _usd(price.output_pico),
+        "input_usd_per_mtok": usd_text(price.input_pico),
+        "cached_input_usd_per_mtok": None if cached is None else usd_text(cached),
+        "output_usd_per_mtok": usd_text(price.output_pico),
         "effective_from": str(price.effective_from),
         "effective_to": None if price.effective_to is None else str(price.effective_to),
     }
-
-
-def _usd(pico: PicoUsd) -> str:
-    """A price per million tokens, with at least two decimals."""
-    whole, _, decimals = f"{usd_per_mtok(pico):f}".partition(".")
-    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def _redacted(value: Any, path: tuple[str | int, ...] = ()) -> Any:

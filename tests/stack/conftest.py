@@ -6,6 +6,7 @@ from pathlib import Path
 import openai
 import pytest
 
+from cluster.profile import LOCAL_PROFILE
 from tests.stack.running import Stack, running
 
 ALONE = frozenset({"test_layouts.py", "test_nodes.py", "test_overload.py"})
@@ -13,8 +14,11 @@ ALONE = frozenset({"test_layouts.py", "test_nodes.py", "test_overload.py"})
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """One stack for all tests that leave it as they found it."""
-    with running(tmp_path_factory.mktemp("stack") / "state") as started:
+    """One stack, on a file of its own, for all tests that leave both as they found them."""
+    folder = tmp_path_factory.mktemp("stack")
+    profile = folder / LOCAL_PROFILE.name
+    profile.write_text(LOCAL_PROFILE.read_text())
+    with running(folder / "state", profile) as started:
         started.wait_for(2, within_s=60)
         yield started
 

@@ -38,6 +38,7 @@ class Stack:
     state: Path
     port: int
     lines: list[str] = field(default_factory=list)
+    profile: Path | None = None
 
     @property
     def url(self) -> str:
@@ -148,7 +149,7 @@ def running(
         text=True,
         start_new_session=True,
     )
-    stack = Stack(process, state, port)
+    stack = Stack(process, state, port, profile=profile)
     run_id = ""
     try:
         _read_until_ready(stack)
