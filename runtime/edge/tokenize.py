@@ -1,14 +1,16 @@
 """``/tokenize`` and ``/detokenize``, as vLLM's server has them: a replica of the pool answers.
 
 Only an engine has the chat template and the tokenizer as they are used, so only it can tell the
-truth. Nothing is generated, so nothing is decided or billed; what it costs an engine is bounded by
+truth. Nothing is generated, so nothing is decided or billed, but the text reaches a replica: the laws are
+kept as for an answer. What it costs an engine is bounded by
 how many of them may be under way.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from fastapi import FastAPI, Request, Response
 
@@ -16,13 +18,26 @@ from runtime.config import StreamConfig
 from runtime.edge.edge_context import RECORD, Edge
 from runtime.edge.openapi import KEYED
 from runtime.edge.request_body import read_body
-from runtime.errors import ModelNotFound, NoTarget, QueueFull, UpstreamFailed
+from runtime.errors import (
+    ModelNotFound,
+    NoCompliantTarget,
+    NoTarget,
+    QueueFull,
+    UpstreamFailed,
+)
 from runtime.gateway import Gateway
+from runtime.gather_evidence import evidence_of
 from runtime.limits import LIMITS, refusals
+from runtime.refusal_row import record_refusal
+from runtime.request.effective_sensitivity import protected_by
+from runtime.request.evidence import TargetVerdict
+from runtime.request.record import RequestRecord
 from runtime.served_models import model_not_found
 from runtime.targets.membership import LocalTarget
 from runtime.targets.upstream import read_answer
 from runtime.wire.token_requests import TokenRequest, parse_detokenize, parse_tokenize
+from scheduler.compliance.matrix import LOCAL
+from scheduler.routing.plan import Code
 
 ANSWER_S_MAX = 30.0
 
@@ -40,12 +55,17 @@ class TokenRoute:
         self._turn = 0
 
     async def respond(self, request: Request) -> Response:
-        record = request.scope[RECORD]
+        record: RequestRecord = request.scope[RECORD]
         record.tenant = self._edge.tenant(request)
         asked = self._parse(await read_body(request))
         record.model = asked.model
         gateway = self._edge.gateway
         targets = _targets(gateway, asked.model)
+        try:
+            await _refuse_forbidden(gateway, record, request.headers.items(), asked)
+        except NoCompliantTarget as error:
+            await record_refusal(gateway, record, error)
+            raise
         if self._in_flight >= LIMITS.tokenize_in_flight_max:
             refusals["tokenize_in_flight_max"] += 1
             raise QueueFull("Too many requests for tokens are under way. Try again later.")
@@ -86,6 +106,27 @@ def add_tokens(app: FastAPI, edge: Edge) -> None:
             summary=summary,
             openapi_extra=KEYED,
         )
+
+
+async def _refuse_forbidden(
+    gateway: Gateway,
+    record: RequestRecord,
+    headers: Iterable[tuple[str, str]],
+    asked: TokenRequest,
+) -> None:
+    """NoCompliantTarget where the replicas here may not have the text, as for an answer."""
+    if not gateway.config.compliance.packs:
+        return
+    tenant = record.tenant or ""
+    terms = gateway.config.tag_terms(tenant)
+    said = replace(terms, required=frozenset()).said(headers, tenant)
+    found = await protected_by(terms.raised(said), asked.texts)
+    record.evidence = evidence_of(gateway, tenant, said, found.tags, found.finding, asked.model)
+    forbidden = gateway.allowance(tenant, found.tags).forbidden.get(LOCAL)
+    if forbidden is not None:
+        verdict = TargetVerdict(asked.model, LOCAL, Code.COMPLIANCE.value, str(forbidden))
+        record.evidence = record.evidence.with_verdicts("", (verdict,))
+        raise NoCompliantTarget(f"{NoCompliantTarget.says} {LOCAL}: {forbidden}.")
 
 
 def _targets(gateway: Gateway, model: str) -> list[LocalTarget]:

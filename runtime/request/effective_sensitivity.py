@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from runtime.detect.personal_data import INCOMPLETE, Finding, find_personal_data
@@ -30,13 +30,17 @@ class Protected:
 
 
 async def protected(tags: Tags, request: ModelRequest) -> Protected:
-    """Looks at all text of the request; off the loop where that takes long."""
+    """Looks at all text of the request."""
+    is_text = request.prompt_token_counts is None
+    return await protected_by(tags, all_texts(request) if is_text else None)
+
+
+async def protected_by(tags: Tags, texts: Iterable[str] | None) -> Protected:
+    """``texts`` are all of a request, None where it has token ids. A long search is off the loop."""
     if is_personal(tags.sensitivity):
         return Protected(tags, None)  # nothing that is found could raise it
-    if request.prompt_token_counts is not None:
-        finding = INCOMPLETE  # a vendor can read what is not text here
-    else:
-        finding = await _looked_for(list(all_texts(request)))
+    # A vendor can read what is not text here.
+    finding = INCOMPLETE if texts is None else await _looked_for(list(texts))
     if finding.is_personal:
         tags = as_personal(tags)
     return Protected(tags, finding)

@@ -18,6 +18,7 @@ from runtime.wire.explain import to_error
 from runtime.wire.field_types import Strict, Text
 from runtime.wire.json_body import decode
 from runtime.wire.parse_request import parse_chat
+from runtime.wire.texts_in import texts_in
 
 _OPTIONS = ("add_special_tokens", "add_generation_prompt", "return_token_strs")
 _OF_THE_PROMPT = ("messages", "tools", "chat_template_kwargs", "continue_final_message")
@@ -30,6 +31,11 @@ class TokenRequest:
 
     model: str
     fields: dict[str, Any]
+
+    @property
+    def texts(self) -> list[str] | None:
+        """All that it holds; None where that is token ids."""
+        return None if "tokens" in self.fields else list(texts_in(self.fields))
 
     def to_engine(self) -> bytes:
         return to_json({**self.fields, "model": self.model})

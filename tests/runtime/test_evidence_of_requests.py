@@ -173,3 +173,35 @@ async def test_another_models_registration_lets_nothing_through(
     async with stack(tmp_path, sells=sells, config=rules, terms=terms(facts)) as s:
         assert (await s.post(chat())).status == 403
         assert s.asked == 0
+
+
+TOKENS: dict[str, dict[str, Any]] = {
+    "/tokenize": {"prompt": "hello"},
+    "/detokenize": {"tokens": [104, 105]},
+}
+
+
+@pytest.mark.parametrize("path", TOKENS)
+async def test_tokens_are_no_way_past_the_laws(tmp_path: Path, path: str) -> None:
+    async with stack(tmp_path, config=config("cn-genai")) as s:
+        url = s.url.removesuffix("/v1") + path
+        async with s.http.post(url, json=TOKENS[path] | {"model": MODEL}) as answer:
+            assert answer.status == 403
+            assert (await answer.json())["error"]["code"] == "no_compliant_target"
+        assert s.asked == 0
+        (told,) = evidence(s)
+        assert [verdict[1:3] for verdict in told["verdicts"]] == [["local", "compliance"]]
+
+
+async def test_what_is_personal_in_a_text_to_be_counted_is_found(tmp_path: Path) -> None:
+    own = AT_HOME | {"inference_jurisdictions": ["us"]}
+    async with stack(tmp_path, config=config("pipl", own=own)) as s:
+        url = s.url.removesuffix("/v1") + "/tokenize"
+        for text, status in (("hello", 200), (EMAIL, 403)):
+            for body in ({"prompt": text}, chat(text)):
+                async with s.http.post(url, json=body | {"model": MODEL}) as answer:
+                    assert answer.status == status
+        headers = {"X-Baseload-Sensitivity": "pii"}
+        body = {"prompt": "hello", "model": MODEL}
+        async with s.http.post(url, json=body, headers=headers) as answer:
+            assert answer.status == 403
