@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -71,6 +72,23 @@ async def test_requests_per_minute(tmp_path: Path) -> None:
         assert after == (before[0], before[1], before[2] + 1)
         hand.move(s, wait_s)
         assert (await s.post(chat())).status == 200
+
+
+@pytest.mark.parametrize("limit", ["requests_per_min_max", "in_flight_max"])
+async def test_of_many_at_once_no_more_than_the_limit_pass(tmp_path: Path, limit: str) -> None:
+    async with limited(tmp_path, **{limit: 5}) as s:
+        gate = s.replicas[0].engine.turnstile
+        gate.hold()
+        asking = [asyncio.create_task(s.post(chat())) for _ in range(40)]
+        await until(lambda: sum(each.done() for each in asking) == 35)
+        assert all((each.result()).status == 429 for each in asking if each.done())
+        gate.open()
+        statuses = [(await each).status for each in asking]
+        assert (statuses.count(200), statuses.count(429)) == (5, 35)
+        await s.idle()
+        use = use_of(s)
+        await until(lambda: use.in_flight == 0)
+        assert use.minute.requests.total == 5
 
 
 async def test_who_has_no_limits_is_told_of_none(tmp_path: Path) -> None:
