@@ -1,9 +1,9 @@
 """``/tokenize`` and ``/detokenize``, as vLLM's server has them: a replica of the pool answers.
 
 Only an engine has the chat template and the tokenizer as they are used, so only it can tell the
-truth. Nothing is generated, so nothing is decided or billed, but the text reaches a replica: the laws are
-kept as for an answer. What it costs an engine is bounded by
-how many of them may be under way.
+truth. Nothing is generated, so nothing is decided or billed, but the text reaches a replica: the
+laws are kept as for an answer. What it costs an engine is bounded by how many of them may be under
+way.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ async def protected(tags: Tags, request: ModelRequest) -> Protected:
 
 
 async def protected_by(tags: Tags, texts: Iterable[str] | None) -> Protected:
-    """``texts`` are all of a request, None where it has token ids. A long search is off the loop."""
+    """``texts`` are all of a request, None of token ids. A long search is off the loop."""
     if is_personal(tags.sensitivity):
         return Protected(tags, None)  # nothing that is found could raise it
     # A vendor can read what is not text here.
