@@ -19,7 +19,7 @@ from cluster.replica_leases import Registration
 from cluster.state import drain_s_max
 from models.prices import load_price_book
 from runtime.config import METRICS_PORTS_TRIED, GatewayConfig, load_config
-from runtime.config_version import RefusedConfig
+from runtime.config_version import RefusedConfig, digest_of
 from runtime.edge.app import create_app
 from runtime.edge.auth import KeyRing
 from runtime.edge.edge_context import Edge
@@ -228,9 +228,10 @@ class Scheduler:
 
 
 def _read(user_config: dict[str, Any]) -> GatewayConfig:
-    """Aside from the requests: files are read, and the first price that only the package knows
-    takes half a second."""
+    """Aside from the requests: files are read, the first price that only the package knows takes
+    half a second, and so does the digest of very many tenants."""
     config = load_config(user_config)
+    digest_of(config)
     prices, today = config.price_book(load_price_book()), utc_today()
     for provider, account in config.providers.items():
         for offer in account.offers.values():

@@ -81,6 +81,15 @@ def test_rules_of_a_pack_file_that_changed_are_another_configuration(tmp_path: P
     assert digest(1) == digest(1) != digest(2)
 
 
+def test_a_digest_is_worked_out_once_for_who_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = load_config({}), load_config({"ttft_budget_ms": 1})
+    first, second = digest_of(one), digest_of(two)
+    assert (digest_of(one), digest_of(two)) == (first, second)
+    monkeypatch.setattr("runtime.config_version._digest_of", lambda config: "anew")
+    assert digest_of(two) == second
+    assert digest_of(one) == "anew"
+
+
 def test_only_what_differs_is_counted() -> None:
     one, two = load_config({}), load_config({"ttft_budget_ms": 1})
     first = first_version(one, 10)
