@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from models.vendors import load_vendors
 from runtime.config import load_config
 from runtime.errors import ConfigError
 
@@ -48,3 +51,12 @@ def test_a_wrong_vendor_is_explained(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(_of_vendor(**fields))
     assert says in str(caught.value)
+
+
+def test_the_example_of_the_documents_is_one() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "vendors.md").read_text("utf-8")
+    example = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])
+    providers = load_config(example["user_config"]).providers
+    assert {each.vendor for each in providers.values()} == {"deepseek", "dashscope", "anthropic"}
+    listed = text.partition("Known are ")[2].partition("\n")[0]
+    assert all(f"`{name}`" in listed for name in load_vendors().by_name)
