@@ -14,7 +14,7 @@ from runtime.config_facts import FACTS_MAX, Country
 from runtime.config_problems import Path, all_wrong
 from runtime.config_types import KeyHashes
 from runtime.limits import LIMITS
-from runtime.policy_packs import Word
+from runtime.policy_packs import DataClass
 from runtime.wire.tag_terms import TagTerms
 from runtime.wire.tags import (
     LABEL,
@@ -74,7 +74,7 @@ class TenantConfig(ConfigSection):
     """Whether its keys may see the configuration in force, at `/v1/config`."""
     is_edge: bool = False
     """Whether it is a server that says in `X-Baseload-Region` where each request's user is."""
-    data_classes: frozenset[Word] = Field(default=frozenset(), max_length=FACTS_MAX)
+    data_classes: frozenset[DataClass] = Field(default=frozenset(), max_length=FACTS_MAX)
     """Classes of data that all its requests hold, such as phi (health, of HIPAA)."""
     defaults: TenantDefaults = TenantDefaults()
     """Tags of requests that do not say them."""

@@ -7,11 +7,11 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from models.data_file import BadDataFile, Entry, data_path, duplicates, read_entries
-from scheduler.compliance.jurisdictions import expanded
-from scheduler.compliance.rules import Pack, Require, Rule, When
+from scheduler.compliance.jurisdictions import ANYWHERE, COUNTRIES, GROUPS, expanded
+from scheduler.compliance.rules import HOME, Pack, Require, Rule, When
 from scheduler.compliance.traits import Protection
 
 _FOLDER = "policy_packs"
@@ -23,7 +23,26 @@ def _as_set(listed: object) -> object:
 
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$")]
-_Words = Annotated[frozenset[Word], BeforeValidator(_as_set), Field(min_length=1, max_length=300)]
+# A class that is written in two ways is the same one: else a slip would free it of its rule.
+DataClass = Annotated[Word, AfterValidator(str.lower)]
+_SET = (BeforeValidator(_as_set), Field(min_length=1, max_length=300))
+_Words = Annotated[frozenset[Word], *_SET]
+_Classes = Annotated[frozenset[DataClass], *_SET]
+
+
+def _country(code: str) -> str:
+    """Users of a country that there is not would be users of no rule."""
+    if code not in COUNTRIES | GROUPS.keys():
+        raise ValueError("expected a country of ISO 3166 in two small letters (gb, not uk), or eea")
+    return code
+
+
+def _place(code: str) -> str:
+    return code if code in (HOME, ANYWHERE) else _country(code)
+
+
+_Users = Annotated[frozenset[Annotated[str, AfterValidator(_country)]], *_SET]
+_Places = Annotated[frozenset[Annotated[str, AfterValidator(_place)]], *_SET]
 
 
 def _protection(text: object) -> object:
@@ -32,16 +51,16 @@ def _protection(text: object) -> object:
 
 
 class _When(Entry):
-    users_in: _Words | None = None
+    users_in: _Users | None = None
     protection_min: Annotated[Protection, BeforeValidator(_protection)] = Protection.PUBLIC
-    data_classes: _Words | None = None
+    data_classes: _Classes | None = None
 
 
 class _Require(Entry):
-    inference_within: _Words | None = None
-    storage_within: _Words | None = None
+    inference_within: _Places | None = None
+    storage_within: _Places | None = None
     or_transfer: _Words = frozenset()
-    operator_in: _Words | None = None
+    operator_in: _Places | None = None
     is_registered: bool = False
     open_weights: bool = False
     no_training: bool = False

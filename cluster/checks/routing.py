@@ -69,6 +69,7 @@ def routing_findings(
         *_tenant_rates(config),
         *_open_ends(config, facts),
         *_times(config, facts),
+        *_classes(config),
     ]
 
 
@@ -189,6 +190,17 @@ def _open_ends(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Fi
             )
             path = (*PROVIDERS, fact.provider, "offers", fact.model)
             yield warning(path, wrong, "an output_tokens_max here: then so much is asked for")
+
+
+def _classes(config: GatewayConfig) -> Iterator[Finding]:
+    """A class of data that no law asks about protects nothing, however it is meant."""
+    rules = config.compliance.rules
+    known = {each for rule in rules for each in rule.when.data_classes or ()}
+    for name, tenant in config.tenants.items():
+        for each in sorted(tenant.data_classes - known) if rules else ():
+            path = (*ROUTING, "tenants", name, "data_classes")
+            wrong = f"{each} is in no rule of the packs in force, so that it decides nothing"
+            yield warning(path, wrong, did_you_mean(each, known), given(each))
 
 
 def _tenant_caps(config: GatewayConfig) -> Iterator[tuple[int | None, Path]]:

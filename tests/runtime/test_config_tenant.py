@@ -123,3 +123,10 @@ def test_all_contradictions_come_together() -> None:
 def test_a_floor_as_high_as_the_default_is_no_contradiction() -> None:
     terms = {"sensitivity_floor": "pii", "defaults": {"sensitivity": "pii"}}
     assert config(**terms).tag_terms("acme").floor is Sensitivity.PII
+
+
+def test_a_class_of_data_is_the_same_however_it_is_written() -> None:
+    """Else a slip would free it of the rules that ask about it."""
+    tenant = {"key_sha256": ["a" * 64], "data_classes": ["PHI", "phi"]}
+    config = load_config({"tenants": {"acme": tenant}})
+    assert config.tenants["acme"].data_classes == {"phi"}

@@ -136,6 +136,21 @@ def test_personal_data_of_the_mainland_goes_nowhere_else() -> None:
             "  - {rule: r, source: s, when: {}, require: {}}",
             "'r' stands twice",
         ),
+        *(
+            (
+                "pack:\n- name: a\n  as_of: 2026-01-01\n  rules:\n"
+                f"  - {{rule: r, source: s, when: {when}, require: {require}}}",
+                "gb, not uk",
+            )
+            for when, require in (
+                ("{users_in: [uk]}", "{no_training: true}"),
+                ("{users_in: [CN]}", "{no_training: true}"),
+                ("{users_in: [home]}", "{no_training: true}"),
+                ("{}", "{inference_within: [home, uk]}"),
+                ("{}", "{storage_within: [europe]}"),
+                ("{}", "{operator_in: [china]}"),
+            )
+        ),
     ],
 )
 def test_a_wrong_file_says_what_is_wrong(tmp_path: Path, text: str, says: str) -> None:
