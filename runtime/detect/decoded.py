@@ -8,8 +8,9 @@ from __future__ import annotations
 import html
 import re
 
-# However many backslashes: each time that JSON stands in JSON they double.
-_JSON = re.compile(r"\\\\*(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrtbf])|([\"'/@]))")
+# Each time that JSON stands in JSON, backslashes double. A bound, so that a long row of them is not
+# looked at again from each of them.
+_JSON = re.compile(r"\\\\{0,15}(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([nrtbf])|([\"'/@]))")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _URL = re.compile(r"%[0-9a-fA-F]{2}(?:%[0-9a-fA-F]{2})*")
 _HTML = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,24});")

@@ -113,7 +113,7 @@ def test_what_only_looks_like_it(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["1 ", "1", "一 1 ", "\\u0031 ", "%31 ", "&#49; ", "a@", "1\x00,"]
+    "piece", ["1 ", "1", "一 1 ", "\\u0031 ", "%31 ", "&#49; ", "a@", "1\x00,", "\\", "%4", "&a"]
 )
 def test_long_rows_take_no_longer_than_they_are_long(piece: str) -> None:
     """Much of what each pattern begins with: nothing looks at it again and again."""
