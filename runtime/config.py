@@ -7,7 +7,7 @@ environment variables. What runs (pools, cards, checkpoints) is in ``runtime.tar
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     Field,
@@ -49,6 +49,9 @@ TENANTS_MAX = 10_000
 METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from metrics_port
 ORIGINS_MAX = 64
 ATTEMPTS_BOUND = 16  # of one request
+HALF_LIFE_DAYS_MAX = 365
+
+HalfLife = Annotated[int, Field(ge=1, le=HALF_LIFE_DAYS_MAX)]
 
 
 class StreamConfig(ConfigSection):
@@ -112,6 +115,8 @@ class GatewayConfig(ConfigSection):
     """Which models may answer which task, by a name that a request may ask for as its model."""
     quality: dict[ModelName, QualityConfig] = Field(default_factory=dict)
     """How good models are, by their catalogue id: what a rule's quality_floor looks at first."""
+    feedback_half_life_days: HalfLife = 7
+    """After so many days feedback counts half: a model that was left out comes back by it."""
     abilities: dict[ModelName, AbilitiesConfig] = Field(default_factory=dict)
     """What models can do, by their catalogue id: what rules and requests need."""
     prices_file: PricesFile | None = None

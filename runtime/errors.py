@@ -15,6 +15,7 @@
     │   ├── NoCompliantTarget 403 a rule of a policy pack forbids every target
     │   ├── ModelNotFound   404
     │   ├── RouteNotFound   404
+    │   ├── FeedbackRefused 4xx  what was said of an answer: in runtime/feedback_errors.py
     │   ├── MethodNotAllowed 405
     │   ├── RequestTimeout  408  the body did not arrive in time; may be sent again
     │   ├── BodyTooLarge    413

@@ -18,7 +18,7 @@ from runtime.background import Background
 from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig
 from runtime.config_version import RefusedConfig, first_version
-from runtime.errors import Draining, LedgerUnavailable
+from runtime.errors import Draining
 from runtime.garbage import collect_rarely
 from runtime.in_flight import InFlight
 from runtime.ledger.ledger import Ledger
@@ -26,7 +26,9 @@ from runtime.observer import Observer, Observers, Sample
 from runtime.rejection import refusal_of
 from runtime.request.estimate import Estimator
 from runtime.request.job import Job
+from runtime.routing.learning import Learning
 from runtime.routing.routing import routing_of
+from runtime.sweep import sweep_forever
 from runtime.targets.compliance_matrix import NOTHING_KNOWN, matrix_of, traits_of
 from runtime.targets.connector import Connector
 from runtime.targets.membership import Endpoint, LocalTarget, Membership
@@ -40,12 +42,10 @@ from runtime.wire.tags import Sensitivity, Tags
 from scheduler.arrival import Arrival
 from scheduler.compliance.matrix import Allowance
 from scheduler.decision import Action, Buy, Dispatch, Outcome, Reject
-from scheduler.routing.quality import QualityTable
 from scheduler.state_machine import Scheduler
 from scheduler.target import Target
 
 TICK_S = 0.05
-SWEEP_S = 5.0
 OBSERVE_S = 1.0  # metrics are sampled; the tick is not paid for them
 SETTLE_S_MAX = 3.0  # for requests that were cut off, to tell their clients and the ledger
 
@@ -77,8 +77,8 @@ class Gateway:
         self.accounts: dict[str, Account] = {}
         self._buyable: dict[Sensitivity, frozenset[str]] = {}
         self.matrix = NOTHING_KNOWN
-        self._quality = QualityTable()
-        self.routing = routing_of(config, self._quality)
+        self.learning = Learning(ledger.store, clock)
+        self.routing = routing_of(config, self.learning.table)
         self._prices = prices
         self._priced_on: date | None = None
         self._scheduler = Scheduler(config.settings(), ())
@@ -99,17 +99,17 @@ class Gateway:
         self._connector = Connector(clock=self.clock)
         collect_rarely()
         self.reconfigure(self.config)
-        await self._others.tell(self._scheduler)  # before the first purchase
+        await self._read_news()  # before the first purchase
         self._background.spawn("tick", self._tick_forever())
         self._background.spawn("observe", self._observe_forever())
-        self._background.spawn("sweep", self._sweep_forever())
+        self._background.spawn("sweep", sweep_forever(self.ledger, self._read_news, self._clocks))
 
     def reconfigure(self, config: GatewayConfig) -> None:
         """Atomic: all that may fail comes first. Books and waiting requests stay."""
         today = utc_today(self.clock)
         accounts = open_accounts(config, self._prices, self.connector, today)
         matrix, settings = matrix_of(config, accounts, self.pools), config.settings()
-        routing = routing_of(config, self._quality)
+        routing = routing_of(config, self.learning.table)
         applied = self.applied.after(config, self.clock.unix_ms())
         self._buyable = by_sensitivity(accounts)
         self.matrix, self.routing, self.applied = matrix, routing, applied
@@ -281,20 +281,12 @@ class Gateway:
         while True:
             now = self._now()
             snapshot, faults = self._scheduler.snapshot(now), self.connector.faults.counts
-            is_refused = self.refused is not None
+            limits, is_refused = self.estimator.limits, self.refused is not None
             self._shut_log.note(shut_targets(snapshot))
-            self.observers.sampled(Sample(snapshot, self.estimator.limits, faults, is_refused, now))
+            quality = self.learning.seen
+            self.observers.sampled(Sample(snapshot, limits, faults, is_refused, now, quality))
             await asyncio.sleep(OBSERVE_S)
 
-    async def _sweep_forever(self) -> None:
-        while True:
-            try:
-                if swept := await asyncio.to_thread(self.ledger.sweep):
-                    log.warning("ledger: ended %d rows of gateways that had died", swept)
-                await self._others.tell(self._scheduler)
-                self._clocks.forget_dead()
-            except LedgerUnavailable as error:
-                if not self.ledger.healthy():
-                    return  # for good: readiness and health say so
-                log.error("what others have bought is not known for now: %s", error)
-            await asyncio.sleep(SWEEP_S)
+    async def _read_news(self) -> None:
+        await self._others.tell(self._scheduler)
+        await self.learning.learn(self.routing)

@@ -88,6 +88,8 @@ class Limits:
     lookups_max: int = 64  # of names, under way at once: a thread each
     names_max: int = 1024  # whose addresses are kept
     tokenize_in_flight_max: int = 16  # requests at replicas for tokens alone
+    feedback_bytes_max: int = 16 * 1024
+    feedback_in_flight_max: int = 16  # each waits for the disk
     log_lines_max: int = 20_000  # that wait to be written
     # what the ledger keeps of why a request went where it went; all of it below its row's bound
     evidence_verdicts_chars_max: int = 7_168  # of all candidates; the first are kept

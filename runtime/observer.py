@@ -16,6 +16,7 @@ from runtime.ledger.rows import Reserve, Settle
 from runtime.limits import refusals
 from runtime.request.job import Job
 from runtime.request.record import RequestRecord
+from runtime.routing.demotions import NOTHING_SEEN, QualitySeen
 from runtime.targets.connection_faults import Fault
 from scheduler.arrival import Arrival
 from scheduler.decision import Buy, Dispatch, Reject
@@ -33,6 +34,7 @@ class Sample:
     faults: Mapping[tuple[str, Fault], int]  # connections that could not be had, by target
     config_is_refused: bool  # the configuration deployed last is not the one that serves
     now_s: float  # monotonic, on the gateway's clock
+    quality: QualitySeen = NOTHING_SEEN
 
 
 class Observer(Protocol):

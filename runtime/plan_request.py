@@ -20,7 +20,7 @@ from runtime.errors import (
 )
 from runtime.gateway import Gateway
 from runtime.replica_time import share_cost_nano
-from runtime.request.evidence import ALLOWED, TargetVerdict
+from runtime.request.evidence import ALLOWED, ChosenBy, TargetVerdict
 from runtime.request.job import Job, exactly_counted, needs_exact_count, new_job
 from runtime.request.record import RequestRecord
 from runtime.routing.routing import Asked
@@ -58,7 +58,7 @@ async def plan_request(gateway: Gateway, accepted: Accepted) -> Job:
     sized = _sized(gateway, accepted, rule)
     places = _Places(gateway, accepted, rule, sized)
     plan = gateway.routing.plan(asked, places.of, accepted.allowance)
-    _keep_verdicts(accepted.record, plan)
+    _keep_verdicts(accepted.record, plan, ChosenBy(*gateway.routing.chosen_by(asked)))
     steps = plan.steps or _steps_of_none(gateway, accepted, plan)
     jobs = [_allowed(sized[step.model], step, rule) for step in steps]
     return _together(await _fitting(gateway, jobs), rule)
@@ -67,14 +67,14 @@ async def plan_request(gateway: Gateway, accepted: Accepted) -> Job:
 def _asked(gateway: Gateway, accepted: Accepted) -> tuple[Asked, Rule]:
     request, tags = accepted.request, accepted.tags
     needs = Needs(tools=request.asks_tools, structured_output=request.asks_structure)
-    asked = Asked(request.model, tags.task, None, needs, tags.sensitivity)
+    language = None if tags.locale is None else language_of_locale(tags.locale)
+    asked = Asked(request.model, tags.task, language, needs, tags.sensitivity)
     if gateway.routing.knows(request.model):
         if request.prompt_token_counts is not None:
             says = "Token ids are of one model's tokenizer: name that model, not a rule."
             raise BadRequest(says, param=request.prompt_field)
-        said = tags.locale
-        language = language_of(request.texts()) if said is None else language_of_locale(said)
-        asked = replace(asked, language=language)
+        if language is None:
+            asked = replace(asked, language=language_of(request.texts()))
         return asked, gateway.routing.rule(asked)
     if request.model not in gateway.models():
         raise model_not_found(gateway)
@@ -170,10 +170,10 @@ def _refused_field(gateway: Gateway, accepted: Accepted, offer: str) -> str | No
     return accepted.dialect.refused_field(accepted.request, gateway.accounts[offer].speaks)
 
 
-def _keep_verdicts(record: RequestRecord, plan: Plan) -> None:
+def _keep_verdicts(record: RequestRecord, plan: Plan, chosen_by: ChosenBy) -> None:
     if record.evidence is not None:
         verdicts = tuple(map(_target_verdict, plan.verdicts))
-        record.evidence = record.evidence.with_verdicts(plan.rule.name, verdicts)
+        record.evidence = record.evidence.with_verdicts(plan.rule.name, verdicts, chosen_by)
 
 
 def _target_verdict(found: PlaceVerdict) -> TargetVerdict:

@@ -35,6 +35,10 @@ LABELS = {
     + ", ".join(f"`{each}`" for each in BreakerState if each is not BreakerState.CLOSED),
     "cause": "at `baseload_target_shut_seconds` the last [outcome](#outcome) that shut the target; "
     "at `baseload_connection_faults` what was in the way: [below](#cause)",
+    "task": "a task of a rule, empty where it has none",
+    "bound": "`mean`, or `lower` and `upper`: the true score is above the one, and below the "
+    "other, with nine chances in ten",
+    "rule": "the name of a rule",
     "refusal": "why a replica or an offer could not be chosen: [below](#refusal)",
     "limit": "the scheduler's bounds are [below](#limit); those of a tenant have its key "
     "(`tenants.in_flight_max`); all others are bounds of what requests "
@@ -50,6 +54,9 @@ _UNITS = (
     (r"_queue$", "requests or tokens"),
     (r"_config_refused$", "0 or 1"),
     (r"_attempts", "attempts"),
+    (r"_results", "results"),
+    (r"_demoted$", "tasks and languages"),
+    (r"_demotions", "times"),
     (r"_answers", "answers"),
     (r"_rejected|_in_flight", "requests"),
     (r"_faults", "connections"),

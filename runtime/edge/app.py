@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from runtime.edge.boundary import Boundary
 from runtime.edge.config_route import add_config
 from runtime.edge.edge_context import RECORD, Edge
+from runtime.edge.feedback_route import add_feedback
 from runtime.edge.generation import Generation
 from runtime.edge.openapi import DocumentedApp, documented
 from runtime.edge.refusal import refusal
@@ -49,6 +50,7 @@ def create_app(edge: Edge) -> ASGIApp:
             openapi_extra=documented(generation.dialect),
         )
     add_tokens(app, edge)
+    add_feedback(app, edge)
     add_information(app, edge)
     add_config(app, edge)
     add_pages(app, edge)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,9 @@ from runtime.edge.edge_context import Edge
 from runtime.edge.openapi import KEYED
 from runtime.errors import AdminsOnly
 from runtime.gateway import Gateway
+from runtime.routing.demotions import QualitySeen
 
+QUALITIES_SHOWN_MAX = 2_000
 HASH_CHARS_SHOWN = 8  # enough to tell keys apart
 
 
@@ -43,8 +46,25 @@ def _told(gateway: Gateway) -> dict[str, Any]:
             offer_id: account.offer.price and account.offer.price.price_id
             for offer_id, account in sorted(gateway.accounts.items())
         },
+        "quality": _quality(gateway.learning.seen),
         "config": _without_secrets(gateway.config),
     }
+
+
+def _quality(seen: QualitySeen) -> list[dict[str, Any]]:
+    """What was learned; the language None is all together."""
+    return [
+        {
+            "rule": each.rule,
+            "model": each.model,
+            "task": each.task,
+            "language": each.language,
+            "floor": each.floor,
+            **asdict(each.quality),
+            "is_demoted": each.is_demoted,
+        }
+        for each in seen.standings[:QUALITIES_SHOWN_MAX]
+    ]
 
 
 def _without_secrets(config: GatewayConfig) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from runtime.clock import SYSTEM, Clock
 from runtime.errors import LedgerUnavailable
 from runtime.ledger.explained import explained
+from runtime.ledger.feedback_log import FeedbackLog
 from runtime.ledger.giving_way import GivingWay
 from runtime.ledger.group_commit import Counts, GroupCommit, Ticket
 from runtime.ledger.liveness import Claim
@@ -33,6 +34,7 @@ class Ledger:
         """Use ``open``."""
         self.store = store
         self.owner = owner
+        self.feedback = FeedbackLog(store)
         self._claim = claim
         self._writer = writer
         self._clock = clock
@@ -109,6 +111,7 @@ class Ledger:
         self._closed = True
         atexit.unregister(self.close)
         self._writer.close()
+        self.feedback.close()
         self._claim.end()
 
     async def _ask(self, *rows: Reserve | Settle) -> bool:

@@ -3,6 +3,7 @@
     Store        one place with one ledger in it; ``open_store`` makes it from a URL
     Appender     its way in: one per process, used by one thread at a time
     Reading      its way out: everything that is read through it is of one moment
+    FeedbackWriter  the way in of what callers say of answers, which is no part of the bills
 
 Failures of any of them are LedgerUnavailable, with a line for the operator.
 """
@@ -123,6 +124,38 @@ class StoredPurchase(NamedTuple):
     cost_nano_usd: NanoUsd | None
 
 
+class Feedback(NamedTuple):
+    """What a caller said of the answer to a request: the first word counts, and is kept. ``task``
+    and ``language`` are those by which the model was chosen, "" where unknown."""
+
+    request_id: str
+    tenant: str
+    model: str
+    task: str
+    language: str
+    score: float  # 0 to 1
+    at_ms: int  # unix time at which it was said
+    answered_ms: int  # and at which the answer had ended
+
+
+class FeedbackSum(NamedTuple):
+    """Scores of one day's answers. Days are counted from the beginning of unix time, in UTC."""
+
+    model: str
+    task: str
+    language: str
+    day: int
+    score_total: float
+    results: int
+
+
+class FeedbackWriter(Protocol):
+    def record(self, row: Feedback) -> Feedback:
+        """``row``, which is durable then; or what was said of its request before, which stays."""
+
+    def close(self) -> None: ...
+
+
 class Reading(Protocol):
     """Entries become visible in the order of their ``seq``: who has seen one has seen all before
     it, and reads on from there."""
@@ -168,6 +201,12 @@ class Reading(Protocol):
     def last_seq_before(self, at_ms: int) -> int:
         """The newest reserve that is dated before, 0 if there is none."""
 
+    def last_feedback_seq(self) -> int:
+        """The number of the newest feedback, 0 while there is none; read on from there, too."""
+
+    def feedback_sums(self, after_seq: int, since_ms: int) -> list[FeedbackSum]:
+        """Of feedback after a number, to answers that had ended at a time or later."""
+
 
 class Store(Protocol):
     @property
@@ -180,6 +219,9 @@ class Store(Protocol):
 
     def appender(self) -> Appender:
         """Makes the store or brings it to this version, and proves that it is durable."""
+
+    def feedback_writer(self) -> FeedbackWriter:
+        """Of a store that an appender has made. Used by one thread at a time."""
 
     def reading(self) -> AbstractContextManager[Reading]:
         """Makes and changes nothing."""

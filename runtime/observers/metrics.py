@@ -17,6 +17,7 @@ from runtime.ledger.rows import Settle
 from runtime.limits import refusals
 from runtime.observer import Observer, Sample
 from runtime.observers.attempt_series import AttemptSeries
+from runtime.observers.quality_series import QualitySeries
 from runtime.request.job import Job
 from runtime.targets.pools import Pool
 from runtime.targets.shut_targets import shut_targets
@@ -70,6 +71,7 @@ class PrometheusMetrics(Observer):
             "1 while the configuration that was deployed last is not the one that serves",
             registry=registry,
         )
+        self._quality = QualitySeries(registry)
         self._target_gauges(registry)
         self._pool_gauges(registry)
         self._spill: dict[str, SlidingSum] = {}  # settled for purchases, by model
@@ -167,6 +169,7 @@ class PrometheusMetrics(Observer):
         for (target, fault), times in sample.faults.items():
             self._faults.labels(target, fault.value).set(times)
         self._config_refused.set(int(sample.config_is_refused))
+        self._quality.show(sample.quality)
 
     def _sample_scheduler(self, snapshot: Snapshot) -> None:
         for queue in snapshot.queues:

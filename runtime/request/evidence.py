@@ -39,6 +39,17 @@ class TargetVerdict(NamedTuple):
     detail: str = ""
 
 
+class ChosenBy(NamedTuple):
+    """The task and the language by which the quality of models was looked up, "" where unknown:
+    feedback on the answer counts for them."""
+
+    task: str = ""
+    language: str = ""
+
+
+BY_NOTHING = ChosenBy()
+
+
 class Found(NamedTuple):
     """What a search of all its text found."""
 
@@ -68,9 +79,12 @@ class Evidence:
     matrix_version: str = ""
     retain_until: date | None = None
     asked: str = ""
+    chosen_by: ChosenBy = BY_NOTHING
 
-    def with_verdicts(self, rule: str, verdicts: tuple[TargetVerdict, ...]) -> Evidence:
-        return replace(self, rule=rule, verdicts=verdicts)
+    def with_verdicts(
+        self, rule: str, verdicts: tuple[TargetVerdict, ...], chosen_by: ChosenBy = BY_NOTHING
+    ) -> Evidence:
+        return replace(self, rule=rule, verdicts=verdicts, chosen_by=chosen_by)
 
     def under(self, config_version: str) -> Evidence:
         """As it is when the target is asked: a request may have waited for longer than a
@@ -117,6 +131,7 @@ def _request_text(evidence: Evidence) -> tuple[str, int]:
         "user_in": traits.user_in,
         "data_classes": sorted(traits.data_classes)[: LIMITS.evidence_listed_max],
         "rule": evidence.rule,
+        "chosen_by": _told(evidence.chosen_by._asdict()),
         "verdicts": verdicts,
         "verdicts_left_out": len(evidence.verdicts) - len(verdicts),
         "config": evidence.config_version,

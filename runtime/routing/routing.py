@@ -13,6 +13,7 @@ from models.lookup import did_you_mean
 from runtime.config import GatewayConfig
 from runtime.config_rules import AUTO, DEFAULT_TASK
 from runtime.errors import BadRequest
+from runtime.routing.demotions import RuleQuality, standings
 from runtime.routing.restriction import Restriction, facts_by_target, restriction_of
 from runtime.wire.tags import Sensitivity, header_of
 from scheduler.compliance.matrix import Allowance
@@ -62,6 +63,9 @@ class Routing:
             for name, each in config.rules.items()
         }
         self._by_task = {task: each for each in self._by_name.values() for task in each.rule.tasks}
+        scored = {task for each in config.quality.values() for task in each.tasks}
+        self._tasks = scored.union(self._by_task)
+        self.half_life_days = config.feedback_half_life_days
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,7 +95,8 @@ class Routing:
         needs = asked.needs
         if asked.language is not None:
             needs = replace(needs, languages=frozenset((asked.language,)))
-        task, language, quality = asked.task or compiled.task, asked.language or "", self._table
+        task, language = self.chosen_by(asked)
+        quality = self._table
         standings = [
             Standing(
                 candidate,
@@ -103,6 +108,30 @@ class Routing:
         ]
         narrowed = compiled.restriction.narrowed(allowance, asked.sensitivity)
         return plan(compiled.rule, standings, needs, narrowed)
+
+    def chosen_by(self, asked: Asked) -> tuple[str, str]:
+        """The task and the language by which the quality of models is looked up for a request. A
+        task that the configuration does not know is none: callers may invent any."""
+        task = asked.task
+        if task is None:
+            task = self._asked_for(asked).task if self.knows(asked.model) else ""
+        return task if task in self._tasks else "", asked.language or ""
+
+    def qualities(self) -> list[RuleQuality]:
+        """How the candidates of all rules stand."""
+        return [
+            each
+            for compiled in self._by_name.values()
+            for candidate, _ in compiled.candidates
+            for task in self._tasks_of(compiled, candidate)
+            for each in standings(self._table, compiled.rule, candidate, task)
+        ]
+
+    def _tasks_of(self, compiled: _Compiled, candidate: Candidate) -> list[str]:
+        """By which its quality is looked up under this rule, "" only where it was."""
+        tasks = {*compiled.rule.tasks, compiled.task} - {""}
+        unnamed = not tasks or bool(self._table.languages(candidate.model, ""))
+        return sorted(tasks | {""} if unnamed else tasks)
 
     def _of_model(self, asked: Asked, places: Places, allowance: Allowance) -> Plan:
         """Who names a model knows what it can do, so only the law and settings are looked at."""

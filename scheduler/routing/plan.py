@@ -127,8 +127,7 @@ def _refusal(rule: Rule, standing: Standing, needs: Needs) -> tuple[Code, str] |
     missing = standing.abilities.lacks(needs)
     if missing:
         return Code.ABILITY, missing
-    floor = standing.candidate.quality_floor
-    floor = rule.quality_floor if floor is None else floor
+    floor = rule.floor(standing.candidate)
     if standing.quality.is_below(floor):
         return Code.QUALITY, f"{standing.quality.mean:.3f}, and the floor is {floor:g}"
     return None

@@ -19,6 +19,7 @@ Z = 1.28  # nine chances in ten, on one side
 RESULTS_MIN = 5  # fewer say nothing for or against a published score
 CELLS_MAX = 100_000  # models, tasks and languages come from the configuration; this is a backstop
 KNOWN_MAX = 1_000  # tasks and languages of one model
+FORGOTTEN_OBSERVATIONS = 0.01  # less than that has faded to nothing
 
 _Key = tuple[str, str | None, str | None]
 
@@ -51,6 +52,10 @@ class Quality:
                 return False
         return self.published is not None and self.published < floor
 
+    def is_demoted(self, floor: float) -> bool:
+        """It is below by its results, and not already by what was published."""
+        return self.is_below(floor) and (self.published is None or self.published >= floor)
+
 
 NOT_ASKED = Quality(UNKNOWN_SCORE, 0.0, 1.0, 0.0)  # where no decision depends on it
 
@@ -62,12 +67,15 @@ class QualityTable:
         self._published: dict[tuple[str, str], float] = {}
         self._cells: dict[_Key, _Cell] = {}
         self._known: dict[str, dict[tuple[str, str], Quality]] = {}  # worked out since they changed
+        self._languages: dict[tuple[str, str], set[str]] = {}  # seen, by model and task
+        self.revision = 0  # grows with every change
 
     def publish(self, scores: Mapping[tuple[str, str], float]) -> None:
         """Scores that others measured, by model and task, in the place of all before; the task ""
         is all tasks together."""
         self._published = {key: _checked(score) for key, score in scores.items()}
         self._known.clear()
+        self.revision += 1
 
     def observe(
         self, model: str, task: str, language: str, score: float, count: float = 1.0
@@ -77,6 +85,8 @@ class QualityTable:
         if len(self._cells) + len(keys) > CELLS_MAX and not all(key in self._cells for key in keys):
             return False
         self._known.pop(model, None)
+        self._languages.setdefault((model, task), set()).add(language)
+        self.revision += 1
         for key in keys:
             cell = self._cells.setdefault(key, _Cell())
             cell.total += _checked(score) * count
@@ -86,9 +96,30 @@ class QualityTable:
     def fade(self, share: float) -> None:
         """What was seen counts only this share from now on."""
         self._known.clear()
-        for cell in self._cells.values():
+        self.revision += 1
+        for key, cell in list(self._cells.items()):
             cell.total *= share
             cell.count *= share
+            if cell.count < FORGOTTEN_OBSERVATIONS:
+                self._forget(key)
+
+    def _forget(self, key: _Key) -> None:
+        model, task, language = key
+        del self._cells[key]
+        if task is not None and language is not None:
+            self._languages[model, task].discard(language)
+
+    def languages(self, model: str, task: str) -> list[str]:
+        """Those in which something was seen."""
+        return sorted(self._languages.get((model, task), ()))
+
+    def over_languages(self, model: str, task: str) -> Quality:
+        """Of all languages together."""
+        mean, published = self._of_task(model, task)
+        cell = self._cells.get((model, task, None))
+        seen = 0.0 if cell is None else cell.count
+        lower, upper = _interval(mean, max(seen, SHRINK_OBSERVATIONS))
+        return Quality(mean, lower, upper, seen, published)
 
     def quality(self, model: str, task: str, language: str = "") -> Quality:
         known = self._known.setdefault(model, {})
@@ -100,6 +131,13 @@ class QualityTable:
         return found
 
     def _work_out(self, model: str, task: str, language: str) -> Quality:
+        mean, published = self._of_task(model, task)
+        mean, seen = self._drawn((model, task, language), mean, SHRINK_OBSERVATIONS)
+        lower, upper = _interval(mean, max(seen, SHRINK_OBSERVATIONS))
+        return Quality(mean, lower, upper, seen, published)
+
+    def _of_task(self, model: str, task: str) -> tuple[float, float | None]:
+        """The mean over all languages, and what was published."""
         of_model = self._published.get((model, ""))
         of_task = self._published.get((model, task)) if task else None
         mean, weight = UNKNOWN_SCORE, SHRINK_OBSERVATIONS
@@ -110,9 +148,7 @@ class QualityTable:
         if of_task is not None:
             mean, weight = of_task, PUBLISHED_OBSERVATIONS
         mean, _ = self._drawn((model, task, None), mean, weight)
-        mean, seen = self._drawn((model, task, language), mean, SHRINK_OBSERVATIONS)
-        lower, upper = _interval(mean, max(seen, SHRINK_OBSERVATIONS))
-        return Quality(mean, lower, upper, seen, of_model if of_task is None else of_task)
+        return mean, of_model if of_task is None else of_task
 
     def _drawn(self, key: _Key, prior: float, weight: float) -> tuple[float, float]:
         """The mean of a cell with its prior, and how much the cell itself has seen."""

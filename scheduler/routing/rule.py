@@ -107,6 +107,10 @@ class Rule:
     temperature: float | None = None  # for requests that say none
     max_tokens: int | None = None
 
+    def floor(self, candidate: Candidate) -> float:
+        own = candidate.quality_floor
+        return self.quality_floor if own is None else own
+
 
 def named(model: str) -> Rule:
     """The rule of a request that names a model: it is never replaced by another one."""

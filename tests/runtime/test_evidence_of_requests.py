@@ -36,6 +36,7 @@ async def test_without_rules_the_row_says_what_was_said_and_until_when_it_is_kep
                 "asked": MODEL,
                 "said": {"sensitivity": "internal", "locale": "de-DE"},
                 "effective": {"sensitivity": "internal", "locale": "de-DE"},
+                "chosen_by": {"language": "de"},
                 "verdicts": [[MODEL, "local", "allowed", ""]],
                 "config": answer.headers["x-baseload-config"],
                 "retain_until": (utc_today() + timedelta(days=10)).isoformat(),

@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
 from runtime.ledger.chain import Entry
 from runtime.ledger.rows import NO_TARGET, UNTOLD, Ending
-from runtime.ledger.sql.schema import attempts, entries, open_attempts
+from runtime.ledger.sql.schema import attempts, entries, feedback, open_attempts
 from runtime.ledger.store import (
     Attempt,
     Exposure,
     Exposures,
+    FeedbackSum,
     OpenAttempt,
     StoredPurchase,
     TargetUse,
@@ -23,6 +24,8 @@ from scheduler.target import TargetKind
 
 _ENTRY = [entries.c[name] for name in Entry._fields]  # a table's columns are in order of age
 _a = attempts.c
+_f = feedback.c
+DAY_MS = 86_400_000
 _COUNTED = (_a.prompt_tokens, _a.cached_tokens, _a.completion_tokens, _a.cost_nano_usd)
 
 _reserves, _endings = entries.alias("r"), entries.alias("e")
@@ -127,6 +130,20 @@ class SqlReading:
         """Read from the newest on, so that few are looked at."""
         query = select(_r.seq).where(_r.kind == "reserve", _r.at_ms < at_ms)
         return self._connection.execute(query.order_by(_r.seq.desc()).limit(1)).scalar() or 0
+
+    def last_feedback_seq(self) -> int:
+        query = select(func.coalesce(func.max(_f.seq), 0))
+        return int(self._connection.execute(query).scalar_one())
+
+    def feedback_sums(self, after_seq: int, since_ms: int) -> list[FeedbackSum]:
+        cell = (_f.model, _f.task, _f.language, _f.answered_ms // DAY_MS)
+        query = (
+            select(*cell, func.sum(_f.score), func.count())
+            .where(_f.seq > after_seq, _f.answered_ms >= since_ms)
+            .group_by(*cell)
+            .order_by(*cell)
+        )
+        return [FeedbackSum._make(row) for row in self._connection.execute(query)]
 
     def _exposure(self, which: ColumnElement[bool]) -> Exposure:
         nano_usd = func.sum(_a.bound_nano_usd - func.coalesce(_a.cost_nano_usd, 0))

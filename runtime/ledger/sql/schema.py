@@ -4,11 +4,12 @@ definition.
 ``entries`` is the ledger: both rows of every attempt, in the order of their commits.
 ``open_attempts`` is an index that triggers keep: the attempts that have no ending yet.
 ``attempts`` is a view: one line per attempt, its ending beside its reserve.
+``feedback`` is what callers said of answers: no part of the ledger, and as durable.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Float, LargeBinary, MetaData, Table, Text
 
 _tables = MetaData()
 
@@ -81,6 +82,20 @@ attempts = Table(
     Column("held_ms", BigInteger),
     Column("ttft_ms", BigInteger),
     Column("e2e_ms", BigInteger),
+)
+
+feedback = Table(
+    "feedback",
+    _tables,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("request_id", Text),
+    Column("tenant", Text),
+    Column("model", Text),
+    Column("task", Text),
+    Column("language", Text),
+    Column("score", Float),
+    Column("at_ms", BigInteger),
+    Column("answered_ms", BigInteger),
 )
 
 migrations = Table(

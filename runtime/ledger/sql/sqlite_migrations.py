@@ -115,6 +115,41 @@ _TRIGGERS = (
     """,
 )
 
+_FEEDBACK = """
+CREATE TABLE feedback (
+    seq INTEGER PRIMARY KEY,
+    request_id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    model TEXT NOT NULL,
+    task TEXT NOT NULL,
+    language TEXT NOT NULL,
+    score REAL NOT NULL CHECK (score BETWEEN 0 AND 1),
+    at_ms INTEGER NOT NULL,
+    answered_ms INTEGER NOT NULL
+) STRICT
+"""
+
+_FEEDBACK_TRIGGERS = (
+    """
+    CREATE TRIGGER feedback_in_sequence BEFORE INSERT ON feedback
+    WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM feedback)
+    BEGIN SELECT RAISE(ABORT, 'feedback: a row takes the next number'); END
+    """,
+    """
+    CREATE TRIGGER feedback_is_new BEFORE INSERT ON feedback
+    WHEN EXISTS (SELECT 1 FROM feedback WHERE request_id = NEW.request_id)
+    BEGIN SELECT RAISE(ABORT, 'feedback: the first word on a request counts'); END
+    """,
+    """
+    CREATE TRIGGER feedback_no_update BEFORE UPDATE ON feedback
+    BEGIN SELECT RAISE(ABORT, 'feedback: rows are never changed'); END
+    """,
+    """
+    CREATE TRIGGER feedback_no_delete BEFORE DELETE ON feedback
+    BEGIN SELECT RAISE(ABORT, 'feedback: rows are never deleted'); END
+    """,
+)
+
 
 def m0001_entries(connection: Connection) -> None:
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -127,7 +162,16 @@ def m0002_evidence(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE entries ADD COLUMN evidence TEXT")
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (m0001_entries, m0002_evidence)
+def m0003_feedback(connection: Connection) -> None:
+    for statement in (_FEEDBACK, *_FEEDBACK_TRIGGERS):
+        connection.exec_driver_sql(statement)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    m0001_entries,
+    m0002_evidence,
+    m0003_feedback,
+)
 NAMES = tuple(step.__name__ for step in MIGRATIONS)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, create_engine
 
 from runtime.ledger.lock_files import LockFiles, one_at_a_time
 from runtime.ledger.sql import sqlite
+from runtime.ledger.sql.feedback_writer import SqlFeedbackWriter
 from runtime.ledger.sql.reading import SqlReading
 from runtime.ledger.sql.sqlite_appender import SqliteAppender
 from runtime.ledger.sql.sqlite_migrations import migrate
@@ -26,6 +27,11 @@ class SqliteStore:
             sqlite.create(self._path)
             with one_at_a_time(self.liveness.folder):
                 return SqliteAppender(sqlite.connect(self._path), self._path)
+
+    def feedback_writer(self) -> SqlFeedbackWriter:
+        with sqlite.explained(self._path):
+            connection = sqlite.connect(self._path)
+        return SqlFeedbackWriter(connection, lambda: sqlite.explained(self._path))
 
     @contextmanager
     def reading(self) -> Iterator[SqliteReading]:

@@ -75,7 +75,14 @@ def test_types_are_strict(intruder: sqlite3.Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [schema.entries, schema.open_attempts, schema.attempts, schema.migrations]
+    "table",
+    [
+        schema.entries,
+        schema.open_attempts,
+        schema.attempts,
+        schema.feedback,
+        schema.migrations,
+    ],
 )
 def test_queries_see_the_columns_that_exist(path: Path, table: Table) -> None:
     with sqlite.read_only(path) as connection:
