@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from runtime.engine.fault_script import Script
 from scheduler.pool.circuit_breaker import BreakerState
-from tests.runtime.parts import MODEL, Stack, chat, until
+from tests.runtime.parts import MODEL, Stack, chat, stack, until
 from tests.runtime.raw_vendors import http
 from tests.runtime.vendors import (
     DONE,
@@ -212,6 +213,26 @@ async def test_c8_a_loser_that_was_silent_for_long_has_failed(tmp_path: Path) ->
         await s.idle()
         assert _outcomes(s)[0] == (f"offer:{FIRST}", "target_failed: hedge_lost")
         assert _states(s) == {FIRST: BreakerState.OPEN, SECOND: BreakerState.CLOSED}
+
+
+async def test_nobody_queues_for_a_rival(tmp_path: Path) -> None:
+    """The one replica is full, the other silent: a rival would have to wait."""
+    config = {"stream": {"hedge_after_ms": 100}}
+    scripts = [Script(), Script()]
+    async with stack(tmp_path, scripts=scripts, max_num_seqs=1, config=config) as s:
+        for replica, tokens in zip(s.replicas, (1, 0), strict=True):
+            replica.engine.turnstile.hold(after_tokens=tokens)
+        speaks = await s.post(chat(stream=True))
+        silent = asyncio.ensure_future(s.post(chat(stream=True)))
+        await until(lambda: s.asked == 2)
+        await asyncio.sleep(0.4)
+        assert s.in_books() == 2
+        for replica in s.replicas:
+            replica.engine.turnstile.open()
+        for answer in (speaks, await silent):
+            assert (await answer.read()).endswith(event(DONE))
+        await s.idle()
+        assert s.asked == 2
 
 
 async def test_a_rival_that_would_have_to_wait_is_none(tmp_path: Path) -> None:
