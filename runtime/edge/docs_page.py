@@ -8,12 +8,14 @@ from typing import Any
 
 from runtime.edge.schema_html import Schema, anchor, kind
 from runtime.errors import BaseloadError, CapacityError, ConfigError, RequestError
+from runtime.feedback_errors import FeedbackRefused
 
 METHODS = ("get", "post")
 JSON = "application/json"
 
 # The one stops a start; of the others only the kinds of them are raised.
 _NEVER_ANSWERED = (ConfigError, RequestError, CapacityError)
+_ANSWERED = (BaseloadError.__module__, FeedbackRefused.__module__)  # files with errors for callers
 
 Row = tuple[str, ...]
 
@@ -120,7 +122,7 @@ def answered_errors() -> list[type[BaseloadError]]:
 
 def _leaves(kind: type[BaseloadError]) -> Iterator[type[BaseloadError]]:
     for each in kind.__subclasses__():
-        if each.__module__ != BaseloadError.__module__:  # of a start that failed
+        if each.__module__ not in _ANSWERED:  # of a start that failed
             continue
         if "code" in vars(each) and each not in _NEVER_ANSWERED:
             yield each

@@ -4,9 +4,10 @@ import pickle
 
 import pytest
 
-from runtime import errors
+from runtime import errors, feedback_errors
 from runtime.error_headers import error_headers
 from runtime.errors import BaseloadError
+from runtime.feedback_errors import FeedbackRefused
 
 
 def _tree(kind: type[BaseloadError] = BaseloadError) -> list[type[BaseloadError]]:
@@ -14,7 +15,8 @@ def _tree(kind: type[BaseloadError] = BaseloadError) -> list[type[BaseloadError]
 
 
 # Those that stop a start stand in files of their own, and are told to no client.
-KINDS = [kind for kind in _tree() if kind.__module__ == errors.__name__]
+ANSWERED = (errors.__name__, feedback_errors.__name__)
+KINDS = [kind for kind in _tree() if kind.__module__ in ANSWERED]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -36,7 +38,8 @@ def test_every_error_can_be_raised_bare(kind: type[BaseloadError]) -> None:
 
 def test_the_drawing_and_the_tree_name_the_same_classes() -> None:
     drawn = {word for word in (errors.__doc__ or "").split() if word in vars(errors)}
-    assert drawn >= {kind.__name__ for kind in KINDS}
+    assert drawn >= {kind.__name__ for kind in KINDS if kind.__module__ == errors.__name__}
+    assert FeedbackRefused.__name__ in (errors.__doc__ or "").split()
     for line in (errors.__doc__ or "").splitlines():
         if "── " in line:
             name, *facts = line.split("── ")[1].split()
