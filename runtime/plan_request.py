@@ -7,7 +7,7 @@ lists all that may be asked for it, or with a refusal that says why nothing may.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from models.money import NanoUsd
@@ -21,7 +21,7 @@ from runtime.errors import (
 from runtime.gateway import Gateway
 from runtime.replica_time import share_cost_nano
 from runtime.request.evidence import ALLOWED, ChosenBy, TargetVerdict
-from runtime.request.job import Job, exactly_counted, needs_exact_count, new_job
+from runtime.request.job import Job, ModelTerms, exactly_counted, needs_exact_count, new_job
 from runtime.request.record import RequestRecord
 from runtime.routing.routing import Asked
 from runtime.served_models import context_tokens_max, model_not_found
@@ -54,13 +54,13 @@ async def plan_request(gateway: Gateway, accepted: Accepted) -> Job:
     where nothing may be asked for it."""
     asked, rule = _asked(gateway, accepted)
     told = accepted.request.with_defaults(temperature=rule.temperature, max_tokens=rule.max_tokens)
-    accepted = replace(accepted, request=told)
-    sized = _sized(gateway, accepted, rule)
-    places = _Places(gateway, accepted, rule, sized)
+    if told is not accepted.request:
+        accepted = replace(accepted, request=told)
+    places = _Places(gateway, accepted, rule)
     plan = gateway.routing.plan(asked, places.of, accepted.allowance)
     _keep_verdicts(accepted.record, plan, ChosenBy(*gateway.routing.chosen_by(asked)))
     steps = plan.steps or _steps_of_none(gateway, accepted, plan)
-    jobs = [_allowed(sized[step.model], step, rule) for step in steps]
+    jobs = [_job(gateway, accepted, step, rule) for step in steps]
     return _together(await _fitting(gateway, jobs), rule)
 
 
@@ -81,56 +81,57 @@ def _asked(gateway: Gateway, accepted: Accepted) -> tuple[Asked, Rule]:
     return asked, named(request.model)
 
 
-def _sized(gateway: Gateway, accepted: Accepted, rule: Rule) -> dict[str, Job]:
-    """The request as each model would have it that is served here or sold."""
-    served = gateway.models()
-    return {
-        candidate.model: new_job(
-            record=accepted.record,
-            tenant=accepted.tenant,
-            tags=accepted.tags,
-            dialect=accepted.dialect,
-            request=accepted.request,
-            model=candidate.model,
-            estimator=gateway.estimator,
-            context_tokens_max=context_tokens_max(gateway, candidate.model),
-            ttft_budget_ms=gateway.config.ttft_budget_ms,
-            offers=frozenset(),
-            body=accepted.body,
-            clock=gateway.clock,
-        )
-        for candidate in rule.candidates
-        if candidate.model in served
-    }
+def _job(gateway: Gateway, accepted: Accepted, step: Step, rule: Rule) -> Job:
+    """The request as one model would have it. Where the model has no pool, it is the law alone
+    that says whether it might stay here."""
+    model = step.model
+    terms = ModelTerms(
+        model,
+        context_tokens_max(gateway, model),
+        step.offers,
+        is_local_allowed=step.is_local if model in gateway.pools else accepted.allowance.is_local,
+        is_substitute=step.substitute is Substitute.OVERLOAD,
+        first_token_ms_max=step.first_token_ms_max,
+        deadline_ms=rule.deadline_ms,
+    )
+    return new_job(
+        record=accepted.record,
+        tenant=accepted.tenant,
+        tags=accepted.tags,
+        dialect=accepted.dialect,
+        request=accepted.request,
+        terms=terms,
+        estimator=gateway.estimator,
+        ttft_budget_ms=gateway.config.ttft_budget_ms,
+        body=accepted.body,
+        clock=gateway.clock,
+    )
 
 
 class _Places:
     """Where each model may be asked, with what the request would cost there if that matters."""
 
-    def __init__(
-        self, gateway: Gateway, accepted: Accepted, rule: Rule, sized: Mapping[str, Job]
-    ) -> None:
+    def __init__(self, gateway: Gateway, accepted: Accepted, rule: Rule) -> None:
         self._gateway = gateway
         self._accepted = accepted
-        self._sized = sized
+        self._rule = rule
         self._is_costed = rule.choose is not Choose.IN_ORDER or rule.cost_nano_max is not None
         self._has_pool = any(each.model in gateway.pools for each in rule.candidates)
         self._may_buy = gateway.config.may_buy(accepted.tenant)
 
     def of(self, model: str) -> list[Place]:
-        if model not in self._sized:
-            return []
         gateway = self._gateway
-        places = [self._local(model)] if model in gateway.pools else []
-        return places + [
-            self._offer(name, self._sized[model])
-            for name, account in gateway.accounts.items()
-            if account.offer.model == model
-        ]
+        names = [name for name, each in gateway.accounts.items() if each.offer.model == model]
+        has_pool = model in gateway.pools
+        job: Job | None = None  # to work out costs with, where they decide anything
+        if self._is_costed and (has_pool or names):
+            step = Step(model, is_local=True, offers=frozenset())
+            job = _job(gateway, self._accepted, step, self._rule)
+        places = [self._local(job)] if has_pool else []
+        return places + [self._offer(name, job) for name in names]
 
-    def _local(self, model: str) -> Place:
-        job = self._sized[model]
-        if not self._is_costed:
+    def _local(self, job: Job | None) -> Place:
+        if job is None:
             return Place(LOCAL, None, None)
         return Place(LOCAL, self._gateway.charge_nano(job.arrival), self._worst_nano(job))
 
@@ -144,11 +145,11 @@ class _Places:
         ns = round(work_s * NS_PER_S)
         return share_cost_nano(ns, pool.card_hour_nano_usd, pool.cards_per_replica)
 
-    def _offer(self, name: str, job: Job) -> Place:
-        offer, arrival = self._gateway.accounts[name].offer, job.arrival
-        withheld = self._withheld(name)
-        if withheld or not self._is_costed or offer.price is None:
+    def _offer(self, name: str, job: Job | None) -> Place:
+        offer, withheld = self._gateway.accounts[name].offer, self._withheld(name)
+        if withheld or job is None or offer.price is None:
             return Place(name, None, None, withheld=withheld)
+        arrival = job.arrival
         expected = offer.price.cost_nano(arrival.prompt_tokens, 0, arrival.output_tokens)
         return Place(name, expected, offer.most_nano(arrival))
 
@@ -214,21 +215,6 @@ def _refuse_field(gateway: Gateway, accepted: Accepted) -> None:
     if field == local_only:
         says = f"`{field}` is served by local replicas, and `{model}` has none here."
     raise BadRequest(says, param=field)
-
-
-def _allowed(job: Job, step: Step, rule: Rule) -> Job:
-    arrival = replace(
-        job.arrival,
-        offers=step.offers,
-        is_local_allowed=step.is_local,
-        is_substitute=step.substitute is Substitute.OVERLOAD,
-    )
-    return replace(
-        job,
-        arrival=arrival,
-        first_token_ms_max=step.first_token_ms_max,
-        deadline_ms=rule.deadline_ms,
-    )
 
 
 async def _fitting(gateway: Gateway, jobs: Sequence[Job]) -> list[Job]:

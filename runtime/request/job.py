@@ -99,6 +99,20 @@ class Job:
         return replace(self, others=others, arrival=arrival)
 
 
+@dataclass(frozen=True, slots=True)
+class ModelTerms:
+    """On which terms one model may answer a request: ``offers`` are those that it may be bought
+    from. The rest is as in an Arrival and a Job."""
+
+    model: str
+    context_tokens_max: int
+    offers: frozenset[str]
+    is_local_allowed: bool = True
+    is_substitute: bool = True
+    first_token_ms_max: int | None = None
+    deadline_ms: int | None = None
+
+
 def new_job(
     *,
     record: RequestRecord,
@@ -106,21 +120,17 @@ def new_job(
     tags: Tags,
     dialect: Dialect,
     request: ModelRequest,
-    model: str | None = None,
+    terms: ModelTerms,
     estimator: Estimator,
-    context_tokens_max: int,
     ttft_budget_ms: int,
-    offers: frozenset[str],
-    is_local_allowed: bool = True,
     body: bytes,
     clock: Clock = SYSTEM,
 ) -> Job:
-    """``model`` is the one that shall answer, where the request names a rule. ``offers`` are those
-    that it may be bought from, and ``body`` is how it came. BadRequest for a deadline out of
-    bounds."""
-    model = model or request.model
+    """The request as one model would have it; ``body`` is how it came. BadRequest for a deadline
+    out of bounds."""
+    model = terms.model
     arrived_ms = clock.unix_ms()
-    deadline_ms = _deadline_ms(tags, arrived_ms)
+    off_peak_ms = _deadline_ms(tags, arrived_ms)
     text = "".join(request.texts())
     shape = _shape(request, text)
     exact = sum(request.prompt_token_counts or ())
@@ -130,7 +140,7 @@ def new_job(
     blocks: tuple[int, ...] = ()
     if shape.utf8_bytes >= BLOCK_BYTES:
         blocks = prefix_blocks(tenant, chain((model,), request.prefix_parts()))
-    room = max(1, context_tokens_max - prompt_tokens)
+    room = max(1, terms.context_tokens_max - prompt_tokens)
     arrival = Arrival(
         request_id=record.request_id,
         tenant=tenant,
@@ -138,9 +148,10 @@ def new_job(
         ttft_budget_ms=tags.latency_budget_ms or ttft_budget_ms,
         priority=PRIORITIES[tags.cost_tier],
         blocks=blocks,
-        offers=offers,
-        is_local_allowed=is_local_allowed,
-        deadline_ms=deadline_ms,
+        offers=terms.offers,
+        is_local_allowed=terms.is_local_allowed,
+        is_substitute=terms.is_substitute,
+        deadline_ms=off_peak_ms,
         body_bytes=shape.utf8_bytes,
         worst=worst_case(request, text, body),
         **_sizes(request, shape, lengths, len(blocks), [prompt_tokens], room),
@@ -158,6 +169,8 @@ def new_job(
         arrived_s=clock.monotonic_s(),
         arrived_ms=arrived_ms,
         record=record,
+        first_token_ms_max=terms.first_token_ms_max,
+        deadline_ms=terms.deadline_ms,
     )
 
 

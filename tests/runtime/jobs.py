@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.request.estimate import Estimator
-from runtime.request.job import Job, new_job
+from runtime.request.job import Job, ModelTerms, new_job
 from runtime.request.record import RequestRecord
 from runtime.wire.dialect import Dialect
 from runtime.wire.openai_dialect import CHAT
@@ -27,9 +27,8 @@ def made_job(
         tags=tags or Tags(),
         dialect=dialect,
         request=request,
+        terms=ModelTerms(request.model, CONTEXT, OFFERS),
         estimator=estimator or Estimator(),
-        context_tokens_max=CONTEXT,
         ttft_budget_ms=2_000,
-        offers=OFFERS,
         body=request.model_dump_json().encode(),
     )
