@@ -78,7 +78,7 @@ class Gateway:
         self._buyable: dict[Sensitivity, frozenset[str]] = {}
         self.matrix = NOTHING_KNOWN
         self.learning = Learning(ledger.store, clock)
-        self.routing = routing_of(config, self.learning.table)
+        self.routing = routing_of(config, self.learning.table, self.pools)
         self._prices = prices
         self._priced_on: date | None = None
         self._scheduler = Scheduler(config.settings(), ())
@@ -109,7 +109,7 @@ class Gateway:
         today = utc_today(self.clock)
         accounts = open_accounts(config, self._prices, self.connector, today)
         matrix, settings = matrix_of(config, accounts, self.pools), config.settings()
-        routing = routing_of(config, self.learning.table)
+        routing = routing_of(config, self.learning.table, self.pools)
         applied = self.applied.after(config, self.clock.unix_ms())
         self._buyable = by_sensitivity(accounts)
         self.matrix, self.routing, self.applied = matrix, routing, applied

@@ -38,8 +38,7 @@ WHICH_MODELS = (
         "`tasks` hold the header `X-Baseload-Task` of the request. A request that names a model "
         "gets that one, or none. Candidates are left out in this order: what the law forbids, what "
         "cannot do what is asked, what is below the floor, what may cost too much. The language "
-        "of a request leaves out only while another candidate has it. (Requests do not follow "
-        "rules yet: they are read and checked.)",
+        "of a request leaves out only while another candidate has it.",
         _TWO_POOLS
         + """\
 user_config:

@@ -6,7 +6,7 @@ which is then the one candidate. Every request gets its plan here, whatever it a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from models.lookup import did_you_mean
@@ -54,8 +54,11 @@ class _Compiled:
 class Routing:
     """The rules in force. It changes with the configuration, the table of quality stays."""
 
-    def __init__(self, config: GatewayConfig, table: QualityTable) -> None:
+    def __init__(
+        self, config: GatewayConfig, table: QualityTable, pools: Collection[str] = ()
+    ) -> None:
         self._table = table
+        self._pools = frozenset(pools)
         abilities = {model: each.abilities() for model, each in config.abilities.items()}
         facts = facts_by_target(config)
         self._by_name = {
@@ -78,8 +81,11 @@ class Routing:
         return [candidate.model for each in rules for candidate, _ in each.candidates]
 
     def knows(self, model: str) -> bool:
-        """Whether a rule is meant; if not, it can only be the name of a model."""
-        return bool(self._by_name) and (model == AUTO or model in self._by_name)
+        """Whether a rule is meant; if not, it can only be the name of a model. A model that runs
+        here is never replaced by a rule of its name."""
+        if not self._by_name or model in self._pools:
+            return False
+        return model == AUTO or model in self._by_name
 
     def rule(self, asked: Asked) -> Rule:
         """The rule that a request means, where ``knows`` says that one is meant. BadRequest where
@@ -161,8 +167,9 @@ class Routing:
         return BadRequest(f"{says} {listed}", param=TASK_HEADER)
 
 
-def routing_of(config: GatewayConfig, table: QualityTable) -> Routing:
-    """Publishes the scores of the configuration in the table, in the place of those before."""
+def routing_of(config: GatewayConfig, table: QualityTable, pools: Collection[str] = ()) -> Routing:
+    """Publishes the scores of the configuration in the table, in the place of those before.
+    ``pools`` are the models that run here."""
     scores = {(model, ""): each.overall for model, each in config.quality.items()}
     scores |= {
         (model, task): score
@@ -170,7 +177,7 @@ def routing_of(config: GatewayConfig, table: QualityTable) -> Routing:
         for task, score in each.tasks.items()
     }
     table.publish({key: score for key, score in scores.items() if score is not None})
-    return Routing(config, table)
+    return Routing(config, table, pools)
 
 
 def _compiled(

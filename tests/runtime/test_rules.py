@@ -180,3 +180,17 @@ async def test_the_deadline_of_a_rule_ends_all_attempts(tmp_path: Path) -> None:
     async with stack(tmp_path, scripts=hangs, config=hurried) as s:
         answer = await s.post(chat(stream=True) | {"model": "help"})
         assert answer.status == 504
+
+
+async def test_a_rule_never_stands_in_the_place_of_a_model_that_runs_here(tmp_path: Path) -> None:
+    config = {"rules": {MODEL: {"candidates": [OTHER]}}}
+    async with stack(tmp_path, others=HERE, config=config) as s:
+        assert (await answered(s, MODEL))["x-baseload-model"] == MODEL
+
+
+async def test_a_model_that_only_a_vendor_has_is_bought_for_want_of_a_replica(
+    tmp_path: Path,
+) -> None:
+    async with stack(tmp_path, sells=True, terms={"offers": {"sold": MODEL}}) as s:
+        told = await answered(s, "sold")
+        assert told["x-baseload-reason"] == "spill_no_replica"
