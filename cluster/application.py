@@ -16,7 +16,7 @@ from ray.serve import Application
 from cluster.applied_config import Configuration
 from cluster.arguments import STAND_IN_KEY_ENV, AppArgs, StandInArgs
 from cluster.autoscaling import autoscaling_config
-from cluster.checks.pools import TINY_MODEL, Known, ResolvedPool, resolve
+from cluster.checks.pools import TINY_MODEL, Known, ResolvedPool, pool_of, resolve
 from cluster.engine_deployment import Engine, StandIn
 from cluster.finding import refuse_errors
 from cluster.ingress import IMPORT_PATH
@@ -31,7 +31,6 @@ from runtime.edge.auth import ensure_local_key, hash_key
 from runtime.engine.settings import EngineSettings
 from runtime.errors import ConfigError
 from runtime.key_hash import LOCAL_TENANT
-from runtime.targets.pools import Pool
 
 # Of each replica, after which Serve gives the deployment up: what a predecessor still held as it
 # died, a card's memory or a port, is free by the second time; any other cause stays.
@@ -92,7 +91,7 @@ def build(args: dict[str, Any]) -> Application:
         local_keys[LOCAL_TENANT] = [hash_key(ensure_local_key(state / "api-key"))]
     options = {"num_cpus": 0, "runtime_env": {"env_vars": scheduler_env}}
     return SCHEDULER.options(num_replicas=wanted.schedulers, ray_actor_options=options).bind(
-        [_pool(pool) for pool in resolved.pools],
+        [pool_of(pool) for pool in resolved.pools],
         state / "ledger.db",
         local_keys,
         directory,
@@ -130,16 +129,3 @@ def _make_tiny(state: Path) -> None:
         ensure_tiny_moe(state / TINY_MODEL)
     except (OSError, ValueError) as error:
         raise ConfigError(f"the tiny model cannot be made: {error}") from None
-
-
-def _pool(found: ResolvedPool) -> Pool:
-    tokenizer = found.settings.checkpoint / "tokenizer.json"
-    return Pool(
-        model=found.args.model,
-        replicas=found.args.targets,
-        card=found.args.card,
-        cards_per_replica=found.settings.cards_per_rank,
-        card_hour_nano_usd=found.card_hour_nano_usd,
-        context_tokens_max=found.settings.context_tokens_max,
-        tokenizer=tokenizer if tokenizer.is_file() else None,
-    )

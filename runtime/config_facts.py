@@ -168,3 +168,9 @@ class ComplianceConfig(ConfigSection):
     def rules(self) -> tuple[Rule, ...]:
         """Of all packs, in their order."""
         return self._rules
+
+    def with_rule(self, rule: Rule) -> Self:
+        """The same, as if a pack in force had one more rule."""
+        made = self.model_copy()
+        made._rules = (*self._rules, rule)
+        return made

@@ -27,6 +27,7 @@ from models.sizing.vllm_layout_rules import refusal
 from runtime.config_problems import UNKNOWN, Path, given, problems
 from runtime.engine.settings import EngineSettings
 from runtime.errors import ConfigError
+from runtime.targets.pools import Pool
 
 TINY_MODEL = "tiny-moe"
 PRICE_FACTOR_MAX = 10  # between a price that is given and the usual one
@@ -100,6 +101,20 @@ def resolve_parts(
     engine = None if stand_in is None else resolver.stand_in(stand_in, at)
     return Resolved(
         tuple(pool for pool in found if pool is not None), engine, tuple(resolver.findings)
+    )
+
+
+def pool_of(found: ResolvedPool) -> Pool:
+    """What a gateway needs to know of it."""
+    tokenizer = found.settings.checkpoint / "tokenizer.json"
+    return Pool(
+        model=found.args.model,
+        replicas=found.args.targets,
+        card=found.args.card,
+        cards_per_replica=found.settings.cards_per_rank,
+        card_hour_nano_usd=found.card_hour_nano_usd,
+        context_tokens_max=found.settings.context_tokens_max,
+        tokenizer=tokenizer if tokenizer.is_file() else None,
     )
 
 

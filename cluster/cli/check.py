@@ -66,7 +66,7 @@ def check(options: CheckOptions) -> None:
         print(json.dumps(as_json(report), indent=2))
     else:
         page = Plain(soft_wrap=True)
-        _print_findings(page, report)
+        print_findings(page, report)
         for line in as_lines(report):
             page.print(line)
     if report.errors:
@@ -78,7 +78,7 @@ def _show_matrix(options: CheckOptions) -> None:
     check_writable(options.report)
     found = examined(options.config, Place.ELSEWHERE)
     if found.profile is None:
-        _print_findings(note, found)
+        print_findings(note, found)
         raise typer.Exit(EXIT_ERRORS)
     flows = data_flow_map(str(options.config), found.profile, utc_today())
     if options.as_json:
@@ -96,7 +96,7 @@ def _show_matrix(options: CheckOptions) -> None:
 def checked_profile(config: Path, move: Callable[[Profile], Profile]) -> Profile:
     """The profile to start, once its warnings are on stderr; ConfigError if it has errors."""
     report = examined(config, Place.START, move)
-    _print_findings(note, report)
+    print_findings(note, report)
     if report.profile is None:
         count = len(report.errors)
         told = f"{count} errors" if count > 1 else "1 error"
@@ -128,7 +128,7 @@ def _ask(questions: Sequence[Question], environment: Mapping[str, str]) -> list[
     return ask_vllm(questions, environment)
 
 
-def _print_findings(console: Plain, report: Report) -> None:
+def print_findings(console: Plain, report: Report) -> None:
     """Errors first, then warnings."""
     for kind, style, found in (
         ("error", "bold red", report.errors),

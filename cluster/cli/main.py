@@ -23,6 +23,7 @@ from cluster.cli.check import check, checked_profile
 from cluster.cli.common_options import JsonOption
 from cluster.cli.config_watch import ConfigWatch
 from cluster.cli.doctor import doctor
+from cluster.cli.drill.command import drill_command
 from cluster.cli.ledger import ledger_app
 from cluster.cli.options import option, takes
 from cluster.cli.plan.command import plan_command
@@ -57,6 +58,7 @@ app.command()(doctor)
 app.command()(check)
 app.command()(prices)
 app.command("plan")(plan_command)
+app.command("drill")(drill_command)
 
 
 def main() -> None:

@@ -44,6 +44,7 @@ class Script:
     fault: Fault | None = None
     after_tokens: int = 0
     token_s: float = 0.0
+    first_token_s: float = 0.0  # before the first token, besides
     reports: Reports = Reports.HONEST
 
     def for_prompt(self, texts: Iterable[str]) -> Script:

@@ -137,6 +137,7 @@ class _Play(Response):
 
     async def _stream(self, send: Send) -> None:
         await send(_start(200, b"text/event-stream; charset=utf-8"))
+        await asyncio.sleep(self._script.first_token_s)
         for number in range(self.answer.tokens):
             if number == self._script.after_tokens and await self._break(send):
                 return
@@ -175,7 +176,7 @@ class _Play(Response):
 
     async def _whole(self, send: Send) -> None:
         await self._engine.turnstile.passed(self.answer.tokens)
-        await asyncio.sleep(self._script.token_s * self.answer.tokens)
+        await asyncio.sleep(self._script.first_token_s + self._script.token_s * self.answer.tokens)
         if self._script.fault is Fault.HANG:
             await asyncio.Event().wait()
         self._engine.note_step(0, self.answer.tokens * self.answer.choices)

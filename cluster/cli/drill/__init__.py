@@ -1,0 +1,1 @@
+"""`baseload drill`: what users would see if targets failed."""

@@ -1,0 +1,1 @@
+"""What users would see if targets failed: the real gateway in process, with scripted targets."""
