@@ -17,7 +17,7 @@ from scheduler.choose.next_in_line import next_in_line
 from scheduler.choose.picker import best_replica, candidates, survey
 from scheduler.choose.recorder import DecisionRecorder, Final
 from scheduler.choose.substitution import Substitution
-from scheduler.choose.valuation import Pools, latest_at, price, value
+from scheduler.choose.valuation import Pools, latest_at, price_of_staying, reprice, value
 from scheduler.counters import Counters
 from scheduler.decision import Action, Hold, Reason, Refusal, Verdict
 from scheduler.pool.pool import Pool
@@ -73,11 +73,25 @@ class AdmissionController:
             return actions
         if substituted := self._substitution.substitute(waiting, pool, settings, now):
             return [*actions, substituted]
+        if waiting.cost_nano != waiting.purchase_nano:  # it was told of room that it may not take
+            actions += self._stay(waiting, pool, settings, now)
+            if request_id not in self._held:
+                return actions
         if final := self._turn_away(waiting, pool, limit, settings, now):
             return [*actions, final]
         waiting.is_held = True
         self._set_moments(waiting, pool, settings, now)
         return [*actions, Hold(request_id)]
+
+    def _stay(
+        self, waiting: QueuedRequest, pool: Pool, settings: Settings, now: float
+    ) -> list[Action]:
+        """No other model serves it: it is looked at once more as one that may be bought only."""
+        price_of_staying(waiting, pool, self._pools, now)
+        pool.queue.reorder(waiting, self._policy.urgency(waiting, pool))
+        if is_servable(waiting, pool, now) and self._head(pool, settings) is waiting:
+            return self._serve_all(pool, settings, now)
+        return []
 
     def serve(
         self, state: ReplicaState, pool: Pool, settings: Settings, now: float
@@ -168,7 +182,7 @@ class AdmissionController:
         """Prices have changed: what everyone who waits would cost elsewhere is worked out anew."""
         for waiting in pool.queue.all():
             before = waiting.cost_nano
-            price(waiting, pool, self._pools, now)
+            reprice(waiting, pool, self._pools)
             if waiting.cost_nano == before:
                 continue
             if before is None:  # it may go elsewhere from now on

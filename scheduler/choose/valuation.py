@@ -61,6 +61,21 @@ def price(waiting: QueuedRequest, pool: Pool, pools: Pools, now: float) -> None:
     waiting.cost_nano = min(charges, default=None)
 
 
+def reprice(waiting: QueuedRequest, pool: Pool, pools: Pools) -> None:
+    """Of one that waits, for which no other model had room."""
+    waiting.purchase_nano = waiting.cost_nano = purchase_nano(waiting, pool, pools)
+
+
+def price_of_staying(waiting: QueuedRequest, pool: Pool, pools: Pools, now: float) -> None:
+    """Fill in what it would cost not to serve it here, once no other model has room that it may
+    take: that it could be had there for less says nothing any more. Its demand is worth as much."""
+    before = waiting.value_nano_per_s
+    reprice(waiting, pool, pools)
+    if is_demand(waiting, pool) and waiting.value_nano_per_s != before:
+        pool.bid.take_back(before, waiting.work_s)
+        pool.bid.add(waiting.value_nano_per_s, waiting.work_s, now)
+
+
 def purchase_nano(waiting: QueuedRequest, pool: Pool, pools: Pools) -> int | None:
     """What it is expected to cost where it would be bought: at the cheapest offer of the first
     model that has one for it, or of all its models where the cheapest counts."""

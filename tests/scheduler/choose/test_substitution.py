@@ -156,3 +156,24 @@ def test_what_may_not_stay_here_goes_to_no_replica_of_any_model() -> None:
     scheduler = two_pools(offer("v/2", model=SECOND))
     request = either("q1", FIRST, SECOND, is_local_allowed=False)
     assert sent_to(scheduler, request) == "v/2"
+
+
+def test_who_is_not_let_in_elsewhere_is_worth_what_it_would_cost_to_buy() -> None:
+    """Another model's room may be cheap, and not for it: then that is no reason to buy."""
+    scheduler = two_pools(offer("v/1", model=FIRST))
+    scheduler.on_replica_joined(replica("r3", model=SECOND, kv=4_000), 0.0)
+    scheduler.on_load_report(report("r3"), 0.0)
+    for name in ("q1", "q2"):
+        sent_to(scheduler, either(name, FIRST, SECOND))
+    sent_to(scheduler, arrival("big", model=SECOND, prompt=3_000))
+    waits = arrival("waits", model=SECOND, prompt=3_000)  # too long for what is left
+    assert scheduler.on_arrival(waits, 0.0) == [Hold("waits")]
+    measured(scheduler)
+    first = scheduler._pools[FIRST]
+    first.bid.price = first.bid.low_water_price = 1.0  # dearer than room that costs nothing
+    assert scheduler.on_arrival(either("q3", FIRST, SECOND), 0.0) == [Hold("q3")]
+    waiting = first.queue.all()[0]
+    assert waiting.cost_nano == waiting.purchase_nano
+    assert first.bid._curve._work_s[0] == 0  # its demand is worth as much
+    assert sum(first.bid._curve._work_s) == pytest.approx(waiting.work_s)
+    assert only(scheduler.on_finish("q1", Outcome.OK, 0.1)).target == local("r1")  # type: ignore[union-attr]
