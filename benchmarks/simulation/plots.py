@@ -53,6 +53,7 @@ REASON_COLOURS = {
     Reason.SUBSTITUTE: "#2F7F86",
     Reason.MUST_LEAVE: "#C9A227",
     Reason.RETRY: "#F0E442",
+    Reason.HEDGE: "#9E9A3A",
     Reason.QUEUE_FULL: PURPLE,
     Reason.QUEUE_TIMEOUT: "#8A4A6C",
     Reason.SPILL_CAPPED: "#5B2A46",

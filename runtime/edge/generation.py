@@ -105,7 +105,8 @@ async def _job(
     record: RequestRecord = request.scope[RECORD]
     record.feature, record.task = tags.feature, tags.task
     finding: Finding | None = None
-    if gateway.config.compliance.packs or _may_leave(gateway, tenant, tags):
+    by_rule = gateway.routing.knows(parsed.model)  # which may keep what is found to itself
+    if by_rule or gateway.config.compliance.packs or _may_leave(gateway, tenant, tags):
         found = await protected(tags, parsed)
         tags, finding = found.tags, found.finding
         record.personal_data = None if finding is None else sorted(finding.kinds)

@@ -194,3 +194,13 @@ async def test_a_model_that_only_a_vendor_has_is_bought_for_want_of_a_replica(
     async with stack(tmp_path, sells=True, terms={"offers": {"sold": MODEL}}) as s:
         told = await answered(s, "sold")
         assert told["x-baseload-reason"] == "spill_no_replica"
+
+
+async def test_a_rule_for_public_text_alone_looks_for_personal_data_without_any_pack(
+    tmp_path: Path,
+) -> None:
+    async with stack(tmp_path, config=rules(allowed_sensitivity=["public", "internal"])) as s:
+        assert (await s.post(chat() | {"model": "help"})).status == 200
+        refused = await s.post(chat(EMAIL) | {"model": "help"})
+        assert refused.status == 403
+        assert s.asked == 1
