@@ -15,12 +15,14 @@ from functools import partial
 import ray
 from ray import serve
 from ray.serve.handle import DeploymentHandle
+from starlette.types import ASGIApp
 
 from cluster.replica_leases import RENEW_S, Registration
 from cluster.run.start_report import Reporter
 from cluster.state import drain_s_max
 from runtime.edge.server import PrivateServer
 from runtime.engine.health import HealthCheck
+from runtime.engine.outage import down_where_asked
 from runtime.engine.own_log import OwnLog
 from runtime.engine.private_app import rank_path
 from runtime.engine.settings import EngineFacts, EngineSettings
@@ -56,7 +58,7 @@ class _Engine:
         self._reporter = Reporter(f"an engine of {settings.model}", OwnLog().path)
         try:
             engine = self._engine = await start_engine(settings, token, self._note)
-            self._server = PrivateServer(engine.app.asgi(), host, port)
+            self._server = PrivateServer(self._served(engine), host, port)
         except BaseloadError as error:
             failed = error if isinstance(error, StartFailed) else StartFailed(error.message)
             self._reporter.failed(failed)
@@ -69,6 +71,9 @@ class _Engine:
         self._tasks = [asyncio.create_task(self._die_loudly(engine))]
         log.info("engine ready: %s", engine.facts)
         return engine.facts, self._server.port
+
+    def _served(self, engine: VllmEngine) -> ASGIApp:
+        return engine.app.asgi()
 
     def _note(self, line: str) -> None:
         log.warning("%s", line)
@@ -192,6 +197,9 @@ class StandIn(_Engine):
         super().__init__()
         await self._start(settings, host, port, os.environ[key_env])
         self._reporter.ready()
+
+    def _served(self, engine: VllmEngine) -> ASGIApp:
+        return down_where_asked(super()._served(engine))
 
     async def __del__(self) -> None:
         await self._drain(drain_s_max())

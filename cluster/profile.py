@@ -148,7 +148,8 @@ def read_parts(document: Any) -> Parts:
     http, wrong_http = _part(HttpOptions, document.get("http_options", {}), HTTP)
     routing, wrong_routing = read_config(at_path(document, ROUTING))
     findings = wrong_args + wrong_http + errors_at(ROUTING, wrong_routing)
-    if args is not None and routing is not None and not args.local_key and not routing.tenants:
+    has_keys = routing is not None and any(each.key_sha256 for each in routing.tenants.values())
+    if args is not None and routing is not None and not args.local_key and not has_keys:
         instead = (
             "add one with a key_sha256 (`baseload key` makes a pair), or set local_key: true "
             "under args"

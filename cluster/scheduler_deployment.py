@@ -105,7 +105,7 @@ class Scheduler:
             raise ConfigError(NO_CONFIG)
         config = await asyncio.to_thread(_read, user_config)
         keys = KeyRing(
-            self._local_keys | {name: tenant.key_sha256 for name, tenant in config.tenants.items()}
+            {name: tenant.key_sha256 for name, tenant in config.tenants.items()} | self._local_keys
         )
         if self._gateway is None:
             self._gateway = await self._open(config)

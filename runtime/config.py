@@ -22,7 +22,7 @@ from runtime.config_facts import ComplianceConfig
 from runtime.config_problems import Problem, all_wrong, one_line, problems, wrong_at
 from runtime.config_provider import ProviderConfig
 from runtime.config_rules import AbilitiesConfig, QualityConfig, Rules, called_as_models
-from runtime.config_tenant import TenantConfig
+from runtime.config_tenant import Tenants
 from runtime.config_types import (
     AnyHost,
     ModelName,
@@ -30,7 +30,6 @@ from runtime.config_types import (
     Port,
     PricesFile,
     ProviderName,
-    TenantName,
 )
 from runtime.errors import ConfigError
 from runtime.origins import EVERY
@@ -45,7 +44,6 @@ from scheduler.settings import (
 from scheduler.tenant_limits import TenantLimits
 
 PROVIDERS_MAX = 64
-TENANTS_MAX = 10_000
 METRICS_PORTS_TRIED = 16  # several Schedulers of one node count up from metrics_port
 ORIGINS_MAX = 64
 ATTEMPTS_BOUND = 16  # of one request
@@ -105,7 +103,7 @@ class GatewayConfig(ConfigSection):
     """Where this endpoint is, for readers of this file: no decision looks at it yet."""
     ttft_budget_ms: Ms = 2_000
     """How long a caller waits for the first token, in ms, unless the request says otherwise."""
-    tenants: dict[TenantName, TenantConfig] = Field(default_factory=dict, max_length=TENANTS_MAX)
+    tenants: Tenants = Field(default_factory=dict)
     """Who may call, by name; needed unless `local_key` is set. `local` is that key's tenant."""
     providers: dict[ProviderName, ProviderConfig] = Field(
         default_factory=dict, max_length=PROVIDERS_MAX

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from models.config_values import ConfigSection, UsdPerHour, written
 from runtime.config_facts import FACTS_MAX, Country
 from runtime.config_problems import Path, all_wrong
-from runtime.config_types import KeyHashes
+from runtime.config_types import KeyHashes, TenantName
+from runtime.key_hash import LOCAL_TENANT
 from runtime.limits import LIMITS
 from runtime.policy_packs import DataClass
 from runtime.wire.tag_terms import TagTerms
@@ -26,6 +34,8 @@ from runtime.wire.tags import (
     stricter,
 )
 from scheduler.tenant_limits import TenantLimits
+
+TENANTS_MAX = 10_000
 
 RequiredTag = Literal[
     "feature",
@@ -64,8 +74,8 @@ class TenantDefaults(ConfigSection):
 class TenantConfig(ConfigSection):
     """Who may call."""
 
-    key_sha256: KeyHashes
-    """SHA-256 hashes of the keys that call as this tenant; `baseload key` makes a pair."""
+    key_sha256: KeyHashes = Field(default_factory=list)
+    """SHA-256 hashes of the keys that call as this tenant (`baseload key`); `local` has none."""
     spill_usd_per_hour_max: UsdPerHour | None = None
     """USD per hour that its purchases may cost; none has the common cap alone, "0" forbids them."""
     home: Country | None = None
@@ -124,3 +134,35 @@ class TenantConfig(ConfigSection):
         per_min = self.requests_per_min_max, self.tokens_per_min_max
         limits = TenantLimits(*per_min, self.in_flight_max)
         return None if limits == TenantLimits() else limits
+
+
+def _read_tenants(given: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """Who lacks a key is said together with what is wrong within tenants."""
+    wrongs = list(_keyless(given)) if isinstance(given, Mapping) else []
+    try:
+        tenants = read(given)
+    except ValidationError as error:
+        raise all_wrong(wrongs, error) from None
+    if wrongs:
+        raise all_wrong(wrongs)
+    return tenants
+
+
+def _keyless(tenants: Mapping[Any, Any]) -> Iterator[tuple[Path, str]]:
+    """Of tenants as they are written: each has keys, but for the one whose key a start makes."""
+    for name, terms in tenants.items():
+        has_keys = bool(getattr(terms, "key_sha256", ()))
+        if isinstance(terms, Mapping):
+            has_keys = "key_sha256" in terms
+        if name == LOCAL_TENANT and has_keys:
+            wrong = f"{name!r} is the tenant of the key that `local_key` makes: it has no others"
+            yield (name,), f"{wrong}. Choose another name, or leave key_sha256 out"
+        elif name != LOCAL_TENANT and isinstance(terms, Mapping | TenantConfig) and not has_keys:
+            yield (name, "key_sha256"), "is missing"
+
+
+Tenants = Annotated[
+    dict[TenantName, TenantConfig],
+    Field(max_length=TENANTS_MAX),
+    WrapValidator(_read_tenants),
+]

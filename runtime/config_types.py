@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from models.config_values import written
-from runtime.key_hash import KEY_HASH, LOCAL_TENANT
+from runtime.key_hash import KEY_HASH
 from runtime.limits import LIMITS
 from runtime.origins import origin
 
@@ -98,10 +98,6 @@ def _is_ipv6(name: str) -> bool:
 
 
 def _tenant(name: str) -> str:
-    if name == LOCAL_TENANT:
-        raise ValueError(
-            f"{name!r} is the tenant of the key that `local_key` makes: choose another name"
-        )
     if not name.isprintable() or name != name.strip() or not name:
         raise ValueError("expected a printable name with no space at its ends")
     if len(name.encode()) > TENANT_BYTES_MAX:

@@ -61,6 +61,11 @@ def test_the_local_profile_is_valid() -> None:
     profile = load(LOCAL_PROFILE)
     assert profile.port == 8000
     assert profile.args.stand_in is not None
+    assert profile.routing.tenants["local"].home == "cn"
+    assert {name for name, rule in profile.routing.rules.items() if rule.tasks} == {
+        "drafts",
+        "everything",
+    }
 
 
 def test_the_lock_is_exact_and_names_no_host() -> None:

@@ -172,7 +172,7 @@ def key_findings(profile: Profile, state: FilePath) -> Iterator[Finding]:
     try:
         if profile.args.local_key and (state / "api-key").exists():
             hashes[LOCAL_TENANT] = [hash_key(ensure_local_key(state / "api-key"))]
-        if hashes:
+        if any(hashes.values()):
             KeyRing(hashes)
     except ConfigError as refused:
         yield error(path, refused.message)

@@ -31,7 +31,7 @@ def test_the_local_profile() -> None:
     profile = load(LOCAL_PROFILE)
     assert (profile.host, profile.port) == ("127.0.0.1", 8000)
     assert [(pool.model, pool.replicas) for pool in profile.args.pools] == [("tiny-moe", 2)]
-    assert list(profile.routing.providers) == ["stand-in"]
+    assert list(profile.routing.providers) == ["stand-in", "stand-in-sg"]
     assert profile.routing.settings().spill.usd_per_hour_max == 5_000_000_000
 
 

@@ -216,6 +216,20 @@ def test_a_tenants_name_is_its_own_short_and_printable(name: str) -> None:
     assert load_config({"tenants": {"Müller & Söhne": {"key_sha256": ["a" * 64]}}}).tenants
 
 
+def test_the_tenant_of_a_starts_key_has_terms_and_no_key() -> None:
+    config = load_config({"tenants": {"local": {"home": "cn"}}})
+    assert config.tag_terms("local").home == "cn"
+    told = _refused({"tenants": {"local": {"key_sha256": ["a" * 64]}}})
+    assert told.startswith("tenants.local: 'local' is the tenant of the key that `local_key` makes")
+
+
+def test_who_has_no_key_is_told_with_all_else_that_is_wrong() -> None:
+    told = _refused({"tenants": {"acme": {"home": "uk"}, "none": {"key_sha256": []}}})
+    assert "tenants.acme.key_sha256: is missing" in told
+    assert "tenants.acme.home: expected a country" in told
+    assert "tenants.none.key_sha256: expected at least 1 of them" in told
+
+
 @pytest.mark.parametrize("host", ["http://x", "a b", "x:1", "x/y", "", "-x"])
 def test_a_metrics_host_that_is_none(host: str) -> None:
     assert "telemetry.metrics_host: " in _refused({"telemetry": {"metrics_host": host}})

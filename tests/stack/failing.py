@@ -125,7 +125,8 @@ def one_engine(folder: Path, **pool: Any) -> Path:
     """The local profile with one replica, no stand-in, and ``pool`` changed."""
     document = yaml.safe_load(LOCAL_PROFILE.read_text())
     (app,) = document["applications"]
-    del app["args"]["stand_in"], app["deployments"][0]["user_config"]["providers"]
+    routing = app["deployments"][0]["user_config"]
+    del app["args"]["stand_in"], routing["providers"], routing["rules"]
     app["args"]["pools"][0] |= {"replicas": 1, **pool}
     profile = folder / "one-engine.yaml"
     profile.write_text(yaml.safe_dump(document))

@@ -144,7 +144,8 @@ def test_headers_say_where_and_why(audited: Stack, client: openai.OpenAI) -> Non
 
 
 def test_models_and_probes(stack: Stack, client: openai.OpenAI) -> None:
-    assert [model.id for model in client.models.list()] == [MODEL]
+    named = [MODEL, "tiny-moe-plus", "auto", "drafts", "everything"]
+    assert [model.id for model in client.models.list()] == named
     assert stack.get("/live") == (200, {"live": True})
     status, body = stack.get("/ready")
     assert (status, body["ready"]) == (200, True)

@@ -124,7 +124,8 @@ def _document(http: int, metrics: int) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load(LOCAL_PROFILE.read_text())
     document["http_options"]["port"] = http
     (app,) = document["applications"]
-    del app["args"]["stand_in"], app["deployments"][0]["user_config"]["providers"]
+    routing = app["deployments"][0]["user_config"]
+    del app["args"]["stand_in"], routing["providers"], routing["rules"]
     app["args"]["pools"][0]["replicas"] = 1
     app["deployments"][0]["user_config"]["telemetry"]["metrics_port"] = metrics
     return document

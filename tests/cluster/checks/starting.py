@@ -30,7 +30,7 @@ def started_from(document: Any) -> None:
     keys = {name: list(tenant.key_sha256) for name, tenant in config.tenants.items()}
     if app["args"].get("local_key"):
         key = ensure_local_key(Path(os.environ[STATE_ENV]) / "api-key")
-        keys = {LOCAL_TENANT: [hash_key(key)]} | keys
+        keys |= {LOCAL_TENANT: [hash_key(key)]}
     KeyRing(keys)
     config.settings()
     open_accounts(config, PRICES, cast(Connector, None), date(2026, 11, 30))

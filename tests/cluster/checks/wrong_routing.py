@@ -79,6 +79,8 @@ ROUTING = [
     Wrong("a tenant called local", f"{USER}.tenants.local", "`local_key` makes",
           {"user.tenants.local": {"key_sha256": [HASH]}}),
     Wrong("nobody may call", f"{USER}.tenants", "there is no API key", {"args.local_key": False}),
+    Wrong("a tenant without a key", f"{USER}.tenants.acme.key_sha256", "is missing",
+          {"user.tenants.acme": {"home": "cn"}}),
     Wrong("metrics on the requests' port", f"{USER}.telemetry.metrics_port", "of requests, too",
           {"user.telemetry.metrics_port": "HTTP"}),
     Wrong("a metrics host that is none", f"{USER}.telemetry.metrics_host", "without scheme",

@@ -69,20 +69,20 @@ def test_the_same_as_a_document_with_units_as_the_names_say() -> None:
     assert told["pools"][0]["card_usd_per_hour"] == "0.05"
     assert told["args"]["pools"][0]["replicas"] == 2
     assert told["user_config"]["spill"]["usd_per_hour_max"] == "5.00"
-    (offer,) = told["offers"]
-    assert offer["price"]["output_usd_per_mtok"] == "0.40"
-    assert offer["why_never_bought"] is None
+    prices = [offer["price"]["output_usd_per_mtok"] for offer in told["offers"]]
+    assert prices == ["0.40", "4.00"]
+    assert [offer["why_never_bought"] for offer in told["offers"]] == [None, None]
     assert [each["port"] for each in told["ports"]] == [8000, 8001, 8002]
     assert _money(told) >= {"5.00", "0.05", "0.40"}
 
 
 def _money(value: Any, name: str = "") -> set[str]:
-    """All amounts in USD, each of which must be decimal text."""
+    """All amounts in USD, each of which must be decimal text; what a dollar weighs is none."""
     if isinstance(value, dict):
         return {found for key, inner in value.items() for found in _money(inner, key)}
     if isinstance(value, list):
         return {found for inner in value for found in _money(inner, name)}
-    if "usd" not in name or value is None:
+    if "usd" not in name or name.endswith("per_usd") or value is None:
         return set()
     assert isinstance(value, str), name
     assert float(value) < 1_000, name

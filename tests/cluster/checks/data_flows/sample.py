@@ -64,6 +64,7 @@ def file(
     config = app["deployments"][0]["user_config"]
     config["compliance"] = {"packs": list(packs), "own": own}
     config["tenants"] = tenants
+    del config["rules"], config["providers"]["stand-in-sg"]
     config["providers"]["stand-in"] |= {
         "facts": facts,
         "allowed_sensitivity": list(sensitivities),
