@@ -148,7 +148,7 @@ ROUTING = [
           "serves no request of 1000 prompt",
           {"user.tenants.acme": {"key_sha256": [HASH], "tokens_per_min_max": 1_999}}),
     maybe("an edge that no law asks", f"{USER}.tenants.acme.is_edge", "changes nothing",
-          {"user.tenants.acme": {"key_sha256": [HASH], "is_edge": True}}),
+          {"user.tenants.acme": {"key_sha256": [HASH], "is_edge": True}, "user.compliance": GONE}),
     maybe("a pool that cannot grow", f"{USER}.telemetry.metrics_port", "no pool ever grows",
           {"user.telemetry": {}, "pool.autoscaling":
            {"replicas_max": 4, "prometheus": "http://prometheus:9090"}}),

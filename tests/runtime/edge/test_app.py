@@ -252,7 +252,7 @@ async def test_models_live_ready_and_the_page(s: Stack) -> None:
     async with s.http.get(root + "/ready") as answer:
         assert answer.status == 200
         ready = {"ready": True, "replicas": {"tiny-moe": 1}, "offers": ["stand-in/tiny-moe"]}
-        assert await answer.json() == ready
+        assert await answer.json() == {**ready, "config": s.gateway.config_version}
     async with s.http.get(root + "/docs") as answer:
         assert answer.status == 200
 

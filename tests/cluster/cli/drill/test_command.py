@@ -113,7 +113,7 @@ def test_a_whole_drill_of_the_local_profile() -> None:
     (incident,) = json.loads(done.stdout)["incidents"]
     assert incident["total_before"]["answered"] == 4
     assert incident["total_during"]["answered"] == 0
-    assert [line["tenants"] for line in incident["lines"]] == [["local"], ["local"]]
+    assert [line["tenants"] for line in incident["lines"]] == [["local"]] * 4
     assert "[1/1] no target may have any request; about" in done.stderr
 
 
