@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from models.money import NanoUsd
 from runtime.detect.language import language_of, language_of_locale
@@ -21,7 +22,14 @@ from runtime.errors import (
 from runtime.gateway import Gateway
 from runtime.replica_time import share_cost_nano
 from runtime.request.evidence import ALLOWED, ChosenBy, TargetVerdict
-from runtime.request.job import Job, ModelTerms, exactly_counted, needs_exact_count, new_job
+from runtime.request.job import (
+    Arrived,
+    Job,
+    ModelTerms,
+    exactly_counted,
+    needs_exact_count,
+    new_job,
+)
 from runtime.request.record import RequestRecord
 from runtime.routing.routing import Asked
 from runtime.served_models import context_tokens_max, model_not_found
@@ -60,7 +68,7 @@ async def plan_request(gateway: Gateway, accepted: Accepted) -> Job:
     plan = gateway.routing.plan(asked, places.of, accepted.allowance)
     _keep_verdicts(accepted.record, plan, ChosenBy(*gateway.routing.chosen_by(asked)))
     steps = plan.steps or _steps_of_none(gateway, accepted, plan)
-    jobs = [_job(gateway, accepted, step, rule) for step in steps]
+    jobs = [places.job(step) for step in steps]
     return _together(await _fitting(gateway, jobs), rule)
 
 
@@ -81,35 +89,9 @@ def _asked(gateway: Gateway, accepted: Accepted) -> tuple[Asked, Rule]:
     return asked, named(request.model)
 
 
-def _job(gateway: Gateway, accepted: Accepted, step: Step, rule: Rule) -> Job:
-    """The request as one model would have it. Where the model has no pool, it is the law alone
-    that says whether it might stay here."""
-    model = step.model
-    terms = ModelTerms(
-        model,
-        context_tokens_max(gateway, model),
-        step.offers,
-        is_local_allowed=step.is_local if model in gateway.pools else accepted.allowance.is_local,
-        is_substitute=step.substitute is Substitute.OVERLOAD,
-        first_token_ms_max=step.first_token_ms_max,
-        deadline_ms=rule.deadline_ms,
-    )
-    return new_job(
-        record=accepted.record,
-        tenant=accepted.tenant,
-        tags=accepted.tags,
-        dialect=accepted.dialect,
-        request=accepted.request,
-        terms=terms,
-        estimator=gateway.estimator,
-        ttft_budget_ms=gateway.config.ttft_budget_ms,
-        body=accepted.body,
-        clock=gateway.clock,
-    )
-
-
 class _Places:
-    """Where each model may be asked, with what the request would cost there if that matters."""
+    """Where each model may be asked, with what the request would cost there if that matters, and
+    the request as each would have it."""
 
     def __init__(self, gateway: Gateway, accepted: Accepted, rule: Rule) -> None:
         self._gateway = gateway
@@ -126,9 +108,40 @@ class _Places:
         job: Job | None = None  # to work out costs with, where they decide anything
         if self._is_costed and (has_pool or names):
             step = Step(model, is_local=True, offers=frozenset())
-            job = _job(gateway, self._accepted, step, self._rule)
+            job = self.job(step)
         places = [self._local(job)] if has_pool else []
         return places + [self._offer(name, job) for name in names]
+
+    def job(self, step: Step) -> Job:
+        """The request as one model would have it. Where the model has no pool, it is the law alone
+        that says whether it might stay here."""
+        gateway, accepted, model = self._gateway, self._accepted, step.model
+        is_here = step.is_local if model in gateway.pools else accepted.allowance.is_local
+        return new_job(
+            record=accepted.record,
+            tenant=accepted.tenant,
+            tags=accepted.tags,
+            dialect=accepted.dialect,
+            request=accepted.request,
+            terms=ModelTerms(
+                model,
+                context_tokens_max(gateway, model),
+                step.offers,
+                is_local_allowed=is_here,
+                is_substitute=step.substitute is Substitute.OVERLOAD,
+                first_token_ms_max=step.first_token_ms_max,
+                deadline_ms=self._rule.deadline_ms,
+            ),
+            estimator=gateway.estimator,
+            ttft_budget_ms=gateway.config.ttft_budget_ms,
+            arrived=self._arrived,
+        )
+
+    @cached_property
+    def _arrived(self) -> Arrived:
+        """Worked out once for all models, and not for a request that no target may have."""
+        accepted = self._accepted
+        return Arrived.now(accepted.request, accepted.tags, accepted.body, self._gateway.clock)
 
     def _local(self, job: Job | None) -> Place:
         if job is None:

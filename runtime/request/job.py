@@ -25,7 +25,7 @@ from runtime.request.worst_case import worst_case
 from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import CostTier, Tags, header_of
-from scheduler.arrival import PRIORITY_FIRST, PRIORITY_LAST, PRIORITY_USUAL, Arrival
+from scheduler.arrival import PRIORITY_FIRST, PRIORITY_LAST, PRIORITY_USUAL, Arrival, Worst
 from scheduler.learned.lengths import LengthCurve
 from scheduler.learned.prompt_tokens import PromptShape
 
@@ -113,6 +113,26 @@ class ModelTerms:
     deadline_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What of a request is the same for every model: when it came, and how big it is."""
+
+    shape: PromptShape
+    worst: Worst
+    off_peak_ms: int | None  # left for a request of the off-peak lane; None: it is of no such
+    arrived_s: float
+    arrived_ms: int
+
+    @classmethod
+    def now(cls, request: ModelRequest, tags: Tags, body: bytes, clock: Clock = SYSTEM) -> Arrived:
+        """``body`` is how it came. BadRequest for a deadline out of bounds."""
+        arrived_ms = clock.unix_ms()
+        off_peak_ms = _deadline_ms(tags, arrived_ms)
+        text = "".join(request.texts())
+        worst = worst_case(request, text, body)
+        return cls(_shape(request, text), worst, off_peak_ms, clock.monotonic_s(), arrived_ms)
+
+
 def new_job(
     *,
     record: RequestRecord,
@@ -123,16 +143,10 @@ def new_job(
     terms: ModelTerms,
     estimator: Estimator,
     ttft_budget_ms: int,
-    body: bytes,
-    clock: Clock = SYSTEM,
+    arrived: Arrived,
 ) -> Job:
-    """The request as one model would have it; ``body`` is how it came. BadRequest for a deadline
-    out of bounds."""
-    model = terms.model
-    arrived_ms = clock.unix_ms()
-    off_peak_ms = _deadline_ms(tags, arrived_ms)
-    text = "".join(request.texts())
-    shape = _shape(request, text)
+    """The request as one model would have it."""
+    model, shape = terms.model, arrived.shape
     exact = sum(request.prompt_token_counts or ())
     prompt_tokens = exact or estimator.prompt_tokens(model, shape)
     kind = Kind(tenant, tags.task or "", model, prompt_tokens)
@@ -151,9 +165,9 @@ def new_job(
         offers=terms.offers,
         is_local_allowed=terms.is_local_allowed,
         is_substitute=terms.is_substitute,
-        deadline_ms=off_peak_ms,
+        deadline_ms=arrived.off_peak_ms,
         body_bytes=shape.utf8_bytes,
-        worst=worst_case(request, text, body),
+        worst=arrived.worst,
         **_sizes(request, shape, lengths, len(blocks), [prompt_tokens], room),
     )
     return Job(
@@ -166,8 +180,8 @@ def new_job(
         kind=kind,
         lengths=lengths,
         arrival=arrival,
-        arrived_s=clock.monotonic_s(),
-        arrived_ms=arrived_ms,
+        arrived_s=arrived.arrived_s,
+        arrived_ms=arrived.arrived_ms,
         record=record,
         first_token_ms_max=terms.first_token_ms_max,
         deadline_ms=terms.deadline_ms,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.request.estimate import Estimator
-from runtime.request.job import Job, ModelTerms, new_job
+from runtime.request.job import Arrived, Job, ModelTerms, new_job
 from runtime.request.record import RequestRecord
 from runtime.wire.dialect import Dialect
 from runtime.wire.openai_dialect import CHAT
@@ -21,14 +21,15 @@ def made_job(
     tenant: str = "acme",
     dialect: Dialect = CHAT,
 ) -> Job:
+    tags = tags or Tags()
     return new_job(
         record=RequestRecord("r"),
         tenant=tenant,
-        tags=tags or Tags(),
+        tags=tags,
         dialect=dialect,
         request=request,
         terms=ModelTerms(request.model, CONTEXT, OFFERS),
         estimator=estimator or Estimator(),
         ttft_budget_ms=2_000,
-        body=request.model_dump_json().encode(),
+        arrived=Arrived.now(request, tags, request.model_dump_json().encode()),
     )
