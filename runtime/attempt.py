@@ -7,7 +7,7 @@ is dropped in any way, ``abandon`` ends it without an await, so a cancelled task
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from functools import cached_property
 
 from models.money import NanoUsd, format_usd
 from models.price_terms import bill_text
@@ -74,12 +74,12 @@ class Attempt:
         trace = self.job.record.trace
         return b"" if trace is None or self.bought else b"traceparent: %b\r\n" % trace.header()
 
-    @property
+    @cached_property
     def upstream_model(self) -> UpstreamModel:
         target = self.target
         if isinstance(target, LocalTarget):
             return UpstreamModel(self.job.model)
-        return replace(target.speaks, asked_unix_s=self._clock.unix_ms() // 1000)
+        return target.speaks.asked_at(self._clock.unix_ms() // 1000)
 
     @property
     def replica(self) -> Replica | None:

@@ -32,7 +32,7 @@ from runtime.request.job import (
 )
 from runtime.request.record import RequestRecord
 from runtime.routing.routing import Asked
-from runtime.served_models import context_tokens_max, model_not_found
+from runtime.served_models import context_tokens_max, is_served, model_not_found
 from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import Tags
@@ -84,7 +84,7 @@ def _asked(gateway: Gateway, accepted: Accepted) -> tuple[Asked, Rule]:
         if language is None:
             asked = replace(asked, language=language_of(request.texts()))
         return asked, gateway.routing.rule(asked)
-    if request.model not in gateway.models():
+    if not is_served(gateway, request.model):
         raise model_not_found(gateway)
     return asked, named(request.model)
 

@@ -13,6 +13,13 @@ def names(gateway: Gateway) -> list[str]:
     return [*gateway.models(), *gateway.routing.names]
 
 
+def is_served(gateway: Gateway, model: str) -> bool:
+    """Whether there is a pool of this model, or an offer for it."""
+    if model in gateway.pools:
+        return True
+    return any(account.offer.model == model for account in gateway.accounts.values())
+
+
 def may_stay(gateway: Gateway, model: str) -> bool:
     """Whether replicas here may answer who asks for it: a model, or a rule."""
     return model in gateway.pools or (bool(gateway.pools) and gateway.routing.knows(model))

@@ -84,7 +84,19 @@ class Evidence:
     def with_verdicts(
         self, rule: str, verdicts: tuple[TargetVerdict, ...], chosen_by: ChosenBy = BY_NOTHING
     ) -> Evidence:
-        return replace(self, rule=rule, verdicts=verdicts, chosen_by=chosen_by)
+        return Evidence(  # as ``replace`` would, in half the time: once for every request
+            self.said,
+            self.effective,
+            self.traits,
+            self.found,
+            rule,
+            verdicts,
+            self.config_version,
+            self.matrix_version,
+            self.retain_until,
+            self.asked,
+            chosen_by,
+        )
 
     def under(self, config_version: str) -> Evidence:
         """As it is when the target is asked: a request may have waited for longer than a

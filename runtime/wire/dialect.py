@@ -42,6 +42,10 @@ class UpstreamModel:
     terms: VendorTerms | None = None
     asked_unix_s: int = 0
 
+    def asked_at(self, unix_s: int) -> UpstreamModel:
+        """The same, of a request that is sent at this time."""
+        return UpstreamModel(self.name, self.is_vendor, self.answer_tokens_max, self.terms, unix_s)
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamCall:

@@ -17,7 +17,7 @@ from runtime.grammar.constraint import Constraint, Path
 from runtime.limits import LIMITS
 from runtime.wire.answer_format import Compiled, StructuredOutputs, is_held
 from runtime.wire.field_types import Finite, Strict, TokenId, broken
-from runtime.wire.texts_in import texts_in
+from runtime.wire.texts_in import LONG_NUMBER, texts_in
 from runtime.wire.vendor_fields import HINTS, kept_from_vendor, refused_field
 
 StopText = Annotated[str, Field(min_length=1, max_length=LIMITS.stop_chars_max)]
@@ -30,6 +30,8 @@ Penalty = Annotated[Finite, Field(ge=-2, le=2)]
 Bias = Annotated[Finite, Field(ge=-100, le=100)]
 
 VENDOR_STOPS_MAX = 4
+
+_ELSEWHERE = frozenset({"messages", "prompt", "model", "tools"})  # their texts are read as such
 
 
 class StreamOptions(Strict):
@@ -178,6 +180,8 @@ class Sampling(Strict):
         return self._only_for_engines(terms.takes) or refused_field(self, terms)
 
     def _only_for_engines(self, taken: frozenset[str]) -> str | None:
+        if self.model_fields_set.isdisjoint(self.LOCAL):
+            return None
         for name in sorted((self.model_fields_set & self.LOCAL.keys()) - taken):
             value = getattr(self, name)
             if value is not None and value != self.LOCAL[name]:
@@ -220,10 +224,15 @@ class Sampling(Strict):
 
     def other_texts(self) -> Iterator[str]:
         """All strings and long numbers that its caller has set, but those of the prompt."""
-        told = self.model_dump(
-            exclude_defaults=True, exclude={"messages", "prompt", "model", "tools"}
-        )
-        return texts_in(list(told.values()))
+        told = {name for name in self.model_fields_set - _ELSEWHERE if not self._is_plain(name)}
+        if not told:
+            return iter(())
+        return texts_in(list(self.model_dump(exclude_defaults=True, include=told).values()))
+
+    def _is_plain(self, name: str) -> bool:
+        """Whether a field holds nothing that ``texts_in`` would find anything in."""
+        value = getattr(self, name)
+        return value is None or (isinstance(value, int | float) and abs(value) < LONG_NUMBER)
 
     def fit_in(self, fields: dict[str, Any]) -> None:
         """Schemas as engines can hold them; a vendor gets the caller's own."""

@@ -50,7 +50,9 @@ def measure(waiting: QueuedRequest, pool: Pool) -> None:
 def price(waiting: QueuedRequest, pool: Pool, pools: Pools, now: float) -> None:
     """Fill in what it would cost not to serve it here: bought, or at another model's replicas,
     whichever is less. None where it can go nowhere else."""
-    waiting.purchase_nano = purchase_nano(waiting, pool, pools)
+    waiting.purchase_nano = waiting.cost_nano = purchase_nano(waiting, pool, pools)
+    if not waiting.alternatives:
+        return
     charges = [
         charge
         for other in waiting.alternatives
@@ -79,6 +81,8 @@ def price_of_staying(waiting: QueuedRequest, pool: Pool, pools: Pools, now: floa
 def purchase_nano(waiting: QueuedRequest, pool: Pool, pools: Pools) -> int | None:
     """What it is expected to cost where it would be bought: at the cheapest offer of the first
     model that has one for it, or of all its models where the cheapest counts."""
+    if not waiting.alternatives:
+        return min(_costs(waiting, pool.offers), default=None)
     costs: list[int] = []
     for candidate, offers in offers_in_order(waiting, pool, pools):
         costs += _costs(candidate, offers)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from models.money import NanoUsd
 
 LANGUAGE = "language"  # that a model lacks
+RULES_KEPT = 256  # of models that requests name
 
 
 class Choose(StrEnum):
@@ -112,6 +114,7 @@ class Rule:
         return self.quality_floor if own is None else own
 
 
+@lru_cache(RULES_KEPT)
 def named(model: str) -> Rule:
     """The rule of a request that names a model: it is never replaced by another one."""
     return Rule("", frozenset(), (Candidate(model),))

@@ -4,8 +4,8 @@ time, and all is as before soon after.
 The provider is a scripted one. A third engine would take what it can serve from the replicas: they
 share two cores. The KV cache is small enough to be what runs out first, so that preemptions are
 what a careless scheduler would get, and that three times what fits is little work for all but the
-engines. They take any processor time that is left, and a slower machine stood still for a second under it:
-whoever waits leaves the wait 1.5 s early.
+engines. They take any processor time that is left, and a slower machine stood still for a second
+under it: whoever waits leaves the wait 1.5 s early.
 """
 
 from __future__ import annotations
