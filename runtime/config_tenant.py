@@ -21,8 +21,8 @@ from runtime.config_facts import FACTS_MAX, Country
 from runtime.config_problems import Path, all_wrong
 from runtime.config_types import KeyHashes, TenantName
 from runtime.key_hash import LOCAL_TENANT
-from runtime.limits import LIMITS
 from runtime.policy_packs import DataClass
+from runtime.request_limits import LIMITS
 from runtime.wire.tag_terms import TagTerms
 from runtime.wire.tags import (
     LABEL,

@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from models.config_values import written
 from runtime.key_hash import KEY_HASH
-from runtime.limits import LIMITS
 from runtime.origins import origin
+from runtime.request_limits import LIMITS
 
 TENANT_BYTES_MAX = 128
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 
 Path = tuple[str | int, ...]  # into a body of JSON: names and positions
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 
 # A head that is over the edge's bounds shall reach the edge, which says so: beyond these, and of
 # what is no HTTP at all, HAProxy tells its own page, which no configuration can change.

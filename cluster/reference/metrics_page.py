@@ -42,7 +42,8 @@ LABELS = {
     "refusal": "why a replica or an offer could not be chosen: [below](#refusal)",
     "limit": "the scheduler's bounds are [below](#limit); those of a tenant have its key "
     "(`tenants.in_flight_max`); all others are bounds of what requests "
-    "may hold (runtime/limits.py), by name, or by the request's field that was beyond its bound",
+    "may hold (runtime/request_limits.py), by name, or by the request's field that was beyond its "
+    "bound",
 }
 # The first that is found in a name is the unit of the series.
 _UNITS = (

@@ -18,9 +18,9 @@ from pydantic_core import to_json
 from models.money import format_usd
 from runtime.clock import SYSTEM, Clock
 from runtime.errors import InternalError
-from runtime.limits import LIMITS, refusals
 from runtime.message_text import shown
 from runtime.request.record import RequestRecord
+from runtime.request_limits import LIMITS, refusals
 from scheduler.decision import Outcome
 
 CLIENT_CLOSED = 499  # the status of a request whose client left before an answer began

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 
 
 class AnswerHeader(NamedTuple):

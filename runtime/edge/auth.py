@@ -17,7 +17,7 @@ from pathlib import Path
 
 from runtime.errors import ConfigError, InvalidApiKey
 from runtime.key_hash import KEY_HASH
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 
 KEY_PREFIX = "bl-"
 KEY_BYTES = 32

@@ -26,8 +26,8 @@ from runtime.edge.request_head import (
 )
 from runtime.edge.request_ids import RequestIds
 from runtime.errors import BadRequest, BaseloadError, InternalError
-from runtime.limits import refusals
 from runtime.request.record import RequestRecord
+from runtime.request_limits import refusals
 
 log = logging.getLogger("baseload.http")
 

@@ -12,8 +12,8 @@ from collections.abc import Collection
 from starlette.responses import Response
 
 from runtime.edge.answer_headers import ANSWER_HEADERS, REFUSAL_HEADERS
-from runtime.limits import LIMITS
 from runtime.origins import EVERY
+from runtime.request_limits import LIMITS
 
 MAX_AGE_S = 600  # of a preflight's answer
 

@@ -7,8 +7,8 @@ import asyncio
 from starlette.requests import Request
 
 from runtime.errors import BadRequest, BodyTooLarge, RequestTimeout, UnsupportedMediaType
-from runtime.limits import LIMITS, refusals
 from runtime.message_text import shown
+from runtime.request_limits import LIMITS, refusals
 
 
 async def read_body(request: Request) -> bytes:

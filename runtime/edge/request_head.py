@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from runtime.errors import HeaderTooLarge
-from runtime.limits import LIMITS, refusals
 from runtime.request.trace_context import TraceContext
+from runtime.request_limits import LIMITS, refusals
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -9,9 +9,9 @@ from starlette.requests import Request
 
 from runtime.edge.edge_context import RECORD, SEND, Edge
 from runtime.errors import TenantLimitReached
-from runtime.limits import refusals
 from runtime.request.job import Job
 from runtime.request.record import RequestRecord
+from runtime.request_limits import refusals
 from scheduler.tenant_limits import Counted, Limit, Over, Standing, TenantLimits
 
 _SAYS = {

@@ -27,11 +27,11 @@ from runtime.errors import (
 )
 from runtime.gateway import Gateway
 from runtime.gather_evidence import evidence_of
-from runtime.limits import LIMITS, refusals
 from runtime.refusal_row import record_refusal
 from runtime.request.effective_sensitivity import protected_by
 from runtime.request.evidence import TargetVerdict
 from runtime.request.record import RequestRecord
+from runtime.request_limits import LIMITS, refusals
 from runtime.served_models import model_not_found
 from runtime.targets.membership import LocalTarget
 from runtime.targets.upstream import read_answer

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from runtime.edge.whole_refusal import whole_refusal
 from runtime.errors import BadRequest, BaseloadError, HeaderTooLarge, RequestTimeout
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 
 LINGER_S = 1.0
 

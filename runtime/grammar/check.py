@@ -23,8 +23,8 @@ from typing import Any
 
 from runtime.errors import BadRequest, QueueFull
 from runtime.grammar.constraint import Constraint
-from runtime.limits import LIMITS, refusals
 from runtime.message_text import written
+from runtime.request_limits import LIMITS, refusals
 
 START_S_MAX = 120.0  # the compiler imports a large library, maybe from a cold disk
 CPU_S_MAX = 10  # for all constraints of a request; the compiler's own limit is on each

@@ -14,7 +14,7 @@ from typing import Any
 from runtime.grammar.constraint import Path
 from runtime.grammar.keywords import impossible, misfits, types_of, undeclared
 from runtime.grammar.pattern import whole
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 
 _NAMED_BY_CALLER = frozenset(
     {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}

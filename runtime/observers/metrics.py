@@ -14,11 +14,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from models.money import NANO_PER_USD
 from runtime.clock import SYSTEM, Clock
 from runtime.ledger.rows import Settle
-from runtime.limits import refusals
 from runtime.observer import Observer, Sample
 from runtime.observers.attempt_series import AttemptSeries
 from runtime.observers.quality_series import QualitySeries
 from runtime.request.job import Job
+from runtime.request_limits import refusals
 from runtime.targets.pools import Pool
 from runtime.targets.shut_targets import shut_targets
 from scheduler.arrival import Arrival

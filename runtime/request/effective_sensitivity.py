@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from runtime.detect.personal_data import INCOMPLETE, Finding, find_personal_data
-from runtime.limits import refusals
+from runtime.request_limits import refusals
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import Tags, as_personal, is_personal
 

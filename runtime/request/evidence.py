@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from runtime.detect.personal_data import DETECTOR_VERSION, Finding
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from runtime.wire.tags import Tags
 from scheduler.compliance.facts import Contract, Registration
 from scheduler.compliance.grounds import Grounds, Stated

@@ -17,11 +17,11 @@ from tokenizers import Tokenizer
 
 from runtime.clock import SYSTEM, Clock
 from runtime.errors import BadRequest, ContextTooLong
-from runtime.limits import LIMITS, refusals
 from runtime.request.estimate import Estimator, Kind
 from runtime.request.prefix_blocks import BLOCK_BYTES, prefix_blocks
 from runtime.request.record import RequestRecord
 from runtime.request.worst_case import worst_case
+from runtime.request_limits import LIMITS, refusals
 from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import CostTier, Tags, header_of

@@ -12,7 +12,7 @@ import asyncio
 from runtime.clock import SYSTEM, Clock
 from runtime.ledger.feedback_log import FeedbackNews
 from runtime.ledger.store import FeedbackSum, Store
-from runtime.limits import refusals
+from runtime.request_limits import refusals
 from runtime.routing.demotions import Demotions, QualitySeen
 from runtime.routing.routing import Routing
 from scheduler.routing.quality import QualityTable

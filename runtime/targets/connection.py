@@ -13,7 +13,7 @@ from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from runtime.targets.rate_headers import PREFIXES
 from runtime.targets.response import Broken, NotSent, Response, Stale
 

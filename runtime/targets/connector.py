@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from aiohappyeyeballs import start_connection
 
 from runtime.clock import SYSTEM, Clock
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from runtime.targets.connection import Connection
 from runtime.targets.connection_faults import ConnectionFaults, NoConnection
 from runtime.targets.resolver import Resolver

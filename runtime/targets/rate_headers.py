@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from models.vendors import RateHeaders
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 
 # What a connection keeps of a head: the names that the vendors' documentation has begin so.
 PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")

@@ -26,8 +26,8 @@ from runtime.errors import LedgerUnavailable
 from runtime.ledger.explained import explained
 from runtime.ledger.liveness import Liveness
 from runtime.ledger.store import Store
-from runtime.limits import refusals
 from runtime.replica_time import ShareClock
+from runtime.request_limits import refusals
 
 GATEWAYS_MAX = 8  # of one ledger, alive at once
 SHARE_CLOCKS_MAX = 4096  # boots of replicas that are kept apart; then the idle ones give way

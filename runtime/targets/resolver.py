@@ -20,7 +20,7 @@ from threading import Thread
 from typing import Any
 
 from runtime.clock import SYSTEM
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 
 FRESH_S = 30.0  # found so long ago, it is looked up again
 STALE_S = 600.0  # and until then used meanwhile

@@ -22,7 +22,7 @@ from runtime.errors import (
     UpstreamFailed,
     UpstreamRejected,
 )
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from runtime.targets.content_refusal import is_content_refusal
 from runtime.targets.rate_headers import exhausted_s
 from runtime.targets.response import Response

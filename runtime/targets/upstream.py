@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from models.vendors import VendorTerms
 from runtime.config import StreamConfig
 from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFailed
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from runtime.targets.connector import Connector, Origin
 from runtime.targets.response import Broken, NotSent, Response, Stale
 from runtime.targets.target_status import failure, pause_of

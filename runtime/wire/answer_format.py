@@ -11,7 +11,7 @@ from pydantic import Field
 from runtime.grammar.constraint import Constraint, Path
 from runtime.grammar.fit import Unfit, fit
 from runtime.grammar.plain import plain_nodes
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from runtime.wire.field_types import Description, Strict, Title, broken
 from runtime.wire.json_schema import SchemaCheck
 

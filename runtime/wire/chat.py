@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_core import to_json
 
 from models.vendors import VendorTerms
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from runtime.wire.answer_format import Compiled, ResponseFormat, for_vendor
 from runtime.wire.field_types import Strict, broken
 from runtime.wire.messages import Message, for_target

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from models.vendors import VendorTerms
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from runtime.wire.answer_format import Compiled, ResponseFormat
 from runtime.wire.field_types import Text, TokenId, broken
 from runtime.wire.sampling import Sampling

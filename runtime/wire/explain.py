@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from runtime.errors import BadRequest, BaseloadError, UnknownField
-from runtime.limits import refusals
 from runtime.message_text import Path, written
+from runtime.request_limits import refusals
 from runtime.wire.fields import MEDIA_PARTS, REFUSED, REFUSED_INSIDE
 
 _SAYS = {

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from runtime.errors import BadRequest, BodyTooLarge
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from runtime.wire.explain import to_error
 from runtime.wire.field_types import Strict
 from runtime.wire.json_body import decode

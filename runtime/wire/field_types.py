@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"  # no control characters
 

@@ -13,8 +13,8 @@ from math import isfinite
 from typing import Any, NoReturn
 
 from runtime.errors import BadRequest, BodyTooLarge
-from runtime.limits import LIMITS, refusals
 from runtime.message_text import shown
+from runtime.request_limits import LIMITS, refusals
 
 # Matches from any quote on, closed or not: a search that failed would begin again at the next.
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.?[^"\\]*)*(?:"|\Z)', re.DOTALL)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 
 
 class SchemaCheck:

@@ -9,7 +9,7 @@ import json
 from dataclasses import MISSING, fields
 from typing import Any
 
-from runtime.limits import refusals
+from runtime.request_limits import refusals
 from scheduler.replica import EngineLoad, LoadReport, Replica
 
 _FIELDS = {each.name: each.default for each in fields(EngineLoad)}

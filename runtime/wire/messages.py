@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from runtime.wire.field_types import FunctionName, Id, Name, Strict, Text, broken
 
 _FOREIGN = re.compile(r"[\s<|\\/>]")  # what vendors refuse in the name of a message

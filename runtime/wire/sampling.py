@@ -14,7 +14,7 @@ from pydantic import Field
 
 from models.vendors import VendorTerms
 from runtime.grammar.constraint import Constraint, Path
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from runtime.wire.answer_format import Compiled, StructuredOutputs, is_held
 from runtime.wire.field_types import Finite, Strict, TokenId, broken
 from runtime.wire.texts_in import LONG_NUMBER, texts_in

@@ -20,8 +20,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from runtime.errors import BadRequest, OtherTenant, UnknownField
-from runtime.limits import LIMITS, refusals
 from runtime.message_text import shown
+from runtime.request_limits import LIMITS, refusals
 from scheduler.compliance.jurisdictions import COUNTRIES
 
 PREFIX = "x-baseload-"

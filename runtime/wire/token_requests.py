@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from pydantic_core import to_json
 
 from runtime.errors import BadRequest
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from runtime.wire.explain import to_error
 from runtime.wire.field_types import Strict, Text
 from runtime.wire.json_body import decode

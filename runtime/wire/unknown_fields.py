@@ -12,8 +12,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from runtime.errors import BadRequest, UnknownField
-from runtime.limits import LIMITS, refusals
 from runtime.message_text import shown
+from runtime.request_limits import LIMITS, refusals
 from runtime.wire.fields import (
     DROPPED,
     DROPPED_IF,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from runtime.wire.choices import choice_index, each_choice
 
 TOKENS_MAX = 10**9  # above this a report is a fault, not a count

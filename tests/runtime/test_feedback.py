@@ -14,7 +14,7 @@ from runtime.config import load_config
 from runtime.edge.auth import KeyRing, hash_key
 from runtime.engine.fault_script import Fault, Script
 from runtime.gateway import Gateway
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from tests.runtime.hand import Hand
 from tests.runtime.parts import KEY, MODEL, Stack, chat, stack, until
 from tests.runtime.test_compliance import AT_HOME, EMAIL, terms

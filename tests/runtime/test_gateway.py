@@ -14,7 +14,7 @@ from runtime.engine.fault_script import Fault, Reports, Script
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import SETTLE_S_MAX, Gateway
 from runtime.ledger.ledger import Ledger
-from runtime.limits import refusals
+from runtime.request_limits import refusals
 from scheduler.arrival import Arrival
 from tests.runtime.parts import MODEL, PATIENCE_S, chat, serving, stack, until
 from tests.runtime.virtual_time import now_s, run_in_virtual_time

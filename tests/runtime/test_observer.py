@@ -20,12 +20,12 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from runtime.engine.fault_script import Fault, Script
 from runtime.errors import InvalidApiKey, QueueFull
-from runtime.limits import refusals
 from runtime.observer import Observer, Observers, Sample
 from runtime.observers.metrics import PrometheusMetrics
 from runtime.observers.spans import OpenTelemetrySpans
 from runtime.request.job import Job
 from runtime.request.record import RequestRecord
+from runtime.request_limits import refusals
 from scheduler.decision import Buy, Dispatch, Reason, Refusal, Reject, Verdict
 from scheduler.settings import Settings
 from scheduler.state_machine import Scheduler

@@ -11,7 +11,7 @@ import os
 from models.vllm_flags import Flags, command_words, layout_flags, parser_flags
 from runtime.engine.process_setup import LIFELINE_ENV
 from runtime.engine.settings import EngineSettings
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 
 CPU_ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB; the tiny model overrides the number of blocks

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from runtime.wire.anthropic.chat_frames import ChatFrames, error_frame
 from runtime.wire.anthropic.names import finish_reason
 from runtime.wire.anthropic.usage import AnthropicTally

@@ -12,7 +12,7 @@ from cluster.machine.haproxy_config import BUFFER_BYTES_MIN, HEADERS_READ_MAX
 from runtime.edge.app import create_app
 from runtime.edge.edge_context import Edge
 from runtime.edge.server import PrivateServer
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from tests.cluster.machine.proxied import HOST, answer, proxied
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

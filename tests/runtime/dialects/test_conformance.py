@@ -24,7 +24,7 @@ from runtime.errors import (
     UnknownField,
     UpstreamRejected,
 )
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from runtime.wire.dialect import UpstreamModel
 from runtime.wire.dialect_registry import DIALECTS
 from tests.runtime.dialects.samples import ELSEWHERE, SAMPLES, Sample

@@ -17,9 +17,9 @@ from runtime.clock import Clock
 from runtime.edge import access_log
 from runtime.edge.access_log import FLUSH_S, AccessLog, fields, line
 from runtime.ledger.rows import Ending, Settle
-from runtime.limits import Limits, refusals
 from runtime.request.record import RequestRecord
 from runtime.request.trace_context import TraceContext
+from runtime.request_limits import Limits, refusals
 from tests.runtime.virtual_time import now_s, run_in_virtual_time
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "api.md"

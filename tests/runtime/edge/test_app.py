@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from models.tiny.tokenizer import read_corpus, train_tokenizer
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from tests.runtime.parts import KEY_ENV, POOL, Stack, chat, stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

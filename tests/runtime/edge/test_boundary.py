@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from tests.runtime.parts import Stack, chat, stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -15,7 +15,7 @@ from runtime.edge.edge_context import Edge
 from runtime.edge.server import PrivateServer
 from runtime.errors import ConfigError
 from runtime.ledger.rows import TEXT_BYTES_MAX
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from tests.runtime.parts import HOST, chat, stack
 
 SIGNED = {"base_url": "https://h/v1", "key_env": "K"}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from runtime.edge.request_head import client_request_id, read_head, trace_context
 from runtime.errors import HeaderTooLarge
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 
 TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

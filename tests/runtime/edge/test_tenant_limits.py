@@ -13,7 +13,7 @@ import openai
 import pytest
 
 from runtime.edge.auth import hash_key
-from runtime.limits import refusals
+from runtime.request_limits import refusals
 from scheduler.tenant_limits import _Use
 from tests.runtime.hand import Hand
 from tests.runtime.parts import KEY, Stack, chat, routing_of, stack, until

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from tests.runtime.lines import listening
 from tests.runtime.parts import MODEL, Stack, stack, until
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from runtime.edge import uvicorn_protocol
 from runtime.engine.fault_script import Script
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from tests.runtime.lines import listening
 from tests.runtime.parts import KEY, Stack, chat, stack, until
 

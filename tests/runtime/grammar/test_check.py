@@ -12,7 +12,7 @@ from runtime.errors import BadRequest, QueueFull
 from runtime.grammar import check
 from runtime.grammar.check import GrammarCheck, Verdict
 from runtime.grammar.constraint import Constraint
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 
 # Answers each question by its text, and notes it in a file beside itself.
 COMPILER = """

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.grammar.fit import Unfit, fit
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 
 PATTERN = {"type": "string", "pattern": "^a$"}
 

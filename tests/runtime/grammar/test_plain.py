@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runtime.grammar.plain import plain_nodes
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 
 STRING = {"type": "string"}
 MOST = LIMITS.plain_schema_nodes_max

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from runtime.detect.personal_data import INCOMPLETE, NOTHING
-from runtime.limits import refusals
 from runtime.request import effective_sensitivity
 from runtime.request.effective_sensitivity import INLINE_CHARS_MAX, all_texts, protected
+from runtime.request_limits import refusals
 from runtime.wire.parse_request import ChatRequest, CompletionRequest, parse_chat, parse_completion
 from runtime.wire.tags import Sensitivity, Tags
 from tests.runtime.parts import chat, stack

@@ -11,8 +11,8 @@ import pytest
 
 from runtime.detect.personal_data import DETECTOR_VERSION, INCOMPLETE, Finding
 from runtime.ledger.rows import EVIDENCE_BYTES_MAX
-from runtime.limits import LIMITS, refusals
 from runtime.request.evidence import Evidence, Found, TargetVerdict, words_of
+from runtime.request_limits import LIMITS, refusals
 from runtime.wire.tags import Sensitivity, Tags
 from scheduler.compliance.facts import Contract, Registration
 from scheduler.compliance.grounds import Grounds

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from models.tiny.tokenizer import read_corpus, train_tokenizer
 from runtime.errors import BadRequest, ContextTooLong
-from runtime.limits import LIMITS, refusals
 from runtime.request.estimate import Estimator, Kind
 from runtime.request.job import Job, exactly_counted, needs_exact_count, shape_of
 from runtime.request.prefix_blocks import BLOCK_BYTES
+from runtime.request_limits import LIMITS, refusals
 from runtime.wire.parse_request import ChatRequest, CompletionRequest
 from runtime.wire.tags import CostTier, Tags
 from tests.runtime.jobs import CONTEXT, OFFERS, made_job

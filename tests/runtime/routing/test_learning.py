@@ -11,7 +11,7 @@ import pytest
 from runtime.clock import Clock
 from runtime.config import load_config
 from runtime.ledger.ledger import Ledger
-from runtime.limits import refusals
+from runtime.request_limits import refusals
 from runtime.routing.learning import Learning
 from runtime.routing.routing import Routing, routing_of
 from scheduler.routing import quality

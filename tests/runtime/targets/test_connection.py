@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from runtime.targets.connection import Connection
 from runtime.targets.response import Broken, NotSent, Stale
 from tests.runtime.targets.servers import (

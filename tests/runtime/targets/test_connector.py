@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from runtime.targets.connection_faults import NoConnection
 from runtime.targets.connector import Connector, Origin
 from tests.runtime.targets.servers import (

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from runtime.errors import LedgerUnavailable
 from runtime.ledger.open_store import open_store
-from runtime.limits import refusals
+from runtime.request_limits import refusals
 from runtime.targets import replica_clocks
 from runtime.targets.replica_clocks import GATEWAYS_MAX, SharedClock, SharedClocks
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import NotStarted, UpstreamFailed, UpstreamRejected
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from runtime.targets.response import Response
 from runtime.targets.target_status import failure, may_have_started, outcome_of, pause_of
 from scheduler.decision import Outcome

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from runtime.errors import BaseloadError, UnknownField
-from runtime.limits import refusals
+from runtime.request_limits import refusals
 from runtime.wire.error_form import OPENAI_ERRORS
 from tests.runtime.wire.bodies import (
     TOOL,

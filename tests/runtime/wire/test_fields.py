@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runtime.errors import BadRequest, UnknownField
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from runtime.wire.fields import (
     DROPPED,
     DROPPED_IF,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import BaseloadError, BodyTooLarge
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from runtime.wire.json_body import decode
 from runtime.wire.parse_request import parse_chat, parse_completion
 from tests.runtime.wire.bodies import (

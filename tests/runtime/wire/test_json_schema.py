@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from tests.runtime.wire.bodies import (
     TOOL,
     chat,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runtime.engine.fault_script import ABSURD_REPORTS, ENDLESS_REPORT
 from runtime.engine.load_meter import LoadMeter
-from runtime.limits import refusals
+from runtime.request_limits import refusals
 from runtime.wire.load_report import decode_load, encode_load
 from scheduler.pool.replica_state import is_plausible
 from scheduler.replica import EngineLimits, EngineLoad, LoadReport, Replica

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from runtime.wire.choices import CUT_OFF_REASONS, FAILURE_REASONS
 from runtime.wire.sse import FrameScanner
 from runtime.wire.usage import Usage

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtime.limits import LIMITS, refusals
+from runtime.request_limits import LIMITS, refusals
 from runtime.wire.sse import FrameScanner
 from tests.runtime.wire.events import DONE, PLAIN, USAGE_FRAME, chunk, flowing, frame
 

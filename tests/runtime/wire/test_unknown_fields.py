@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runtime.limits import LIMITS
+from runtime.request_limits import LIMITS
 from tests.runtime.wire.bodies import TOOL, USER, chat, refused, sent
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}

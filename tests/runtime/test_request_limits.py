@@ -5,8 +5,8 @@ from dataclasses import fields
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.limits import LIMITS
 from runtime.message_text import shown
+from runtime.request_limits import LIMITS
 
 
 def test_every_limit_is_a_positive_maximum() -> None:
