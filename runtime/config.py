@@ -31,8 +31,8 @@ from runtime.config_types import (
     PricesFile,
     ProviderName,
 )
+from runtime.cors_origin import EVERY
 from runtime.errors import ConfigError
-from runtime.origins import EVERY
 from runtime.wire.tag_terms import NO_TERMS, TagTerms
 from scheduler.settings import (
     AdmissionSettings,

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from models.config_values import written
+from runtime.cors_origin import origin
 from runtime.key_hash import KEY_HASH
-from runtime.origins import origin
 from runtime.request_limits import LIMITS
 
 TENANT_BYTES_MAX = 128

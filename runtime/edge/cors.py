@@ -11,8 +11,8 @@ from collections.abc import Collection
 
 from starlette.responses import Response
 
+from runtime.cors_origin import EVERY
 from runtime.edge.answer_headers import ANSWER_HEADERS, REFUSAL_HEADERS
-from runtime.origins import EVERY
 from runtime.request_limits import LIMITS
 
 MAX_AGE_S = 600  # of a preflight's answer
