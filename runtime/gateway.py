@@ -19,7 +19,7 @@ from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig
 from runtime.config_version import RefusedConfig, first_version
 from runtime.errors import Draining
-from runtime.garbage import collect_rarely
+from runtime.gc_tuning import collect_rarely
 from runtime.in_flight import InFlight
 from runtime.ledger.ledger import Ledger
 from runtime.observer import Observer, Observers, Sample
