@@ -20,12 +20,12 @@ from runtime.config import GatewayConfig
 from runtime.config_version import RefusedConfig, first_version
 from runtime.errors import Draining
 from runtime.gc_tuning import collect_rarely
-from runtime.in_flight import InFlight
 from runtime.ledger.ledger import Ledger
 from runtime.observer import Observer, Observers, Sample
 from runtime.rejection import refusal_of
 from runtime.request.estimate import Estimator
 from runtime.request.job import Job
+from runtime.requests_in_flight import InFlight
 from runtime.routing.learning import Learning
 from runtime.routing.routing import routing_of
 from runtime.sweep import sweep_forever

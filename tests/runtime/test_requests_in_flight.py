@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from runtime.in_flight import InFlight
+from runtime.requests_in_flight import InFlight
 from tests.runtime.virtual_time import now_s, run_in_virtual_time
 
 
