@@ -21,6 +21,7 @@ from runtime.config_version import RefusedConfig, first_version
 from runtime.errors import Draining
 from runtime.gc_tuning import collect_rarely
 from runtime.ledger.ledger import Ledger
+from runtime.ledger_sweep import sweep_forever
 from runtime.observer import Observer, Observers, Sample
 from runtime.rejection import refusal_of
 from runtime.request.estimate import Estimator
@@ -28,7 +29,6 @@ from runtime.request.job import Job
 from runtime.requests_in_flight import InFlight
 from runtime.routing.learning import Learning
 from runtime.routing.routing import routing_of
-from runtime.sweep import sweep_forever
 from runtime.targets.compliance_matrix import NOTHING_KNOWN, matrix_of, traits_of
 from runtime.targets.connector import Connector
 from runtime.targets.membership import Endpoint, LocalTarget, Membership

@@ -203,7 +203,7 @@ async def test_a_ledger_that_cannot_be_read_for_a_moment_is_looked_at_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else what other gateways buy would count no more towards the caps, and nobody would know."""
-    monkeypatch.setattr("runtime.sweep.SWEEP_S", 0.01)
+    monkeypatch.setattr("runtime.ledger_sweep.SWEEP_S", 0.01)
     looks = 0
     async with stack(tmp_path) as s:
         sweep = s.gateway.ledger.sweep
