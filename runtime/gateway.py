@@ -23,7 +23,7 @@ from runtime.gc_tuning import collect_rarely
 from runtime.ledger.ledger import Ledger
 from runtime.ledger_sweep import sweep_forever
 from runtime.observer import Observer, Observers, Sample
-from runtime.rejection import refusal_of
+from runtime.rejection_to_error import refusal_of
 from runtime.request.estimate import Estimator
 from runtime.request.job import Job
 from runtime.requests_in_flight import InFlight
