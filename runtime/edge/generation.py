@@ -19,7 +19,7 @@ from runtime.gateway import Gateway
 from runtime.gather_evidence import evidence_of
 from runtime.lifecycle import answer
 from runtime.plan_request import Accepted, plan_request
-from runtime.refusal_row import record_refusal
+from runtime.record_compliance_refusal import record_refusal
 from runtime.request.effective_sensitivity import protected
 from runtime.request.job import Job
 from runtime.request.record import RequestRecord

@@ -27,7 +27,7 @@ from runtime.errors import (
 )
 from runtime.gateway import Gateway
 from runtime.gather_evidence import evidence_of
-from runtime.refusal_row import record_refusal
+from runtime.record_compliance_refusal import record_refusal
 from runtime.request.effective_sensitivity import protected_by
 from runtime.request.evidence import TargetVerdict
 from runtime.request.record import RequestRecord
