@@ -16,7 +16,7 @@ from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway
 from runtime.gather_evidence import grounds_of
 from runtime.ledger.rows import Ending, Reserve, Settle
-from runtime.replica_time import share_cost_nano, share_in_words
+from runtime.replica_time_share import share_cost_nano, share_in_words
 from runtime.request.job import Job
 from runtime.targets.membership import LocalTarget
 from runtime.targets.providers import Account, price_of

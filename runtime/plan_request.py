@@ -20,7 +20,7 @@ from runtime.errors import (
     NoSuitableModel,
 )
 from runtime.gateway import Gateway
-from runtime.replica_time import share_cost_nano
+from runtime.replica_time_share import share_cost_nano
 from runtime.request.evidence import ALLOWED, ChosenBy, TargetVerdict
 from runtime.request.job import (
     Arrived,

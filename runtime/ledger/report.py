@@ -11,7 +11,7 @@ from models.money import NanoUsd, format_usd
 from runtime.ledger.open_store import open_store
 from runtime.ledger.rows import NO_TARGET
 from runtime.ledger.store import Attempt, Reading, Usage
-from runtime.replica_time import replica_hour_nano
+from runtime.replica_time_share import replica_hour_nano
 from scheduler.target import TargetKind
 
 HOUR_MS = 3_600_000

@@ -26,7 +26,7 @@ from runtime.errors import LedgerUnavailable
 from runtime.ledger.explained import explained
 from runtime.ledger.liveness import Liveness
 from runtime.ledger.store import Store
-from runtime.replica_time import ShareClock
+from runtime.replica_time_share import ShareClock
 from runtime.request_limits import refusals
 
 GATEWAYS_MAX = 8  # of one ledger, alive at once

@@ -7,7 +7,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.replica_time import (
+from runtime.replica_time_share import (
     HOUR_NS,
     ShareClock,
     replica_hour_nano,
