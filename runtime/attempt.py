@@ -11,7 +11,7 @@ from functools import cached_property
 
 from models.money import NanoUsd, format_usd
 from models.price_terms import bill_text
-from runtime.bill import NOTHING, Bill
+from runtime.billed_tokens import NOTHING, Bill
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway
 from runtime.gather_evidence import grounds_of

@@ -15,7 +15,7 @@ from math import inf
 from models.money import format_usd
 from runtime.attempt import Attempt
 from runtime.attempt_limits import limits_of
-from runtime.bill import Reckoning
+from runtime.billed_tokens import Reckoning
 from runtime.errors import (
     BaseloadError,
     DeadlineExceeded,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runtime.attempt import Attempt
 from runtime.attempt_limits import AttemptLimits
-from runtime.bill import Reckoning
+from runtime.billed_tokens import Reckoning
 from runtime.errors import (
     BadAnswer,
     DeadlineExceeded,

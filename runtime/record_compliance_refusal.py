@@ -6,7 +6,7 @@ decisions about where data may go, and under load there are very many of them: t
 
 from __future__ import annotations
 
-from runtime.bill import NOTHING
+from runtime.billed_tokens import NOTHING
 from runtime.errors import NoCompliantTarget
 from runtime.gateway import Gateway
 from runtime.ledger.rows import NO_TARGET, Ending, Reserve, Settle

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from runtime.attempt import Attempt
-from runtime.bill import Bill, Reckoning
+from runtime.billed_tokens import Bill, Reckoning
 from runtime.errors import (
     BaseloadError,
     DeadlineExceeded,

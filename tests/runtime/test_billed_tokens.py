@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from runtime.bill import NOTHING, Bill, Reckoning
+from runtime.billed_tokens import NOTHING, Bill, Reckoning
 from runtime.ledger.rows import UsageSource
 from runtime.wire.parse_request import parse_chat
 from runtime.wire.usage import Usage
