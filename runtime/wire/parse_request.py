@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from runtime.wire.chat import ChatRequest
+from runtime.wire.chat_request import ChatRequest
 from runtime.wire.completion import CompletionRequest
 from runtime.wire.dialect import UpstreamModel
 from runtime.wire.explain import to_error

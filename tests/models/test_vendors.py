@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.vendors import Auth, BadVendors, Meaning, Vendor, Wire, load_vendors
-from runtime.wire.chat import ChatRequest
+from runtime.wire.chat_request import ChatRequest
 from runtime.wire.completion import CompletionRequest
 from runtime.wire.usage import NAMES, Tally
 
