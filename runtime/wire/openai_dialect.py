@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from runtime.errors import BaseloadError
 from runtime.wire.api_key import bearer_key
 from runtime.wire.chat_request import ChatRequest
-from runtime.wire.completion import CompletionRequest
+from runtime.wire.completion_request import CompletionRequest
 from runtime.wire.dialect import UpstreamCall, UpstreamModel
 from runtime.wire.error_form import OPENAI_ERRORS, ErrorForm, openai_error_frame
 from runtime.wire.model_request import ModelRequest

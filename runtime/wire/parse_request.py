@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from runtime.wire.chat_request import ChatRequest
-from runtime.wire.completion import CompletionRequest
+from runtime.wire.completion_request import CompletionRequest
 from runtime.wire.dialect import UpstreamModel
 from runtime.wire.explain import to_error
 from runtime.wire.json_body import decode
