@@ -12,8 +12,8 @@ from pydantic_core import to_json
 from models.vendors import VendorTerms
 from runtime.request_limits import LIMITS
 from runtime.wire.answer_format import Compiled, ResponseFormat, for_vendor
+from runtime.wire.chat_messages import Message, for_target
 from runtime.wire.field_types import Strict, broken
-from runtime.wire.messages import Message, for_target
 from runtime.wire.sampling import Sampling
 from runtime.wire.tools import (
     Tool,

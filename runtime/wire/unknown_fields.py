@@ -14,6 +14,7 @@ from typing import Any
 from runtime.errors import BadRequest, UnknownField
 from runtime.message_text import shown
 from runtime.request_limits import LIMITS, refusals
+from runtime.wire.chat_messages import CalledFunction, Message, TextPart, ToolCall
 from runtime.wire.fields import (
     DROPPED,
     DROPPED_IF,
@@ -23,7 +24,6 @@ from runtime.wire.fields import (
     REFUSED_IN_MESSAGE,
     TEXT_PARTS,
 )
-from runtime.wire.messages import CalledFunction, Message, TextPart, ToolCall
 from runtime.wire.tools import FunctionSpec, Tool
 
 _MESSAGE = frozenset(Message.model_fields)
