@@ -21,7 +21,7 @@ from runtime.ledger.feedback_log import FeedbackLog
 from runtime.ledger.store import Feedback
 from runtime.request.record import RequestRecord
 from runtime.request_limits import LIMITS, refusals
-from runtime.wire.feedback import FeedbackRequest, parse_feedback
+from runtime.wire.feedback_request import FeedbackRequest, parse_feedback
 
 
 class FeedbackRoute:
