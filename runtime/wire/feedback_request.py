@@ -8,10 +8,10 @@ from pydantic import Field, ValidationError
 
 from runtime.errors import BadRequest, BodyTooLarge
 from runtime.request_limits import LIMITS, refusals
-from runtime.wire.explain import to_error
 from runtime.wire.field_types import Strict
 from runtime.wire.json_body import decode
 from runtime.wire.unknown_fields import tidy
+from runtime.wire.validation_error import to_error
 
 _OTHER_NAMES = {"requestId": "request_id"}
 

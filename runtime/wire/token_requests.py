@@ -14,11 +14,11 @@ from pydantic_core import to_json
 
 from runtime.errors import BadRequest
 from runtime.request_limits import LIMITS
-from runtime.wire.explain import to_error
 from runtime.wire.field_types import Strict, Text
 from runtime.wire.json_body import decode
 from runtime.wire.parse_request import parse_chat
 from runtime.wire.texts_in import texts_in
+from runtime.wire.validation_error import to_error
 
 _OPTIONS = ("add_special_tokens", "add_generation_prompt", "return_token_strs")
 _OF_THE_PROMPT = ("messages", "tools", "chat_template_kwargs", "continue_final_message")
