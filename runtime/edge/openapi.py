@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from runtime.edge.answer_headers import ANSWER_HEADERS
 from runtime.wire.dialect import Dialect
 from runtime.wire.dialect_registry import DIALECTS
-from runtime.wire.fields import DROPPED
 from runtime.wire.tags import TAG_HEADERS
+from runtime.wire.unserved_fields import DROPPED
 
 KEYED: dict[str, Any] = {"security": [{"api_key": []}]}
 

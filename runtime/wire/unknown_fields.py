@@ -15,7 +15,8 @@ from runtime.errors import BadRequest, UnknownField
 from runtime.message_text import shown
 from runtime.request_limits import LIMITS, refusals
 from runtime.wire.chat_messages import CalledFunction, Message, TextPart, ToolCall
-from runtime.wire.fields import (
+from runtime.wire.tools import FunctionSpec, Tool
+from runtime.wire.unserved_fields import (
     DROPPED,
     DROPPED_IF,
     DROPPED_PARTS,
@@ -24,7 +25,6 @@ from runtime.wire.fields import (
     REFUSED_IN_MESSAGE,
     TEXT_PARTS,
 )
-from runtime.wire.tools import FunctionSpec, Tool
 
 _MESSAGE = frozenset(Message.model_fields)
 _PART = frozenset(TextPart.model_fields)

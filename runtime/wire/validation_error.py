@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from runtime.errors import BadRequest, BaseloadError, UnknownField
 from runtime.message_text import Path, written
 from runtime.request_limits import refusals
-from runtime.wire.fields import MEDIA_PARTS, REFUSED, REFUSED_INSIDE
+from runtime.wire.unserved_fields import MEDIA_PARTS, REFUSED, REFUSED_INSIDE
 
 _SAYS = {
     "missing": "is required",

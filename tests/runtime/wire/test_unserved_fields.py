@@ -8,7 +8,8 @@ import pytest
 
 from runtime.errors import BadRequest, UnknownField
 from runtime.request_limits import LIMITS
-from runtime.wire.fields import (
+from runtime.wire.parse_request import ChatRequest, CompletionRequest
+from runtime.wire.unserved_fields import (
     DROPPED,
     DROPPED_IF,
     REFUSED,
@@ -16,7 +17,6 @@ from runtime.wire.fields import (
     REFUSED_IN_MESSAGE,
     REFUSED_INSIDE,
 )
-from runtime.wire.parse_request import ChatRequest, CompletionRequest
 from tests.runtime.wire.bodies import TOOL, USER, chat, completion, refused, sent
 
 CHAT, COMPLETION = set(ChatRequest.model_fields), set(CompletionRequest.model_fields)
