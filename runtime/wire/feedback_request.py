@@ -8,9 +8,9 @@ from pydantic import Field, ValidationError
 
 from runtime.errors import BadRequest, BodyTooLarge
 from runtime.request_limits import LIMITS, refusals
+from runtime.wire.drop_unknown_fields import tidy
 from runtime.wire.field_types import Strict
 from runtime.wire.json_body import decode
-from runtime.wire.unknown_fields import tidy
 from runtime.wire.validation_error import to_error
 
 _OTHER_NAMES = {"requestId": "request_id"}

@@ -14,9 +14,9 @@ from pydantic_core import to_json
 from runtime.wire.chat_request import ChatRequest
 from runtime.wire.completion_request import CompletionRequest
 from runtime.wire.dialect import UpstreamModel
+from runtime.wire.drop_unknown_fields import tidy
 from runtime.wire.json_body import decode
 from runtime.wire.model_request import ModelRequest
-from runtime.wire.unknown_fields import tidy
 from runtime.wire.validation_error import to_error
 from runtime.wire.vendor_fields import fit_vendor
 
