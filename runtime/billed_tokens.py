@@ -10,7 +10,7 @@ from runtime.ledger.rows import UsageSource
 from runtime.request.estimate import Estimator
 from runtime.request.job import Job
 from runtime.wire.dialect import Said
-from runtime.wire.usage import Usage
+from runtime.wire.reported_usage import Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from runtime.errors import BaseloadError
 from runtime.wire.delivered_tokens import Delivered
 from runtime.wire.error_form import ErrorForm
 from runtime.wire.model_request import ModelRequest
-from runtime.wire.usage import Usage
+from runtime.wire.reported_usage import Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from runtime.wire.frames import (
     surely_has_words,
     tells_error,
 )
-from runtime.wire.usage import Tally, Usage
+from runtime.wire.reported_usage import Tally, Usage
 
 
 class FrameScanner:

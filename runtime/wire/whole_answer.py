@@ -13,7 +13,7 @@ from runtime.wire.choices import (
     finish_reason,
     words,
 )
-from runtime.wire.usage import Tally, Usage
+from runtime.wire.reported_usage import Tally, Usage
 
 
 class OpenAIAnswer:

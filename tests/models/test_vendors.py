@@ -10,7 +10,7 @@ import pytest
 from models.vendors import Auth, BadVendors, Meaning, Vendor, Wire, load_vendors
 from runtime.wire.chat_request import ChatRequest
 from runtime.wire.completion_request import CompletionRequest
-from runtime.wire.usage import NAMES, Tally
+from runtime.wire.reported_usage import NAMES, Tally
 
 ALL = load_vendors().by_name
 EACH = pytest.mark.parametrize("vendor", ALL.values(), ids=list(ALL))

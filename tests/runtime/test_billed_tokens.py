@@ -10,7 +10,7 @@ import pytest
 from runtime.billed_tokens import NOTHING, Bill, Reckoning
 from runtime.ledger.rows import UsageSource
 from runtime.wire.parse_request import parse_chat
-from runtime.wire.usage import Usage
+from runtime.wire.reported_usage import Usage
 from tests.runtime.jobs import CONTEXT, made_job
 from tests.runtime.pupil import Pupil
 

@@ -10,8 +10,8 @@ import pytest
 from models.vendors import Vendor, load_vendors
 from runtime.wire.dialect import UpstreamModel
 from runtime.wire.openai_dialect import CHAT
+from runtime.wire.reported_usage import Usage
 from runtime.wire.sse import FrameScanner
-from runtime.wire.usage import Usage
 from tests.runtime.vendors import DONE, ROLE, delta, event
 from tests.runtime.wire.anthropic import answers as an
 from tests.runtime.wire.bodies import chat

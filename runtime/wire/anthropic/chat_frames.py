@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from runtime.wire.anthropic.names import ERROR_STATUSES
-from runtime.wire.usage import Usage
+from runtime.wire.reported_usage import Usage
 
 
 class ChatFrames:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.wire.usage import USAGE, Tally, Usage
+from runtime.wire.reported_usage import USAGE, Tally, Usage
 
 
 class AnthropicTally:

@@ -11,8 +11,8 @@ from runtime.wire.anthropic.events import EventTranslator
 from runtime.wire.anthropic.request import messages_request
 from runtime.wire.anthropic.unlike import NotTaken
 from runtime.wire.dialect import UpstreamCall
+from runtime.wire.reported_usage import Usage
 from runtime.wire.sse import FrameScanner
-from runtime.wire.usage import Usage
 
 PATH = "/messages"
 

@@ -4,8 +4,8 @@ import pytest
 
 from runtime.request_limits import LIMITS, refusals
 from runtime.wire.choices import CUT_OFF_REASONS, FAILURE_REASONS
+from runtime.wire.reported_usage import Usage
 from runtime.wire.sse import FrameScanner
-from runtime.wire.usage import Usage
 from tests.runtime.wire.events import DONE, PLAIN, USAGE_FRAME, chunk, flowing, frame
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.wire.reported_usage import Usage
 from runtime.wire.sse import FrameScanner
-from runtime.wire.usage import Usage
 from tests.runtime.wire.events import DONE, PLAIN, USAGE_FRAME, chunk, flowing, frame
 from tests.runtime.wire.test_sse import ERROR_FRAMES
 

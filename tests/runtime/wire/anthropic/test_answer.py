@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 
 from runtime.wire.anthropic.answer import chat_answer
-from runtime.wire.usage import Usage
+from runtime.wire.reported_usage import Usage
 from runtime.wire.whole_answer import OpenAIAnswer
 from tests.runtime.wire.anthropic import answers as an
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runtime.request_limits import LIMITS
-from runtime.wire.usage import Usage
+from runtime.wire.reported_usage import Usage
 from tests.runtime.wire.anthropic import answers as an
 from tests.runtime.wire.anthropic.reading import (
     ASKED_S,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtime.wire.usage import TOKENS_MAX, Tally, Usage
+from runtime.wire.reported_usage import TOKENS_MAX, Tally, Usage
 
 # As each tells it of 100 prompt tokens, 60 of them from its cache, and 9 of answer.
 VENDORS: dict[str, dict[str, Any]] = {
