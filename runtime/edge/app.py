@@ -26,7 +26,7 @@ from runtime.errors import BadRequest, BaseloadError, MethodNotAllowed
 from runtime.request.record import RequestRecord
 from runtime.version import VERSION
 from runtime.wire.dialect_registry import DIALECTS
-from runtime.wire.error_form import ANTHROPIC_ERRORS
+from runtime.wire.error_envelope import ANTHROPIC_ERRORS
 
 
 def create_app(edge: Edge) -> ASGIApp:

@@ -6,7 +6,7 @@ import json
 from http import HTTPStatus
 
 from runtime.errors import BaseloadError
-from runtime.wire.error_form import OPENAI_ERRORS
+from runtime.wire.error_envelope import OPENAI_ERRORS
 
 NO_ID = "none"  # of a request that has not come far enough to have one
 

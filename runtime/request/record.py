@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from runtime.ledger.rows import Ending, Settle
 from runtime.request.evidence import Evidence
 from runtime.request.trace_context import TraceContext
-from runtime.wire.error_form import OPENAI_ERRORS, ErrorForm
+from runtime.wire.error_envelope import OPENAI_ERRORS, ErrorForm
 from scheduler.decision import Buy, Dispatch
 from scheduler.tenant_limits import Counted
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from models.vendors import VendorTerms
 from runtime.errors import BaseloadError
 from runtime.wire.delivered_tokens import Delivered
-from runtime.wire.error_form import ErrorForm
+from runtime.wire.error_envelope import ErrorForm
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.reported_usage import Usage
 

@@ -17,7 +17,7 @@ from runtime.wire.api_key import bearer_key
 from runtime.wire.chat_request import ChatRequest
 from runtime.wire.completion_request import CompletionRequest
 from runtime.wire.dialect import UpstreamCall, UpstreamModel
-from runtime.wire.error_form import OPENAI_ERRORS, ErrorForm, openai_error_frame
+from runtime.wire.error_envelope import OPENAI_ERRORS, ErrorForm, openai_error_frame
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.parse_request import parse_chat, parse_completion, to_upstream, upstream_fields
 from runtime.wire.sse import FrameScanner

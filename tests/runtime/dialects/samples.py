@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime.errors import BaseloadError
 from runtime.wire.dialect import Dialect
-from runtime.wire.error_form import ANTHROPIC_ERRORS
+from runtime.wire.error_envelope import ANTHROPIC_ERRORS
 from runtime.wire.openai_dialect import CHAT, COMPLETION, OpenAIDialect
 from tests.runtime.parts import MODEL
 from tests.runtime.vendors import delta, event, message, usage

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from runtime.errors import BadRequest, UnknownField
-from runtime.wire.error_form import OPENAI_ERRORS
+from runtime.wire.error_envelope import OPENAI_ERRORS
 from runtime.wire.parse_request import parse_chat, parse_completion
 from tests.runtime.wire.bodies import (
     CLIENT_ONLY,

@@ -7,7 +7,7 @@ import pytest
 
 from runtime.errors import BaseloadError, UnknownField
 from runtime.request_limits import refusals
-from runtime.wire.error_form import OPENAI_ERRORS
+from runtime.wire.error_envelope import OPENAI_ERRORS
 from tests.runtime.wire.bodies import (
     TOOL,
     USER,

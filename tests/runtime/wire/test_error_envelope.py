@@ -7,7 +7,7 @@ import pytest
 from runtime import errors
 from runtime.error_headers import error_headers
 from runtime.errors import BaseloadError
-from runtime.wire.error_form import (
+from runtime.wire.error_envelope import (
     ANTHROPIC_ERRORS,
     OPENAI_ERRORS,
     ErrorForm,
