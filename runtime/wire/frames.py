@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from runtime.wire.event_splitter import EVENT_END
-from runtime.wire.whole_answer import is_error
+from runtime.wire.unstreamed_answer import is_error
 
 DONE = b"data: [DONE]\n\n"
 _BOM = b"\xef\xbb\xbf"

@@ -21,8 +21,8 @@ from runtime.wire.error_envelope import OPENAI_ERRORS, ErrorForm, openai_error_f
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.parse_request import parse_chat, parse_completion, to_upstream, upstream_fields
 from runtime.wire.sse import FrameScanner
+from runtime.wire.unstreamed_answer import OpenAIAnswer
 from runtime.wire.upstream_wire import wire_of
-from runtime.wire.whole_answer import OpenAIAnswer
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from runtime.wire.anthropic.chat_frames import error_told, usage_told
 from runtime.wire.anthropic.names import finish_reason
 from runtime.wire.anthropic.usage import AnthropicTally
-from runtime.wire.whole_answer import is_error
+from runtime.wire.unstreamed_answer import is_error
 
 
 def chat_answer(body: bytes, asked_unix_s: int) -> bytes:

@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletion
 
 from runtime.wire.anthropic.answer import chat_answer
 from runtime.wire.reported_usage import Usage
-from runtime.wire.whole_answer import OpenAIAnswer
+from runtime.wire.unstreamed_answer import OpenAIAnswer
 from tests.runtime.wire.anthropic import answers as an
 
 ASKED_S = 1_700_000_000

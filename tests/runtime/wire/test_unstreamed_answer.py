@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runtime.wire.choices import CUT_OFF_REASONS, FAILURE_REASONS
-from runtime.wire.whole_answer import OpenAIAnswer
+from runtime.wire.unstreamed_answer import OpenAIAnswer
 
 
 def choice(text: str | None = "river", finish: Any = "stop", **more: Any) -> dict[str, Any]:
