@@ -22,8 +22,7 @@ from runtime.wire.choices import (
 )
 from runtime.wire.delivered_tokens import Delivered
 from runtime.wire.event_splitter import EVENT_END, EventSplitter
-from runtime.wire.frame_likeness import Likeness
-from runtime.wire.frames import (
+from runtime.wire.frame_content import (
     DONE,
     data_of,
     decoded,
@@ -33,6 +32,7 @@ from runtime.wire.frames import (
     surely_has_words,
     tells_error,
 )
+from runtime.wire.frame_likeness import Likeness
 from runtime.wire.reported_usage import Tally, Usage
 
 

@@ -15,7 +15,7 @@ from runtime.wire.anthropic.chat_frames import ChatFrames, error_frame
 from runtime.wire.anthropic.names import finish_reason
 from runtime.wire.anthropic.usage import AnthropicTally
 from runtime.wire.event_splitter import EventSplitter
-from runtime.wire.frames import DONE, data_of, decoded
+from runtime.wire.frame_content import DONE, data_of, decoded
 
 PING = b": ping\n\n"  # shows that the target lives
 
