@@ -7,7 +7,7 @@ from typing import Any
 
 from openai.types.chat import ChatCompletionChunk
 
-from runtime.wire.anthropic.events import EventTranslator
+from runtime.wire.anthropic.stream_translation import EventTranslator
 from runtime.wire.anthropic.wire import TranslatedScanner
 from tests.runtime.wire.anthropic import answers as an
 
