@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 
-from runtime.wire.anthropic.answer import chat_answer
+from runtime.wire.anthropic.answer_translation import chat_answer
 from runtime.wire.reported_usage import Usage
 from runtime.wire.unstreamed_answer import OpenAIAnswer
 from tests.runtime.wire.anthropic import answers as an
