@@ -7,7 +7,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from runtime.wire.anthropic.answer_translation import chat_answer
-from runtime.wire.anthropic.request import messages_request
+from runtime.wire.anthropic.request_translation import messages_request
 from runtime.wire.anthropic.stream_translation import EventTranslator
 from runtime.wire.anthropic.unlike import NotTaken
 from runtime.wire.dialect import UpstreamCall

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.wire.anthropic.request import messages_request
+from runtime.wire.anthropic.request_translation import messages_request
 from runtime.wire.anthropic.unlike import NotTaken
 from tests.runtime.wire.bodies import USER
 
