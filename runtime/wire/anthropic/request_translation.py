@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runtime.wire.anthropic.turns import NAME, Turns, blocks_of
+from runtime.wire.anthropic.message_turns import NAME, Turns, blocks_of
 from runtime.wire.anthropic.unlike import NotTaken
 
 _SAME = ("model", "max_tokens", "temperature", "top_p", "stream")
