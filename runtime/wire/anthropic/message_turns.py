@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from runtime.wire.anthropic.unlike import NotTaken
+from runtime.wire.anthropic.untranslatable import NotTaken
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")  # of a tool
 _FOREIGN = re.compile(r"[^A-Za-z0-9_-]")  # what an id may not have there

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runtime.wire.anthropic.message_turns import NAME, Turns, blocks_of
-from runtime.wire.anthropic.unlike import NotTaken
+from runtime.wire.anthropic.untranslatable import NotTaken
 
 _SAME = ("model", "max_tokens", "temperature", "top_p", "stream")
 _TOOL_CHOICES = {"auto": "auto", "required": "any", "none": "none"}

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from runtime.wire.anthropic.answer_translation import chat_answer
 from runtime.wire.anthropic.request_translation import messages_request
 from runtime.wire.anthropic.stream_translation import EventTranslator
-from runtime.wire.anthropic.unlike import NotTaken
+from runtime.wire.anthropic.untranslatable import NotTaken
 from runtime.wire.dialect import UpstreamCall
 from runtime.wire.reported_usage import Usage
 from runtime.wire.sse import FrameScanner

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runtime.wire.anthropic.request_translation import messages_request
-from runtime.wire.anthropic.unlike import NotTaken
+from runtime.wire.anthropic.untranslatable import NotTaken
 from tests.runtime.wire.bodies import USER
 
 
