@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from runtime.wire.anthropic.chat_frames import error_told, usage_told
-from runtime.wire.anthropic.names import finish_reason
 from runtime.wire.anthropic.usage import AnthropicTally
+from runtime.wire.anthropic.vocabulary import finish_reason
 from runtime.wire.unstreamed_answer import is_error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from runtime.wire.anthropic.names import ERROR_STATUSES
+from runtime.wire.anthropic.vocabulary import ERROR_STATUSES
 from runtime.wire.reported_usage import Usage
 
 

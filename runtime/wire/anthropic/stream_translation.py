@@ -12,8 +12,8 @@ from typing import Any
 
 from runtime.request_limits import LIMITS, refusals
 from runtime.wire.anthropic.chat_frames import ChatFrames, error_frame
-from runtime.wire.anthropic.names import finish_reason
 from runtime.wire.anthropic.usage import AnthropicTally
+from runtime.wire.anthropic.vocabulary import finish_reason
 from runtime.wire.event_splitter import EventSplitter
 from runtime.wire.frame_content import DONE, data_of, decoded
 
