@@ -20,7 +20,7 @@ from cluster.state import state_folder
 from models.money import aligned_usd, format_usd
 from runtime.ledger.audit import audit
 from runtime.ledger.report import RequestCost, Sums, report, requests
-from runtime.ledger.story import story
+from runtime.ledger.request_history import story
 
 EXIT_NOT_OK = 1
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from cluster.meaning import commented
 from models.money import format_usd
+from runtime.ledger.request_history import AttemptStory, RequestStory
 from runtime.ledger.rows import Ending, UsageSource
-from runtime.ledger.story import AttemptStory, RequestStory
 from runtime.request.evidence import ALLOWED
 from scheduler.decision import Reason
 

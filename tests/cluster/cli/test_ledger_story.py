@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from cluster.cli.ledger_story import REASONS, story_lines
 from cluster.cli.main import app
 from cluster.state import STATE_ENV
+from runtime.ledger.request_history import story
 from runtime.ledger.rows import Ending, Reserve, Row
-from runtime.ledger.story import story
 from runtime.request.evidence import Evidence, Found, TargetVerdict
 from scheduler.compliance.facts import Contract, Registration
 from scheduler.compliance.grounds import Grounds

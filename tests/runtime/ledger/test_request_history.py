@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from runtime.ledger.request_history import RequestStory, story
 from runtime.ledger.rows import Ending
-from runtime.ledger.story import RequestStory, story
 from tests.runtime.ledger.samples import opened, reserve, settle
 
 
