@@ -23,8 +23,8 @@ from pathlib import Path
 from types import TracebackType
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.explained import explained
 from runtime.ledger.liveness import Liveness
+from runtime.ledger.storage_errors import explained
 from runtime.ledger.store import Store
 from runtime.replica_time_share import ShareClock
 from runtime.request_limits import refusals

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.explained import explained as plainly_explained
 from runtime.ledger.sql.sqlite_migrations import APPLICATION_ID, migrate, require_current
+from runtime.ledger.storage_errors import explained as plainly_explained
 
 BUSY_TIMEOUT_MS = 10_000  # several gateways take turns, a few ms each; longer means stuck
 
@@ -80,7 +80,7 @@ def read_only(path: Path) -> Iterator[Connection]:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """As ``runtime.ledger.explained``, of what SQLite raises as well."""
+    """As ``runtime.ledger.storage_errors``, of what SQLite raises as well."""
     with plainly_explained(str(path)):
         try:
             yield
