@@ -16,13 +16,13 @@ from pathlib import Path
 from runtime.clock import SYSTEM, Clock
 from runtime.errors import LedgerUnavailable
 from runtime.ledger.feedback_log import FeedbackLog
-from runtime.ledger.giving_way import GivingWay
 from runtime.ledger.group_commit import Counts, GroupCommit, Ticket
 from runtime.ledger.liveness import Claim
 from runtime.ledger.open_store import open_store
 from runtime.ledger.rows import Ending, Reserve, Settle
 from runtime.ledger.storage_errors import explained
 from runtime.ledger.store import OpenAttempt, Store
+from runtime.ledger.yield_to_writer import GivingWay
 
 SWEEP_ROWS_MAX = 1000  # expired at once; more follow in the same sweep
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from runtime.ledger.giving_way import GIVE_WAY_AFTER_S, GIVE_WAY_EVERY_S, GIVE_WAY_S, GivingWay
 from runtime.ledger.group_commit import COMMIT_INTERVAL_S
+from runtime.ledger.yield_to_writer import GIVE_WAY_AFTER_S, GIVE_WAY_EVERY_S, GIVE_WAY_S, GivingWay
 
 
 class _Loop:
