@@ -19,8 +19,8 @@ from cluster.cli.terminal import note, page, visible
 from cluster.state import state_folder
 from models.money import aligned_usd, format_usd
 from runtime.ledger.audit import audit
-from runtime.ledger.report import RequestCost, Sums, report, requests
 from runtime.ledger.request_history import story
+from runtime.ledger.usage_report import RequestCost, Sums, report, requests
 
 EXIT_NOT_OK = 1
 

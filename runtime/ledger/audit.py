@@ -15,10 +15,10 @@ from models.money import NanoUsd
 from models.price_terms import cost_again
 from runtime.ledger.chain import GENESIS, Entry, link
 from runtime.ledger.open_store import open_store
-from runtime.ledger.report import Report, Sums, report_on
 from runtime.ledger.rows import UNTOLD
 from runtime.ledger.storage_errors import explained
 from runtime.ledger.store import Reading
+from runtime.ledger.usage_report import Report, Sums, report_on
 
 PROBLEMS_MAX = 20  # told one by one; the count of all of them is told always
 

@@ -25,7 +25,7 @@ from runtime.engine.settings import EngineFacts
 from runtime.gateway import Gateway
 from runtime.ledger.audit import audit
 from runtime.ledger.ledger import Ledger
-from runtime.ledger.report import RequestCost, report, requests
+from runtime.ledger.usage_report import RequestCost, report, requests
 from runtime.observer import Observer
 from runtime.observers.metrics import PrometheusMetrics
 from runtime.observers.metrics_server import MetricsServer

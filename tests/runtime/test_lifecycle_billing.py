@@ -16,7 +16,7 @@ from models.money import format_usd
 from models.price_terms import bill_text
 from models.prices import load_price_book
 from runtime.engine.fault_script import Fault, Script
-from runtime.ledger.report import report
+from runtime.ledger.usage_report import report
 from tests.runtime.hand import Hand
 from tests.runtime.parts import MODEL, Stack, chat, stack, until
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runtime.ledger.audit import audit
-from runtime.ledger.report import report, requests
+from runtime.ledger.usage_report import report, requests
 from tests.runtime.ledger.samples import opened
 from tests.runtime.ledger.test_processes import ROOT, worker
 

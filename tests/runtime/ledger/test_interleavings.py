@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from runtime.ledger.audit import audit
 from runtime.ledger.ledger import Ledger
-from runtime.ledger.report import report, requests
 from runtime.ledger.rows import Ending, Reserve, Settle
+from runtime.ledger.usage_report import report, requests
 from tests.runtime.ledger.samples import reserve, settle
 from tests.runtime.ledger.store_kinds import KINDS
 

@@ -12,9 +12,9 @@ from runtime.ledger import group_commit
 from runtime.ledger.audit import audit
 from runtime.ledger.ledger import Ledger
 from runtime.ledger.open_store import open_store
-from runtime.ledger.report import report, requests
 from runtime.ledger.rows import Ending, Row
 from runtime.ledger.store import Answer
+from runtime.ledger.usage_report import report, requests
 from tests.runtime.ledger.samples import opened, reserve, settle
 from tests.runtime.ledger.store_kinds import StoreKind
 

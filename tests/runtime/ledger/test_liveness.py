@@ -14,7 +14,7 @@ from runtime.errors import LedgerUnavailable
 from runtime.ledger.audit import audit
 from runtime.ledger.liveness import Liveness
 from runtime.ledger.open_store import open_store
-from runtime.ledger.report import requests
+from runtime.ledger.usage_report import requests
 from tests.runtime.ledger.samples import opened
 from tests.runtime.ledger.test_processes import ROOT, worker
 

@@ -12,7 +12,7 @@ import pytest
 
 from runtime.ledger.audit import audit
 from runtime.ledger.open_store import open_store
-from runtime.ledger.report import requests
+from runtime.ledger.usage_report import requests
 from tests.runtime.ledger.samples import opened
 
 ROOT = Path(__file__).parents[3]

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.clock import SYSTEM, Clock
 from runtime.ledger.ledger import Ledger
-from runtime.ledger.report import report
+from runtime.ledger.usage_report import report
 from runtime.targets.other_schedulers_spending import OthersSpending
 from scheduler.budget import HOUR_S
 from scheduler.settings import Settings

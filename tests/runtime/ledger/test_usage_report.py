@@ -5,8 +5,8 @@ import json
 import pytest
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.report import Rent, report, requests
 from runtime.ledger.rows import Ending
+from runtime.ledger.usage_report import Rent, report, requests
 from runtime.replica_time_share import HOUR_NS, share_cost_nano, share_in_words
 from tests.runtime.ledger.samples import opened, reserve, settle
 
