@@ -33,7 +33,7 @@ from cluster.drill.words import verdict
 from runtime.config import GatewayConfig
 from runtime.engine.scripted_engine import ASKED_KEPT_MAX
 from runtime.errors import ConfigError
-from runtime.ledger.chain import Entry
+from runtime.ledger.hash_chain import Entry
 from runtime.ledger.open_store import open_store
 from scheduler.target import TargetKind
 

@@ -16,7 +16,7 @@ from cluster.drill.form import Misplaced
 from cluster.drill.request_kinds import RequestKind
 from cluster.drill.scripted_targets import Received
 from runtime.config import GatewayConfig
-from runtime.ledger.chain import Entry
+from runtime.ledger.hash_chain import Entry
 from runtime.ledger.rows import NO_TARGET
 from runtime.request.evidence import ALLOWED as ALLOWED_CODE
 from runtime.routing.restriction import facts_by_target, restriction_of

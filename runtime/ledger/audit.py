@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from models.money import NanoUsd
 from models.price_terms import cost_again
-from runtime.ledger.chain import GENESIS, Entry, link
+from runtime.ledger.hash_chain import GENESIS, Entry, link
 from runtime.ledger.open_store import open_store
 from runtime.ledger.rows import UNTOLD
 from runtime.ledger.storage_errors import explained

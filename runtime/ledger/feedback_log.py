@@ -11,7 +11,7 @@ import threading
 from typing import NamedTuple
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.chain import Entry
+from runtime.ledger.hash_chain import Entry
 from runtime.ledger.rows import Ending
 from runtime.ledger.store import Feedback, FeedbackSum, FeedbackWriter, Store
 from scheduler.decision import Outcome

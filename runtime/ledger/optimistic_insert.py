@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from runtime.ledger.chain import Head, Values, chained
+from runtime.ledger.hash_chain import Head, Values, chained
 from runtime.ledger.rows import Reserve, Row
 from runtime.ledger.store import Answer
 

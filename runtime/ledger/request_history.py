@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from models.money import NanoUsd, format_usd
-from runtime.ledger.chain import Entry
+from runtime.ledger.hash_chain import Entry
 from runtime.ledger.open_store import open_store
 from runtime.ledger.rows import NO_TARGET
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from models.money import NanoUsd
-from runtime.ledger.chain import Entry
+from runtime.ledger.hash_chain import Entry
 from runtime.ledger.liveness import Liveness
 from runtime.ledger.rows import Row
 

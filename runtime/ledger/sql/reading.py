@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
-from runtime.ledger.chain import Entry
+from runtime.ledger.hash_chain import Entry
 from runtime.ledger.rows import NO_TARGET, UNTOLD, Ending
 from runtime.ledger.sql.schema import attempts, entries, feedback, open_attempts
 from runtime.ledger.store import (

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.chain import EMPTY, Entry, Head, Values
+from runtime.ledger.hash_chain import EMPTY, Entry, Head, Values
 from runtime.ledger.optimistic_insert import Known, OptimisticInsert
 from runtime.ledger.rows import Row
 from runtime.ledger.sql.sqlite import BEGIN, cause

@@ -13,7 +13,7 @@ from cluster.drill.scenarios import Scenario
 from cluster.drill.scripted_targets import Received
 from runtime.edge import generation
 from runtime.gateway import Gateway
-from runtime.ledger.chain import Entry
+from runtime.ledger.hash_chain import Entry
 from runtime.request.effective_sensitivity import protected
 from runtime.routing.restriction import Restriction
 from runtime.targets.providers import Account

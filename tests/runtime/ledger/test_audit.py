@@ -4,7 +4,7 @@ import pytest
 
 from runtime.ledger import audit as audit_file
 from runtime.ledger.audit import audit
-from runtime.ledger.chain import COLUMNS, link
+from runtime.ledger.hash_chain import COLUMNS, link
 from runtime.ledger.open_store import open_store
 from runtime.ledger.rows import Ending, Row, UsageSource
 from tests.runtime.ledger.samples import opened, reserve, settle

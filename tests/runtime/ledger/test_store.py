@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.chain import COLUMNS, EMPTY, Entry, Head, chained
+from runtime.ledger.hash_chain import COLUMNS, EMPTY, Entry, Head, chained
 from runtime.ledger.open_store import open_store
 from runtime.ledger.rows import Ending, Row
 from runtime.ledger.store import Answer, Appender, OpenAttempt, Store

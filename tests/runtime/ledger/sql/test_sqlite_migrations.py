@@ -10,7 +10,7 @@ from sqlalchemy import Table, create_engine, inspect
 
 from runtime.errors import LedgerUnavailable
 from runtime.ledger.audit import audit
-from runtime.ledger.chain import EMPTY, Entry, chained
+from runtime.ledger.hash_chain import EMPTY, Entry, chained
 from runtime.ledger.ledger import Ledger
 from runtime.ledger.rows import Row
 from runtime.ledger.sql import schema, sqlite

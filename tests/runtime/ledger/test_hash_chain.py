@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.ledger.chain import COLUMNS, GENESIS, link
+from runtime.ledger.hash_chain import COLUMNS, GENESIS, link
 
 values = st.lists(
     st.none() | st.integers(0, 2**63 - 1) | st.text(st.characters(exclude_categories=["Cs"])),
