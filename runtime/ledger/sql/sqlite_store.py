@@ -11,7 +11,7 @@ from sqlalchemy import Connection, create_engine
 from runtime.ledger.lock_files import LockFiles, one_at_a_time
 from runtime.ledger.sql import sqlite
 from runtime.ledger.sql.feedback_writer import SqlFeedbackWriter
-from runtime.ledger.sql.reading import SqlReading
+from runtime.ledger.sql.queries import SqlReading
 from runtime.ledger.sql.sqlite_appender import SqliteAppender
 from runtime.ledger.sql.sqlite_migrations import migrate
 
