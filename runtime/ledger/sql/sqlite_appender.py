@@ -16,7 +16,7 @@ from runtime.errors import LedgerUnavailable
 from runtime.ledger.hash_chain import EMPTY, Entry, Head, Values
 from runtime.ledger.optimistic_insert import Known, OptimisticInsert
 from runtime.ledger.rows import Row
-from runtime.ledger.sql.sqlite import BEGIN, cause
+from runtime.ledger.sql.sqlite_connection import BEGIN, cause
 from runtime.ledger.store import Answer
 
 # The newest entry, and every entry of the requests asked about, in one row. Asked apart for

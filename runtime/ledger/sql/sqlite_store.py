@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine
 
 from runtime.ledger.lock_files import LockFiles, one_at_a_time
-from runtime.ledger.sql import sqlite
+from runtime.ledger.sql import sqlite_connection
 from runtime.ledger.sql.feedback_writer import SqlFeedbackWriter
 from runtime.ledger.sql.queries import SqlReading
 from runtime.ledger.sql.sqlite_appender import SqliteAppender
@@ -23,19 +23,22 @@ class SqliteStore:
         self.liveness = LockFiles(self.host_file("owners"))
 
     def appender(self) -> SqliteAppender:
-        with sqlite.explained(self._path):
-            sqlite.create(self._path)
+        with sqlite_connection.explained(self._path):
+            sqlite_connection.create(self._path)
             with one_at_a_time(self.liveness.folder):
-                return SqliteAppender(sqlite.connect(self._path), self._path)
+                return SqliteAppender(sqlite_connection.connect(self._path), self._path)
 
     def feedback_writer(self) -> SqlFeedbackWriter:
-        with sqlite.explained(self._path):
-            connection = sqlite.connect(self._path)
-        return SqlFeedbackWriter(connection, lambda: sqlite.explained(self._path))
+        with sqlite_connection.explained(self._path):
+            connection = sqlite_connection.connect(self._path)
+        return SqlFeedbackWriter(connection, lambda: sqlite_connection.explained(self._path))
 
     @contextmanager
     def reading(self) -> Iterator[SqliteReading]:
-        with sqlite.explained(self._path), sqlite.read_only(self._path) as connection:
+        with (
+            sqlite_connection.explained(self._path),
+            sqlite_connection.read_only(self._path) as connection,
+        ):
             yield SqliteReading(connection)
 
     def host_file(self, what: str) -> Path:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from runtime.ledger.audit import audit
 from runtime.ledger.optimistic_insert import AT_ONCE_ROWS_MAX, CAREFUL_BATCHES, OptimisticInsert
 from runtime.ledger.rows import Row
-from runtime.ledger.sql import sqlite
+from runtime.ledger.sql import sqlite_connection
 from runtime.ledger.sql.sqlite_appender import SqliteTables
 from runtime.ledger.store import Answer
 from tests.runtime.ledger.samples import reserve, settle
@@ -25,7 +25,7 @@ from tests.runtime.ledger.samples import reserve, settle
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     file = tmp_path / "ledger.db"
-    sqlite.create(file)
+    sqlite_connection.create(file)
     return file
 
 
@@ -45,7 +45,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @contextmanager
 def appending(path: Path) -> Iterator[OptimisticInsert]:
-    with sqlite.connect(path) as connection:
+    with sqlite_connection.connect(path) as connection:
         yield OptimisticInsert(SqliteTables(connection))
 
 
@@ -103,7 +103,7 @@ def test_many_rows_are_looked_at(path: Path, looks: list[int]) -> None:
 
 
 def test_what_is_refused_leaves_nothing_behind(path: Path) -> None:
-    with sqlite.connect(path) as connection:
+    with sqlite_connection.connect(path) as connection:
         tables = SqliteTables(connection)
         appender = OptimisticInsert(tables)
         appender.append([reserve("a")])
@@ -126,7 +126,7 @@ def test_the_answers_are_those_of_looking(
     folder = tmp_path_factory.mktemp("ledgers")
     answers = []
     for name in ("tried", "looked"):
-        sqlite.create(folder / name)
+        sqlite_connection.create(folder / name)
         with appending(folder / name) as appender:
             told = []
             for batch in batches:

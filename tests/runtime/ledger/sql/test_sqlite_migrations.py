@@ -13,7 +13,7 @@ from runtime.ledger.audit import audit
 from runtime.ledger.hash_chain import EMPTY, Entry, chained
 from runtime.ledger.ledger import Ledger
 from runtime.ledger.rows import Row
-from runtime.ledger.sql import schema, sqlite
+from runtime.ledger.sql import schema, sqlite_connection
 from runtime.ledger.sql.sqlite_migrations import NAMES, m0001_entries
 from tests.runtime.ledger.samples import opened, reserve, settle
 
@@ -85,7 +85,7 @@ def test_types_are_strict(intruder: sqlite3.Connection) -> None:
     ],
 )
 def test_queries_see_the_columns_that_exist(path: Path, table: Table) -> None:
-    with sqlite.read_only(path) as connection:
+    with sqlite_connection.read_only(path) as connection:
         held = [column["name"] for column in inspect(connection).get_columns(table.name)]
     assert [column.name for column in table.columns] == held
 
@@ -101,14 +101,14 @@ def test_a_newer_schema_is_refused(path: Path, intruder: sqlite3.Connection) -> 
     intruder.commit()
     with pytest.raises(LedgerUnavailable, match=r"newer schema \(m9999_future\): upgrade"):
         Ledger.open(path, owner="boot-2")
-    with pytest.raises(LedgerUnavailable, match="newer schema"), sqlite.read_only(path):
+    with pytest.raises(LedgerUnavailable, match="newer schema"), sqlite_connection.read_only(path):
         pass
 
 
 def test_a_reader_does_not_migrate(path: Path, intruder: sqlite3.Connection) -> None:
     intruder.execute("DELETE FROM migrations")
     intruder.commit()
-    with pytest.raises(LedgerUnavailable, match="older schema"), sqlite.read_only(path):
+    with pytest.raises(LedgerUnavailable, match="older schema"), sqlite_connection.read_only(path):
         pass
 
 

@@ -10,13 +10,13 @@ from sqlalchemy.exc import DBAPIError
 
 from runtime.errors import LedgerUnavailable
 from runtime.ledger.ledger import Ledger
-from runtime.ledger.sql import sqlite
+from runtime.ledger.sql import sqlite_connection
 from tests.runtime.ledger.samples import opened, reserve
 
 
 def test_the_writer_holds_its_pragmas(tmp_path: Path) -> None:
-    sqlite.create(tmp_path / "ledger.db")
-    with sqlite.connect(tmp_path / "ledger.db") as connection:
+    sqlite_connection.create(tmp_path / "ledger.db")
+    with sqlite_connection.connect(tmp_path / "ledger.db") as connection:
         held = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys", "recursive_triggers")
@@ -32,7 +32,7 @@ def test_the_writer_holds_its_pragmas(tmp_path: Path) -> None:
 def test_a_pragma_that_does_not_hold_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sqlite.WRITER_PRAGMAS, "synchronous", 9)
+    monkeypatch.setitem(sqlite_connection.WRITER_PRAGMAS, "synchronous", 9)
     with pytest.raises(LedgerUnavailable, match="SQLite holds synchronous at"):
         Ledger.open(tmp_path / "ledger.db", owner="boot-1")
 
@@ -80,14 +80,17 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with opened(path):
         pass
-    with sqlite.read_only(path) as connection, pytest.raises(DBAPIError, match="readonly"):
+    with (
+        sqlite_connection.read_only(path) as connection,
+        pytest.raises(DBAPIError, match="readonly"),
+    ):
         connection.exec_driver_sql("CREATE TABLE mine (id)")
 
 
 def test_a_reader_makes_no_file(tmp_path: Path) -> None:
     with (
         pytest.raises(LedgerUnavailable, match="there is no such file"),
-        sqlite.read_only(tmp_path / "none.db"),
+        sqlite_connection.read_only(tmp_path / "none.db"),
     ):
         pass
     assert not list(tmp_path.iterdir())
