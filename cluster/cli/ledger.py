@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from rich.table import Table
 
 from cluster.cli import common_options
-from cluster.cli.ledger_story import story_lines
+from cluster.cli.ledger_show_lines import story_lines
 from cluster.cli.options import argument, option, takes
 from cluster.cli.terminal import note, page, visible
 from cluster.state import state_folder

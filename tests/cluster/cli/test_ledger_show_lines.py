@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cluster.cli.ledger_story import REASONS, story_lines
+from cluster.cli.ledger_show_lines import REASONS, story_lines
 from cluster.cli.main import app
 from cluster.state import STATE_ENV
 from runtime.ledger.request_history import story
