@@ -16,9 +16,9 @@ from cluster.checks.facts import as_json, as_lines
 from cluster.checks.report import Place, Report, Surroundings, check_file
 from cluster.cli import common_options
 from cluster.cli.data_flows.lines import map_lines
-from cluster.cli.options import option, takes
 from cluster.cli.report_file import check_writable, write_report
 from cluster.cli.terminal import Plain, note, visible
+from cluster.cli.typer_options import option, takes
 from cluster.finding import Finding
 from cluster.machine.host import this_host
 from cluster.machine.inventory import inventory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.cli.options import argument, option
+from cluster.cli.typer_options import argument, option
 from cluster.profile import LOCAL_PROFILE
 from runtime.errors import ConfigError
 

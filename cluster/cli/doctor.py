@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.cli import common_options
-from cluster.cli.options import option, takes
 from cluster.cli.terminal import page
+from cluster.cli.typer_options import option, takes
 from cluster.machine.inventory import Inventory, custom_resources, inventory
 from cluster.profile import load
 from cluster.run.address import NothingRuns, cluster_address, existing_token

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from cluster.cli import common_options
 from cluster.cli.ledger_show_lines import story_lines
-from cluster.cli.options import argument, option, takes
 from cluster.cli.terminal import note, page, visible
+from cluster.cli.typer_options import argument, option, takes
 from cluster.state import state_folder
 from models.money import aligned_usd, format_usd
 from runtime.ledger.audit import audit

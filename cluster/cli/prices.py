@@ -12,8 +12,8 @@ from typing import Any
 from rich.table import Table
 
 from cluster.cli import common_options
-from cluster.cli.options import option, takes
 from cluster.cli.terminal import page
+from cluster.cli.typer_options import option, takes
 from cluster.profile import load
 from models.package_prices import PACKAGE
 from models.price import Price, Rates, Tier, usd_text

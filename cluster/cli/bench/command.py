@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cluster.cli.bench.options import BenchOptions
-from cluster.cli.options import takes
+from cluster.cli.typer_options import takes
 
 
 @takes(BenchOptions)

@@ -9,7 +9,7 @@ from benchmarks.load.endpoint import Api
 from benchmarks.load.schedule import Arrivals, Traffic
 from benchmarks.simulation.traces import TraceFormat
 from cluster.cli import common_options
-from cluster.cli.options import argument, option, panel
+from cluster.cli.typer_options import argument, option, panel
 
 PLAIN = Traffic("poisson", 1.0)
 

@@ -29,9 +29,9 @@ from cluster.cli.breakeven.options import (
     OwnOptions,
 )
 from cluster.cli.breakeven.output import keep_claims, keep_study, show_claims, show_study
-from cluster.cli.options import takes
 from cluster.cli.report_file import check_writable
 from cluster.cli.terminal import note
+from cluster.cli.typer_options import takes
 from models.data_file import BadDataFile
 from models.layout import CARDS_PER_NODE
 from models.prices import Price, load_price_book

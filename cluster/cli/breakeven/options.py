@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from benchmarks.economics.demand import DAY_MEAN_TO_PEAK
 from cluster.cli import common_options
-from cluster.cli.options import option, panel
+from cluster.cli.typer_options import option, panel
 from models.layout import CARDS_PER_NODE
 
 DemandKind: TypeAlias = Literal["flat", "day", "trace"]

@@ -14,9 +14,9 @@ from cluster.checks.report import Place, Report
 from cluster.cli.check import EXIT_ERRORS, examined, print_findings
 from cluster.cli.drill.lines import show
 from cluster.cli.drill.options import DrillOptions
-from cluster.cli.options import takes
 from cluster.cli.report_file import check_writable, origin, write_report
 from cluster.cli.terminal import note
+from cluster.cli.typer_options import takes
 from cluster.drill.drill import Plan, drill
 from cluster.drill.form import DrillReport
 from cluster.drill.scenarios import Incident, Scenario

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.cli import common_options
-from cluster.cli.options import option
+from cluster.cli.typer_options import option
 from cluster.drill.scenarios import Scenario
 
 SECONDS, RATE_PER_S = 8.0, 20.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cluster.cli.options import takes
 from cluster.cli.plan.options import OutputOptions, PlanOptions
 from cluster.cli.plan.output import document, table, verdict
 from cluster.cli.report_file import check_writable, write_report
 from cluster.cli.terminal import note, page
+from cluster.cli.typer_options import takes
 from cluster.manifests.model_config import read_model_config
 from cluster.manifests.planning import Planned
 from models.cards import UnknownCard, find_card, load_cards

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.cli import common_options
-from cluster.cli.options import argument, option, panel
+from cluster.cli.typer_options import argument, option, panel
 from models.planner import RUNNING_MAX_PER_RANK
 from models.sizing.kv_cache import KvDtype
 

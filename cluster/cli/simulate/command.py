@@ -13,7 +13,6 @@ from benchmarks.simulation.experiment import LAPS_MAX, BadExperiment, Experiment
 from benchmarks.simulation.offer_text import parse_offer
 from benchmarks.simulation.offers import DEFAULT_OFFERS, BadOffer, SimOffer
 from benchmarks.simulation.sweep import Trial, sweep
-from cluster.cli.options import takes
 from cluster.cli.report_file import check_writable, origin, write_report
 from cluster.cli.simulate.options import (
     ALL,
@@ -25,6 +24,7 @@ from cluster.cli.simulate.options import (
 )
 from cluster.cli.simulate.output import show, stages
 from cluster.cli.terminal import note
+from cluster.cli.typer_options import takes
 from cluster.profile import load
 from runtime.errors import ConfigError
 from scheduler.settings import Settings

@@ -17,7 +17,7 @@ from benchmarks.simulation.thresholds import GRID
 from benchmarks.simulation.traces import TraceFormat
 from benchmarks.simulation.workload import Alternatives, Prefixes
 from cluster.cli import common_options
-from cluster.cli.options import option, panel
+from cluster.cli.typer_options import option, panel
 
 PLAIN = Experiment()
 AUTO, ALL = "auto", "all"

@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cluster.cli.main import app as baseload
-from cluster.cli.options import argument, option, panel, takes
+from cluster.cli.typer_options import argument, option, panel, takes
 
 WIDE = {"COLUMNS": "120", "TERMINAL_WIDTH": "120"}
 
