@@ -27,7 +27,7 @@ from runtime.rejection_to_error import refusal_of
 from runtime.request.estimate import Estimator
 from runtime.request.job import Job
 from runtime.requests_in_flight import InFlight
-from runtime.routing.learning import Learning
+from runtime.routing.learn_from_feedback import Learning
 from runtime.routing.routing import routing_of
 from runtime.targets.compliance_matrix import NOTHING_KNOWN, matrix_of, traits_of
 from runtime.targets.connector import Connector

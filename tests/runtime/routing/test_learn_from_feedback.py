@@ -12,7 +12,7 @@ from runtime.clock import Clock
 from runtime.config import load_config
 from runtime.ledger.ledger import Ledger
 from runtime.request_limits import refusals
-from runtime.routing.learning import Learning
+from runtime.routing.learn_from_feedback import Learning
 from runtime.routing.routing import Routing, routing_of
 from scheduler.routing import quality
 from tests.runtime.ledger.test_feedback_log import DAY_MS, NOW_MS, word
