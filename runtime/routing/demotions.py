@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from scheduler.routing.quality import Quality, QualityTable
+from scheduler.routing.quality_table import Quality, QualityTable
 from scheduler.routing.rule import Candidate, Rule
 
 log = logging.getLogger("baseload.quality")

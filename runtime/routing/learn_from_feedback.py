@@ -15,7 +15,7 @@ from runtime.ledger.store import FeedbackSum, Store
 from runtime.request_limits import refusals
 from runtime.routing.demotions import Demotions, QualitySeen
 from runtime.routing.routing import Routing
-from scheduler.routing.quality import QualityTable
+from scheduler.routing.quality_table import QualityTable
 
 DAY_MS = 86_400_000
 FADE_MS = 3_600_000  # between two fades: results count a little too much until then

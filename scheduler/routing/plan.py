@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from models.money import NANO_PER_USD, NanoUsd, format_usd
 from scheduler.compliance.matrix import LOCAL, Allowance
-from scheduler.routing.quality import Quality
+from scheduler.routing.quality_table import Quality
 from scheduler.routing.rule import (
     LANGUAGE,
     Abilities,

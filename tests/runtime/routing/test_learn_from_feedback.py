@@ -14,7 +14,7 @@ from runtime.ledger.ledger import Ledger
 from runtime.request_limits import refusals
 from runtime.routing.learn_from_feedback import Learning
 from runtime.routing.routing import Routing, routing_of
-from scheduler.routing import quality
+from scheduler.routing import quality_table
 from tests.runtime.ledger.test_feedback_log import DAY_MS, NOW_MS, word
 
 CONFIG = {
@@ -101,7 +101,7 @@ async def test_what_had_fallen_before_a_start_is_told_and_not_counted(
 async def test_a_full_table_counts_what_it_cannot_take(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quality, "CELLS_MAX", 2)
+    monkeypatch.setattr(quality_table, "CELLS_MAX", 2)
     before = refusals["quality_cells_max"]
     say(ledger, 0.2, 3, "bad")
     learning, routing = begun(ledger, Days())

@@ -14,7 +14,7 @@ from runtime.wire.tags import Sensitivity
 from scheduler.compliance.matrix import LOCAL, Allowance
 from scheduler.compliance.verdict import Forbidden
 from scheduler.routing.plan import Code, Place, Plan, Step
-from scheduler.routing.quality import QualityTable
+from scheduler.routing.quality_table import QualityTable
 from scheduler.routing.rule import Needs
 
 MODELS = ("cheap", "dear", "english")

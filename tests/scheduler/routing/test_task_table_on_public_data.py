@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.routing.quality import QualityTable
+from scheduler.routing.quality_table import QualityTable
 
 DATA = Path("../shared/data/routing")
 BEST_SINGLE = 0.9332  # mean test score, as the data has it

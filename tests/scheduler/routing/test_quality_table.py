@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.routing import quality
-from scheduler.routing.quality import RESULTS_MIN, QualityTable
+from scheduler.routing import quality_table
+from scheduler.routing.quality_table import RESULTS_MIN, QualityTable
 
 SCORES = st.floats(0, 1)
 
@@ -88,7 +88,7 @@ def test_a_score_out_of_bounds_is_refused() -> None:
 
 
 def test_a_full_table_learns_only_what_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quality, "CELLS_MAX", 3)
+    monkeypatch.setattr(quality_table, "CELLS_MAX", 3)
     table = QualityTable()
     assert table.observe("m", "code", "en", 1.0)
     assert not table.observe("m", "code", "zh", 1.0)
