@@ -37,7 +37,7 @@ from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import Tags
 from scheduler.compliance.matrix import LOCAL, Allowance
-from scheduler.routing.plan import Code, Place, PlaceVerdict, Plan, Step
+from scheduler.routing.routing_plan import Code, Place, PlaceVerdict, Plan, Step
 from scheduler.routing.rule import Choose, Needs, Rule, Substitute, named
 
 VERDICTS_CHARS_MAX = 4_096  # of an error's message

@@ -37,7 +37,7 @@ from runtime.targets.membership import LocalTarget
 from runtime.targets.upstream import read_answer
 from runtime.wire.token_requests import TokenRequest, parse_detokenize, parse_tokenize
 from scheduler.compliance.matrix import LOCAL
-from scheduler.routing.plan import Code
+from scheduler.routing.routing_plan import Code
 
 ANSWER_S_MAX = 30.0
 

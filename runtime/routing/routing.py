@@ -17,8 +17,8 @@ from runtime.routing.demotions import RuleQuality, standings
 from runtime.routing.restriction import Restriction, facts_by_target, restriction_of
 from runtime.wire.tags import Sensitivity, header_of
 from scheduler.compliance.matrix import Allowance
-from scheduler.routing.plan import Place, Plan, Standing, plan
 from scheduler.routing.quality_table import NOT_ASKED, QualityTable
+from scheduler.routing.routing_plan import Place, Plan, Standing, plan
 from scheduler.routing.rule import ANY_ABILITY, Abilities, Candidate, Needs, Rule, named
 
 TASK_HEADER = header_of("task")

@@ -16,8 +16,8 @@ from runtime.routing.routing import Asked, routing_of
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.matrix import LOCAL, Matrix
 from scheduler.compliance.traits import Protection, Traits
-from scheduler.routing.plan import Place, Plan
 from scheduler.routing.quality_table import QualityTable
+from scheduler.routing.routing_plan import Place, Plan
 from scheduler.routing.rule import Needs
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "examples"

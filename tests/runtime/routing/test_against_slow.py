@@ -22,8 +22,8 @@ from runtime.wire.tags import Sensitivity
 from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.matrix import LOCAL, Matrix
 from scheduler.compliance.traits import Protection, Traits
-from scheduler.routing.plan import Place
 from scheduler.routing.quality_table import QualityTable
+from scheduler.routing.routing_plan import Place
 from scheduler.routing.rule import Needs
 from tests.runtime.routing.slow import Answer, Request, Target, answer
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from runtime.wire.tags import Sensitivity
-from scheduler.routing.plan import Code
+from scheduler.routing.routing_plan import Code
 from tests.runtime.routing.example import Example
 
 PII = Sensitivity.PII

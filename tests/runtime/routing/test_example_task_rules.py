@@ -9,7 +9,7 @@ import pytest
 
 from runtime.errors import BadRequest
 from runtime.wire.tags import Sensitivity
-from scheduler.routing.plan import Code, Plan
+from scheduler.routing.routing_plan import Code, Plan
 from scheduler.routing.rule import Substitute
 from tests.runtime.routing.example import Example, document
 

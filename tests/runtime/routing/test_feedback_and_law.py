@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from scheduler.compliance.matrix import Allowance
 from scheduler.compliance.verdict import Forbidden
-from scheduler.routing.plan import Code, Plan
 from scheduler.routing.quality_table import QualityTable
+from scheduler.routing.routing_plan import Code, Plan
 from tests.runtime.routing.test_routing import EVERYTHING, MODELS, planned, routing
 
 OFFERS = sorted(EVERYTHING.offers)

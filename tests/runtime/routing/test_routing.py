@@ -13,8 +13,8 @@ from runtime.routing.routing import Asked, Routing, routing_of
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.matrix import LOCAL, Allowance
 from scheduler.compliance.verdict import Forbidden
-from scheduler.routing.plan import Code, Place, Plan, Step
 from scheduler.routing.quality_table import QualityTable
+from scheduler.routing.routing_plan import Code, Place, Plan, Step
 from scheduler.routing.rule import Needs
 
 MODELS = ("cheap", "dear", "english")

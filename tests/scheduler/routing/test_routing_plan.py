@@ -13,8 +13,8 @@ from scheduler.compliance.matrix import LOCAL, Allowance, Matrix
 from scheduler.compliance.rules import Require, When
 from scheduler.compliance.rules import Rule as ComplianceRule
 from scheduler.compliance.traits import Protection, Traits
-from scheduler.routing.plan import Code, Place, PlaceVerdict, Plan, Standing, Step, plan
 from scheduler.routing.quality_table import Quality
+from scheduler.routing.routing_plan import Code, Place, PlaceVerdict, Plan, Standing, Step, plan
 from scheduler.routing.rule import (
     ANY_ABILITY,
     Abilities,
