@@ -27,8 +27,8 @@ from runtime.rejection_to_error import refusal_of
 from runtime.request.estimate import Estimator
 from runtime.request.job import Job
 from runtime.requests_in_flight import InFlight
+from runtime.routing.apply_rules import routing_of
 from runtime.routing.learn_from_feedback import Learning
-from runtime.routing.routing import routing_of
 from runtime.targets.compliance_matrix import NOTHING_KNOWN, matrix_of, traits_of
 from runtime.targets.connector import Connector
 from runtime.targets.membership import Endpoint, LocalTarget, Membership

@@ -31,7 +31,7 @@ from runtime.request.job import (
     new_job,
 )
 from runtime.request.record import RequestRecord
-from runtime.routing.routing import Asked
+from runtime.routing.apply_rules import Asked
 from runtime.served_models import context_tokens_max, is_served, model_not_found
 from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest

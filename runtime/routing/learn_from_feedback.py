@@ -13,8 +13,8 @@ from runtime.clock import SYSTEM, Clock
 from runtime.ledger.feedback_log import FeedbackNews
 from runtime.ledger.store import FeedbackSum, Store
 from runtime.request_limits import refusals
+from runtime.routing.apply_rules import Routing
 from runtime.routing.demotions import Demotions, QualitySeen
-from runtime.routing.routing import Routing
 from scheduler.routing.quality_table import QualityTable
 
 DAY_MS = 86_400_000

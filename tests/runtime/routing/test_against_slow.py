@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from runtime.config import load_config
 from runtime.errors import BadRequest
-from runtime.routing.routing import Asked, routing_of
+from runtime.routing.apply_rules import Asked, routing_of
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.matrix import LOCAL, Matrix

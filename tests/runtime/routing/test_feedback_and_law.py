@@ -9,7 +9,7 @@ from scheduler.compliance.matrix import Allowance
 from scheduler.compliance.verdict import Forbidden
 from scheduler.routing.quality_table import QualityTable
 from scheduler.routing.routing_plan import Code, Plan
-from tests.runtime.routing.test_routing import EVERYTHING, MODELS, planned, routing
+from tests.runtime.routing.test_apply_rules import EVERYTHING, MODELS, planned, routing
 
 OFFERS = sorted(EVERYTHING.offers)
 NO = Forbidden("pipl.home", "inference_jurisdictions", is_known=True)

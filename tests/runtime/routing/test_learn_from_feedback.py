@@ -12,8 +12,8 @@ from runtime.clock import Clock
 from runtime.config import load_config
 from runtime.ledger.ledger import Ledger
 from runtime.request_limits import refusals
+from runtime.routing.apply_rules import Routing, routing_of
 from runtime.routing.learn_from_feedback import Learning
-from runtime.routing.routing import Routing, routing_of
 from scheduler.routing import quality_table
 from tests.runtime.ledger.test_feedback_log import DAY_MS, NOW_MS, word
 

@@ -9,7 +9,7 @@ import pytest
 
 from runtime.config import load_config
 from runtime.errors import BadRequest
-from runtime.routing.routing import Asked, Routing, routing_of
+from runtime.routing.apply_rules import Asked, Routing, routing_of
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.matrix import LOCAL, Allowance
 from scheduler.compliance.verdict import Forbidden
