@@ -19,7 +19,7 @@ from runtime.config import GatewayConfig
 from runtime.ledger.hash_chain import Entry
 from runtime.ledger.rows import NO_TARGET
 from runtime.request.evidence import ALLOWED as ALLOWED_CODE
-from runtime.routing.restriction import facts_by_target, restriction_of
+from runtime.routing.rule_restriction import facts_by_target, restriction_of
 from scheduler.compliance.matrix import LOCAL
 from scheduler.target import TargetKind
 

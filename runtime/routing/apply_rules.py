@@ -14,7 +14,7 @@ from runtime.config import GatewayConfig
 from runtime.config_rules import AUTO, DEFAULT_TASK
 from runtime.errors import BadRequest
 from runtime.routing.demotions import RuleQuality, standings
-from runtime.routing.restriction import Restriction, facts_by_target, restriction_of
+from runtime.routing.rule_restriction import Restriction, facts_by_target, restriction_of
 from runtime.wire.tags import Sensitivity, header_of
 from scheduler.compliance.matrix import Allowance
 from scheduler.routing.quality_table import NOT_ASKED, QualityTable

@@ -8,7 +8,7 @@ from datetime import date
 
 from cluster.checks.data_flows.form import Agreement, Recipient, Registered
 from runtime.config import GatewayConfig
-from runtime.routing.restriction import facts_by_target
+from runtime.routing.rule_restriction import facts_by_target
 from runtime.targets.compliance_matrix import version_of
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.facts import Contract, Registration, TargetFacts

@@ -15,7 +15,7 @@ from runtime.edge import generation
 from runtime.gateway import Gateway
 from runtime.ledger.hash_chain import Entry
 from runtime.request.effective_sensitivity import protected
-from runtime.routing.restriction import Restriction
+from runtime.routing.rule_restriction import Restriction
 from runtime.targets.providers import Account
 from scheduler.compliance.matrix import Allowance
 from tests.cluster.drill.plans import TODAY, drilled, plan

@@ -12,7 +12,7 @@ import yaml
 from models.prices import load_price_book
 from runtime.config import load_config
 from runtime.routing.apply_rules import Asked, routing_of
-from runtime.routing.restriction import facts_by_target
+from runtime.routing.rule_restriction import facts_by_target
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.matrix import LOCAL, Matrix
 from scheduler.compliance.traits import Protection, Traits
