@@ -21,7 +21,7 @@ from scheduler.compliance.facts import (
     registrations_for,
 )
 from scheduler.compliance.jurisdictions import COUNTRIES
-from scheduler.compliance.rules import Rule
+from scheduler.compliance.policy_pack import Rule
 
 PACKS_MAX = 32
 FACTS_MAX = 256  # of each kind, of one target

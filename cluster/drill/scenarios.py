@@ -9,7 +9,7 @@ from enum import StrEnum
 from cluster.drill.gateway_copy import GatewayCopy, pool_name
 from runtime.config import GatewayConfig
 from scheduler.compliance.jurisdictions import ANYWHERE
-from scheduler.compliance.rules import Require, Rule, When
+from scheduler.compliance.policy_pack import Require, Rule, When
 
 SLOW_S = 3.0
 NOBODY_HAS = "a document that nobody has"

@@ -13,7 +13,7 @@ from runtime.targets.providers import Account
 from runtime.wire.tags import Sensitivity, Tags
 from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.matrix import Matrix
-from scheduler.compliance.rules import Rule
+from scheduler.compliance.policy_pack import Rule
 from scheduler.compliance.traits import Protection, Traits
 
 PROTECTION = {each: Protection[each.name] for each in Sensitivity}

@@ -10,7 +10,7 @@ from datetime import date
 
 from scheduler.compliance.facts import Contract, Registration, TargetFacts
 from scheduler.compliance.jurisdictions import GROUPS, expanded, outside
-from scheduler.compliance.rules import Require, Rule
+from scheduler.compliance.policy_pack import Require, Rule
 from scheduler.compliance.traits import Traits
 from scheduler.compliance.verdict import transfers
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.grounds import Grounds, grounds
-from scheduler.compliance.rules import Rule
+from scheduler.compliance.policy_pack import Rule
 from scheduler.compliance.traits import Traits
 from scheduler.compliance.verdict import Forbidden, forbids
 

@@ -12,7 +12,7 @@ from datetime import date
 
 from scheduler.compliance.facts import Contract, TargetFacts
 from scheduler.compliance.jurisdictions import expanded, outside
-from scheduler.compliance.rules import HOME, Require, Rule
+from scheduler.compliance.policy_pack import HOME, Require, Rule
 from scheduler.compliance.traits import Traits
 
 

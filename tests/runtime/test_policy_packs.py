@@ -12,7 +12,7 @@ import pytest
 from models.data_file import BadDataFile
 from runtime.policy_packs import read_pack, rules_of, shipped_packs
 from scheduler.compliance.facts import Contract, Registration, TargetFacts
-from scheduler.compliance.rules import Require, Rule, When
+from scheduler.compliance.policy_pack import Require, Rule, When
 from scheduler.compliance.traits import Protection, Traits
 from scheduler.compliance.verdict import forbids
 from tests.scheduler.compliance.slow import may_have

@@ -10,7 +10,7 @@ from runtime.config_tenant import TenantConfig
 from runtime.wire.tags import Sensitivity, stricter
 from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.jurisdictions import COUNTRIES, GROUPS, expanded
-from scheduler.compliance.rules import Rule
+from scheduler.compliance.policy_pack import Rule
 
 LOCAL_TENANT = "local"  # of the key that a start makes
 ELSEWHERE = "elsewhere"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.matrix import LOCAL, Matrix
-from scheduler.compliance.rules import Rule
+from scheduler.compliance.policy_pack import Rule
 from scheduler.compliance.traits import Traits
 from scheduler.compliance.verdict import forbids
 from tests.scheduler.compliance import given as g
