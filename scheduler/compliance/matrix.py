@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from scheduler.compliance.evaluate_rules import Forbidden, forbids
 from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.grounds import Grounds, grounds
 from scheduler.compliance.policy_pack import Rule
 from scheduler.compliance.traits import Traits
-from scheduler.compliance.verdict import Forbidden, forbids
 
 LOCAL = "local"  # no offer is called so: theirs have a slash
 KEPT_MAX = 4_096  # kinds of requests: places of users, protections, classes of data

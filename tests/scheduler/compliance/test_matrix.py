@@ -7,11 +7,11 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.compliance.evaluate_rules import forbids
 from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.matrix import LOCAL, Matrix
 from scheduler.compliance.policy_pack import Rule
 from scheduler.compliance.traits import Traits
-from scheduler.compliance.verdict import forbids
 from tests.scheduler.compliance import given as g
 
 
