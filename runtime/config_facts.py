@@ -14,14 +14,14 @@ from models.data_file import BadDataFile
 from models.lookup import did_you_mean
 from runtime.config_types import ModelName
 from runtime.policy_packs import Word, read_pack, rules_of, shipped_packs
-from scheduler.compliance.facts import (
+from scheduler.compliance.jurisdictions import COUNTRIES
+from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.target_facts import (
     Contract,
     Registration,
     TargetFacts,
     registrations_for,
 )
-from scheduler.compliance.jurisdictions import COUNTRIES
-from scheduler.compliance.policy_pack import Rule
 
 PACKS_MAX = 32
 FACTS_MAX = 256  # of each kind, of one target

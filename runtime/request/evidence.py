@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from runtime.detect.personal_data import DETECTOR_VERSION, Finding
 from runtime.request_limits import LIMITS, refusals
 from runtime.wire.tags import Tags
-from scheduler.compliance.facts import Contract, Registration
 from scheduler.compliance.grounds import Grounds, Stated
+from scheduler.compliance.target_facts import Contract, Registration
 from scheduler.compliance.traits import Traits
 
 FORM = 1  # of the text, for its readers

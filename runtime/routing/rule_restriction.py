@@ -13,9 +13,9 @@ from runtime.config import GatewayConfig
 from runtime.config_rules import RuleConfig
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.evaluate_rules import Forbidden
-from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.jurisdictions import outside
 from scheduler.compliance.matrix import LOCAL, Allowance
+from scheduler.compliance.target_facts import TargetFacts
 
 
 @dataclass(frozen=True, slots=True)

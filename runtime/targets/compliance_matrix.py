@@ -11,9 +11,9 @@ from hashlib import sha256
 from runtime.config import GatewayConfig
 from runtime.targets.providers import Account
 from runtime.wire.tags import Sensitivity, Tags
-from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.matrix import Matrix
 from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.target_facts import TargetFacts
 from scheduler.compliance.traits import Protection, Traits
 
 PROTECTION = {each: Protection[each.name] for each in Sensitivity}

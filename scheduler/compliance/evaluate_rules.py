@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from scheduler.compliance.facts import Contract, TargetFacts
 from scheduler.compliance.jurisdictions import expanded, outside
 from scheduler.compliance.policy_pack import HOME, Require, Rule
+from scheduler.compliance.target_facts import Contract, TargetFacts
 from scheduler.compliance.traits import Traits
 
 

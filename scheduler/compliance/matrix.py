@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from scheduler.compliance.evaluate_rules import Forbidden, forbids
-from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.grounds import Grounds, grounds
 from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.target_facts import TargetFacts
 from scheduler.compliance.traits import Traits
 
 LOCAL = "local"  # no offer is called so: theirs have a slash

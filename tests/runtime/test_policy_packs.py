@@ -12,8 +12,8 @@ import pytest
 from models.data_file import BadDataFile
 from runtime.policy_packs import read_pack, rules_of, shipped_packs
 from scheduler.compliance.evaluate_rules import forbids
-from scheduler.compliance.facts import Contract, Registration, TargetFacts
 from scheduler.compliance.policy_pack import Require, Rule, When
+from scheduler.compliance.target_facts import Contract, Registration, TargetFacts
 from scheduler.compliance.traits import Protection, Traits
 from tests.scheduler.compliance.slow import may_have
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from runtime.config import GatewayConfig
 from runtime.config_tenant import TenantConfig
 from runtime.wire.tags import Sensitivity, stricter
-from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.jurisdictions import COUNTRIES, GROUPS, expanded
 from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.target_facts import TargetFacts
 
 LOCAL_TENANT = "local"  # of the key that a start makes
 ELSEWHERE = "elsewhere"

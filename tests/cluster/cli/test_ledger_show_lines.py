@@ -19,8 +19,8 @@ from cluster.state import STATE_ENV
 from runtime.ledger.request_history import story
 from runtime.ledger.rows import Ending, Reserve, Row
 from runtime.request.evidence import Evidence, Found, TargetVerdict
-from scheduler.compliance.facts import Contract, Registration
 from scheduler.compliance.grounds import Grounds
+from scheduler.compliance.target_facts import Contract, Registration
 from scheduler.compliance.traits import Protection, Traits
 from tests.runtime.ledger.samples import opened, reserve, settle
 

@@ -14,8 +14,8 @@ from runtime.ledger.rows import EVIDENCE_BYTES_MAX
 from runtime.request.evidence import Evidence, Found, TargetVerdict, words_of
 from runtime.request_limits import LIMITS, refusals
 from runtime.wire.tags import Sensitivity, Tags
-from scheduler.compliance.facts import Contract, Registration
 from scheduler.compliance.grounds import Grounds
+from scheduler.compliance.target_facts import Contract, Registration
 from scheduler.compliance.traits import Protection, Traits
 
 EVIDENCE = Evidence(

@@ -19,8 +19,8 @@ from runtime.config import load_config
 from runtime.errors import BadRequest
 from runtime.routing.apply_rules import Asked, routing_of
 from runtime.wire.tags import Sensitivity
-from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.matrix import LOCAL, Matrix
+from scheduler.compliance.target_facts import TargetFacts
 from scheduler.compliance.traits import Protection, Traits
 from scheduler.routing.quality_table import QualityTable
 from scheduler.routing.routing_plan import Place

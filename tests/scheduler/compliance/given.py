@@ -6,8 +6,8 @@ from datetime import date
 
 from hypothesis import strategies as st
 
-from scheduler.compliance.facts import Contract, Registration, TargetFacts
 from scheduler.compliance.policy_pack import Require, Rule, When
+from scheduler.compliance.target_facts import Contract, Registration, TargetFacts
 from scheduler.compliance.traits import Protection, Traits
 
 TODAY = date(2026, 11, 30)

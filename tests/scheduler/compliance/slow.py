@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.target_facts import TargetFacts
 from scheduler.compliance.traits import Traits
 
 COUNTRIES = """at be bg hr cy cz dk ee fi fr de gr hu ie it lv lt lu mt nl pl pt ro sk si es se

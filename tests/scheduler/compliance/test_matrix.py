@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.compliance.evaluate_rules import forbids
-from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.matrix import LOCAL, Matrix
 from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.target_facts import TargetFacts
 from scheduler.compliance.traits import Traits
 from tests.scheduler.compliance import given as g
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.matrix import LOCAL, Allowance, Matrix
 from scheduler.compliance.policy_pack import Require, When
 from scheduler.compliance.policy_pack import Rule as ComplianceRule
+from scheduler.compliance.target_facts import TargetFacts
 from scheduler.compliance.traits import Protection, Traits
 from scheduler.routing.quality_table import Quality
 from scheduler.routing.routing_plan import Code, Place, PlaceVerdict, Plan, Standing, Step, plan

@@ -15,8 +15,8 @@ from runtime.config import GatewayConfig
 from runtime.targets.compliance_matrix import traits_of, version_of
 from runtime.wire.tags import Sensitivity, Tags
 from scheduler.compliance.evaluate_rules import forbids
-from scheduler.compliance.facts import TargetFacts
 from scheduler.compliance.jurisdictions import EU
+from scheduler.compliance.target_facts import TargetFacts
 from tests.cluster.checks.data_flows.sample import ABROAD, HERE, TODAY, file, mapped, tenant
 
 OFFER = "stand-in/tiny-moe"
