@@ -12,7 +12,7 @@ from runtime.targets.providers import utc_today
 from runtime.wire.tags import Tags
 from scheduler.compliance.grounds import Grounds
 from scheduler.compliance.matrix import LOCAL
-from scheduler.compliance.traits import Traits
+from scheduler.compliance.request_traits import Traits
 from scheduler.target import Target, TargetKind
 
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from models.data_file import BadDataFile, Entry, data_path, duplicates, read_entries
 from scheduler.compliance.jurisdictions import ANYWHERE, COUNTRIES, GROUPS, expanded
 from scheduler.compliance.policy_pack import HOME, Pack, Require, Rule, When
-from scheduler.compliance.traits import Protection
+from scheduler.compliance.request_traits import Protection
 
 _FOLDER = "policy_packs"
 RULES_MAX = 256  # of a pack

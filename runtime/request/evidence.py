@@ -17,8 +17,8 @@ from runtime.detect.personal_data import DETECTOR_VERSION, Finding
 from runtime.request_limits import LIMITS, refusals
 from runtime.wire.tags import Tags
 from scheduler.compliance.grounds import Grounds, Stated
+from scheduler.compliance.request_traits import Traits
 from scheduler.compliance.target_facts import Contract, Registration
-from scheduler.compliance.traits import Traits
 
 FORM = 1  # of the text, for its readers
 ALLOWED = "allowed"  # the code of a target that may have the request

@@ -13,8 +13,8 @@ from runtime.targets.providers import Account
 from runtime.wire.tags import Sensitivity, Tags
 from scheduler.compliance.matrix import Matrix
 from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import TargetFacts
-from scheduler.compliance.traits import Protection, Traits
 
 PROTECTION = {each: Protection[each.name] for each in Sensitivity}
 VERSION_CHARS = 16

@@ -12,8 +12,8 @@ from datetime import date
 
 from scheduler.compliance.jurisdictions import expanded, outside
 from scheduler.compliance.policy_pack import HOME, Require, Rule
+from scheduler.compliance.request_traits import Traits
 from scheduler.compliance.target_facts import Contract, TargetFacts
-from scheduler.compliance.traits import Traits
 
 
 @dataclass(frozen=True, slots=True)

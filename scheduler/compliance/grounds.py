@@ -11,8 +11,8 @@ from datetime import date
 from scheduler.compliance.evaluate_rules import transfers
 from scheduler.compliance.jurisdictions import GROUPS, expanded, outside
 from scheduler.compliance.policy_pack import Require, Rule
+from scheduler.compliance.request_traits import Traits
 from scheduler.compliance.target_facts import Contract, Registration, TargetFacts
-from scheduler.compliance.traits import Traits
 
 Stated = frozenset[str] | str | int | bool
 

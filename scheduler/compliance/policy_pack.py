@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-from scheduler.compliance.traits import Protection, Traits
+from scheduler.compliance.request_traits import Protection, Traits
 
 HOME = "home"  # in a set of jurisdictions: that of the user
 

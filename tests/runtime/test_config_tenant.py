@@ -11,7 +11,7 @@ from runtime.errors import ConfigError
 from runtime.targets.compliance_matrix import traits_of
 from runtime.wire.tag_terms import NO_TERMS, TagTerms
 from runtime.wire.tags import CostTier, Sensitivity, Tags
-from scheduler.compliance.traits import Protection, Traits
+from scheduler.compliance.request_traits import Protection, Traits
 
 
 def config(**terms: Any) -> GatewayConfig:

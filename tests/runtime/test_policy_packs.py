@@ -13,8 +13,8 @@ from models.data_file import BadDataFile
 from runtime.policy_packs import read_pack, rules_of, shipped_packs
 from scheduler.compliance.evaluate_rules import forbids
 from scheduler.compliance.policy_pack import Require, Rule, When
+from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import Contract, Registration, TargetFacts
-from scheduler.compliance.traits import Protection, Traits
 from tests.scheduler.compliance.slow import may_have
 
 TODAY = date(2026, 11, 30)

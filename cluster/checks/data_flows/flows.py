@@ -20,7 +20,7 @@ from runtime.config import GatewayConfig
 from runtime.targets.compliance_matrix import PROTECTION
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.matrix import LOCAL
-from scheduler.compliance.traits import Traits
+from scheduler.compliance.request_traits import Traits
 
 ALLOWED, COMPLIANCE, SENSITIVITY, NOT_BOUGHT = "allowed", "compliance", "sensitivity", "not_bought"
 

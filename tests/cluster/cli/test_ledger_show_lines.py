@@ -20,8 +20,8 @@ from runtime.ledger.request_history import story
 from runtime.ledger.rows import Ending, Reserve, Row
 from runtime.request.evidence import Evidence, Found, TargetVerdict
 from scheduler.compliance.grounds import Grounds
+from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import Contract, Registration
-from scheduler.compliance.traits import Protection, Traits
 from tests.runtime.ledger.samples import opened, reserve, settle
 
 RUNNER = CliRunner()

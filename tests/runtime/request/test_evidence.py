@@ -15,8 +15,8 @@ from runtime.request.evidence import Evidence, Found, TargetVerdict, words_of
 from runtime.request_limits import LIMITS, refusals
 from runtime.wire.tags import Sensitivity, Tags
 from scheduler.compliance.grounds import Grounds
+from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import Contract, Registration
-from scheduler.compliance.traits import Protection, Traits
 
 EVIDENCE = Evidence(
     said=words_of(Tags(locale="zh-CN")),

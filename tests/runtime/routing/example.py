@@ -15,7 +15,7 @@ from runtime.routing.apply_rules import Asked, routing_of
 from runtime.routing.rule_restriction import facts_by_target
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.matrix import LOCAL, Matrix
-from scheduler.compliance.traits import Protection, Traits
+from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.routing.quality_table import QualityTable
 from scheduler.routing.routing_plan import Place, Plan
 from scheduler.routing.rule import Needs

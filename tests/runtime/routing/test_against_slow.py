@@ -20,8 +20,8 @@ from runtime.errors import BadRequest
 from runtime.routing.apply_rules import Asked, routing_of
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.matrix import LOCAL, Matrix
+from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import TargetFacts
-from scheduler.compliance.traits import Protection, Traits
 from scheduler.routing.quality_table import QualityTable
 from scheduler.routing.routing_plan import Place
 from scheduler.routing.rule import Needs

@@ -7,8 +7,8 @@ from datetime import date
 from hypothesis import strategies as st
 
 from scheduler.compliance.policy_pack import Require, Rule, When
+from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import Contract, Registration, TargetFacts
-from scheduler.compliance.traits import Protection, Traits
 
 TODAY = date(2026, 11, 30)
 PLACES = ["cn", "hk", "sg", "de", "fr", "us", "gb"]

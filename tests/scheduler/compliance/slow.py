@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.request_traits import Traits
 from scheduler.compliance.target_facts import TargetFacts
-from scheduler.compliance.traits import Traits
 
 COUNTRIES = """at be bg hr cy cz dk ee fi fr de gr hu ie it lv lt lu mt nl pl pt ro sk si es se
 is li no cn hk sg us gb ch jp kr ad ar fo gg il im je nz uy my in br anywhere""".split()

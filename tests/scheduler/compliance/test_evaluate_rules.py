@@ -8,8 +8,8 @@ from hypothesis import given, settings
 
 from scheduler.compliance.evaluate_rules import Forbidden, forbids
 from scheduler.compliance.policy_pack import Require, Rule, When
+from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import TargetFacts
-from scheduler.compliance.traits import Protection, Traits
 from tests.scheduler.compliance import given as g
 from tests.scheduler.compliance.slow import may_have
 

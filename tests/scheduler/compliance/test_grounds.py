@@ -10,8 +10,8 @@ import pytest
 from scheduler.compliance.grounds import grounds, leaves_to
 from scheduler.compliance.matrix import LOCAL, Matrix
 from scheduler.compliance.policy_pack import Require, Rule, When
+from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import Contract, Registration, TargetFacts, registrations_for
-from scheduler.compliance.traits import Protection, Traits
 
 TODAY = date(2026, 11, 30)
 STAYS = Rule(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scheduler.compliance.evaluate_rules import forbids
 from scheduler.compliance.matrix import LOCAL, Matrix
 from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.request_traits import Traits
 from scheduler.compliance.target_facts import TargetFacts
-from scheduler.compliance.traits import Traits
 from tests.scheduler.compliance import given as g
 
 

@@ -11,8 +11,8 @@ import pytest
 from scheduler.compliance.matrix import LOCAL, Allowance, Matrix
 from scheduler.compliance.policy_pack import Require, When
 from scheduler.compliance.policy_pack import Rule as ComplianceRule
+from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import TargetFacts
-from scheduler.compliance.traits import Protection, Traits
 from scheduler.routing.quality_table import Quality
 from scheduler.routing.routing_plan import Code, Place, PlaceVerdict, Plan, Standing, Step, plan
 from scheduler.routing.rule import (
