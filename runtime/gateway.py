@@ -40,7 +40,7 @@ from runtime.targets.shut_targets import ShutLog, described, shut_targets
 from runtime.watchdog import Watchdog
 from runtime.wire.tags import Sensitivity, Tags
 from scheduler.arrival import Arrival
-from scheduler.compliance.matrix import Allowance
+from scheduler.compliance.compliance_matrix import Allowance
 from scheduler.decision import Action, Buy, Dispatch, Outcome, Reject
 from scheduler.state_machine import Scheduler
 from scheduler.target import Target

@@ -10,8 +10,8 @@ from runtime.request.evidence import Evidence, Found, words_of
 from runtime.targets.compliance_matrix import traits_of
 from runtime.targets.providers import utc_today
 from runtime.wire.tags import Tags
+from scheduler.compliance.compliance_matrix import LOCAL
 from scheduler.compliance.grounds import Grounds
-from scheduler.compliance.matrix import LOCAL
 from scheduler.compliance.request_traits import Traits
 from scheduler.target import Target, TargetKind
 

@@ -36,7 +36,7 @@ from runtime.served_models import context_tokens_max, is_served, model_not_found
 from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import Tags
-from scheduler.compliance.matrix import LOCAL, Allowance
+from scheduler.compliance.compliance_matrix import LOCAL, Allowance
 from scheduler.routing.routing_plan import Code, Place, PlaceVerdict, Plan, Step
 from scheduler.routing.rule import Choose, Needs, Rule, Substitute, named
 

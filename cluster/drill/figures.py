@@ -13,7 +13,7 @@ from cluster.drill.traffic import Seen
 from models.money import NanoUsd, format_usd
 from runtime.ledger.rows import NO_TARGET
 from runtime.ledger.store import Attempt
-from scheduler.compliance.matrix import LOCAL
+from scheduler.compliance.compliance_matrix import LOCAL
 from scheduler.target import TargetKind
 
 P50, P99 = 0.5, 0.99

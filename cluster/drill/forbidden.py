@@ -20,7 +20,7 @@ from runtime.ledger.hash_chain import Entry
 from runtime.ledger.rows import NO_TARGET
 from runtime.request.evidence import ALLOWED as ALLOWED_CODE
 from runtime.routing.rule_restriction import facts_by_target, restriction_of
-from scheduler.compliance.matrix import LOCAL
+from scheduler.compliance.compliance_matrix import LOCAL
 from scheduler.target import TargetKind
 
 WhyNot = Callable[[RequestKind, str], str | None]

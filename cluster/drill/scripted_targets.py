@@ -17,7 +17,7 @@ from runtime.engine.scripted_engine import ScriptedEngine
 from runtime.engine.scripted_vendor import ScriptedVendor, VendorFault
 from runtime.engine.settings import EngineFacts
 from runtime.targets.membership import Endpoint
-from scheduler.compliance.matrix import LOCAL
+from scheduler.compliance.compliance_matrix import LOCAL
 from scheduler.replica import EngineLimits, Replica
 
 HOST = "127.0.0.1"

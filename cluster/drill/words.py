@@ -9,7 +9,7 @@ from cluster.checks.data_flows.words import counted, some
 from cluster.drill.form import Ending, Line, Misplaced, Side
 from cluster.drill.scenarios import Incident, Scenario
 from cluster.drill.traffic import BROKEN_OFF, NO_ANSWER, PATIENCE_S
-from scheduler.compliance.matrix import LOCAL
+from scheduler.compliance.compliance_matrix import LOCAL
 
 LATER_MS_MIN = 100  # what is worth a sentence
 SAID_MAX = 40

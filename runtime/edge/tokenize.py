@@ -36,7 +36,7 @@ from runtime.served_models import model_not_found
 from runtime.targets.membership import LocalTarget
 from runtime.targets.upstream import read_answer
 from runtime.wire.token_requests import TokenRequest, parse_detokenize, parse_tokenize
-from scheduler.compliance.matrix import LOCAL
+from scheduler.compliance.compliance_matrix import LOCAL
 from scheduler.routing.routing_plan import Code
 
 ANSWER_S_MAX = 30.0

@@ -16,7 +16,7 @@ from runtime.errors import BadRequest
 from runtime.routing.demotions import RuleQuality, standings
 from runtime.routing.rule_restriction import Restriction, facts_by_target, restriction_of
 from runtime.wire.tags import Sensitivity, header_of
-from scheduler.compliance.matrix import Allowance
+from scheduler.compliance.compliance_matrix import Allowance
 from scheduler.routing.quality_table import NOT_ASKED, QualityTable
 from scheduler.routing.routing_plan import Place, Plan, Standing, plan
 from scheduler.routing.rule import ANY_ABILITY, Abilities, Candidate, Needs, Rule, named

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from runtime.config import GatewayConfig
 from runtime.config_rules import RuleConfig
 from runtime.wire.tags import Sensitivity
+from scheduler.compliance.compliance_matrix import LOCAL, Allowance
 from scheduler.compliance.evaluate_rules import Forbidden
 from scheduler.compliance.jurisdictions import outside
-from scheduler.compliance.matrix import LOCAL, Allowance
 from scheduler.compliance.target_facts import TargetFacts
 
 

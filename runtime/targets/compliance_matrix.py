@@ -11,7 +11,7 @@ from hashlib import sha256
 from runtime.config import GatewayConfig
 from runtime.targets.providers import Account
 from runtime.wire.tags import Sensitivity, Tags
-from scheduler.compliance.matrix import Matrix
+from scheduler.compliance.compliance_matrix import Matrix
 from scheduler.compliance.policy_pack import Rule
 from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import TargetFacts

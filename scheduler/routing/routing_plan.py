@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from models.money import NANO_PER_USD, NanoUsd, format_usd
-from scheduler.compliance.matrix import LOCAL, Allowance
+from scheduler.compliance.compliance_matrix import LOCAL, Allowance
 from scheduler.routing.quality_table import Quality
 from scheduler.routing.rule import (
     LANGUAGE,

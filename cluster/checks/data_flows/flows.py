@@ -19,7 +19,7 @@ from cluster.checks.data_flows.survey import Target, called, matrix_of_targets, 
 from runtime.config import GatewayConfig
 from runtime.targets.compliance_matrix import PROTECTION
 from runtime.wire.tags import Sensitivity
-from scheduler.compliance.matrix import LOCAL
+from scheduler.compliance.compliance_matrix import LOCAL
 from scheduler.compliance.request_traits import Traits
 
 ALLOWED, COMPLIANCE, SENSITIVITY, NOT_BOUGHT = "allowed", "compliance", "sensitivity", "not_bought"

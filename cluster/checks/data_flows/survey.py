@@ -11,7 +11,7 @@ from runtime.config import GatewayConfig
 from runtime.routing.rule_restriction import facts_by_target
 from runtime.targets.compliance_matrix import version_of
 from runtime.wire.tags import Sensitivity
-from scheduler.compliance.matrix import LOCAL, Matrix
+from scheduler.compliance.compliance_matrix import LOCAL, Matrix
 from scheduler.compliance.target_facts import Contract, Registration, TargetFacts
 
 

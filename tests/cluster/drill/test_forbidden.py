@@ -17,7 +17,7 @@ from runtime.ledger.hash_chain import Entry
 from runtime.request.effective_sensitivity import protected
 from runtime.routing.rule_restriction import Restriction
 from runtime.targets.providers import Account
-from scheduler.compliance.matrix import Allowance
+from scheduler.compliance.compliance_matrix import Allowance
 from tests.cluster.drill.plans import TODAY, drilled, plan
 from tests.runtime.routing.example import document
 

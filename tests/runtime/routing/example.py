@@ -14,7 +14,7 @@ from runtime.config import load_config
 from runtime.routing.apply_rules import Asked, routing_of
 from runtime.routing.rule_restriction import facts_by_target
 from runtime.wire.tags import Sensitivity
-from scheduler.compliance.matrix import LOCAL, Matrix
+from scheduler.compliance.compliance_matrix import LOCAL, Matrix
 from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.routing.quality_table import QualityTable
 from scheduler.routing.routing_plan import Place, Plan

@@ -19,7 +19,7 @@ from runtime.config import load_config
 from runtime.errors import BadRequest
 from runtime.routing.apply_rules import Asked, routing_of
 from runtime.wire.tags import Sensitivity
-from scheduler.compliance.matrix import LOCAL, Matrix
+from scheduler.compliance.compliance_matrix import LOCAL, Matrix
 from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import TargetFacts
 from scheduler.routing.quality_table import QualityTable

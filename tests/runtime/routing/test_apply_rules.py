@@ -11,8 +11,8 @@ from runtime.config import load_config
 from runtime.errors import BadRequest
 from runtime.routing.apply_rules import Asked, Routing, routing_of
 from runtime.wire.tags import Sensitivity
+from scheduler.compliance.compliance_matrix import LOCAL, Allowance
 from scheduler.compliance.evaluate_rules import Forbidden
-from scheduler.compliance.matrix import LOCAL, Allowance
 from scheduler.routing.quality_table import QualityTable
 from scheduler.routing.routing_plan import Code, Place, Plan, Step
 from scheduler.routing.rule import Needs

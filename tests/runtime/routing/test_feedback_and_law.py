@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.compliance.compliance_matrix import Allowance
 from scheduler.compliance.evaluate_rules import Forbidden
-from scheduler.compliance.matrix import Allowance
 from scheduler.routing.quality_table import QualityTable
 from scheduler.routing.routing_plan import Code, Plan
 from tests.runtime.routing.test_apply_rules import EVERYTHING, MODELS, planned, routing

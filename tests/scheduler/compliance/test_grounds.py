@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 
+from scheduler.compliance.compliance_matrix import LOCAL, Matrix
 from scheduler.compliance.grounds import grounds, leaves_to
-from scheduler.compliance.matrix import LOCAL, Matrix
 from scheduler.compliance.policy_pack import Require, Rule, When
 from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import Contract, Registration, TargetFacts, registrations_for

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.compliance.matrix import LOCAL, Allowance, Matrix
+from scheduler.compliance.compliance_matrix import LOCAL, Allowance, Matrix
 from scheduler.compliance.policy_pack import Require, When
 from scheduler.compliance.policy_pack import Rule as ComplianceRule
 from scheduler.compliance.request_traits import Protection, Traits

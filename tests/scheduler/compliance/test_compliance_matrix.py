@@ -7,8 +7,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.compliance.compliance_matrix import LOCAL, Matrix
 from scheduler.compliance.evaluate_rules import forbids
-from scheduler.compliance.matrix import LOCAL, Matrix
 from scheduler.compliance.policy_pack import Rule
 from scheduler.compliance.request_traits import Traits
 from scheduler.compliance.target_facts import TargetFacts
