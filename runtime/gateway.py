@@ -29,7 +29,7 @@ from runtime.request.job import Job
 from runtime.requests_in_flight import InFlight
 from runtime.routing.apply_rules import routing_of
 from runtime.routing.learn_from_feedback import Learning
-from runtime.targets.compliance_matrix import NOTHING_KNOWN, matrix_of, traits_of
+from runtime.targets.build_compliance_matrix import NOTHING_KNOWN, matrix_of, traits_of
 from runtime.targets.connector import Connector
 from runtime.targets.membership import Endpoint, LocalTarget, Membership
 from runtime.targets.other_schedulers_spending import OthersSpending

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.config import GatewayConfig, load_config
 from runtime.errors import ConfigError
-from runtime.targets.compliance_matrix import traits_of
+from runtime.targets.build_compliance_matrix import traits_of
 from runtime.wire.tag_terms import NO_TERMS, TagTerms
 from runtime.wire.tags import CostTier, Sensitivity, Tags
 from scheduler.compliance.request_traits import Protection, Traits

@@ -17,7 +17,7 @@ from cluster.checks.data_flows.kinds import (
 )
 from cluster.checks.data_flows.survey import Target, called, matrix_of_targets, registered
 from runtime.config import GatewayConfig
-from runtime.targets.compliance_matrix import PROTECTION
+from runtime.targets.build_compliance_matrix import PROTECTION
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.compliance_matrix import LOCAL
 from scheduler.compliance.request_traits import Traits

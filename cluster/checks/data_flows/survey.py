@@ -9,7 +9,7 @@ from datetime import date
 from cluster.checks.data_flows.form import Agreement, Recipient, Registered
 from runtime.config import GatewayConfig
 from runtime.routing.rule_restriction import facts_by_target
-from runtime.targets.compliance_matrix import version_of
+from runtime.targets.build_compliance_matrix import version_of
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.compliance_matrix import LOCAL, Matrix
 from scheduler.compliance.target_facts import Contract, Registration, TargetFacts

@@ -12,7 +12,7 @@ from cluster.checks.data_flows.form import DataFlowMap, Flow, Verdict
 from cluster.checks.data_flows.kinds import ELSEWHERE
 from cluster.profile import load
 from runtime.config import GatewayConfig
-from runtime.targets.compliance_matrix import traits_of, version_of
+from runtime.targets.build_compliance_matrix import traits_of, version_of
 from runtime.wire.tags import Sensitivity, Tags
 from scheduler.compliance.evaluate_rules import forbids
 from scheduler.compliance.jurisdictions import EU
