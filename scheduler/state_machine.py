@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from scheduler.arrival import Arrival
 from scheduler.budget import Budget, Elsewhere
-from scheduler.choose.admission import AdmissionController
+from scheduler.choose.admission_controller import AdmissionController
 from scheduler.choose.bid_price_policy import BidPricePolicy, Policy
 from scheduler.choose.eligibility import is_servable
 from scheduler.choose.recorder import DecisionRecorder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.choose.admission import SERVED_PER_EVENT_MAX, UNSCHEDULABLE_PER_TICK_MAX
+from scheduler.choose.admission_controller import SERVED_PER_EVENT_MAX, UNSCHEDULABLE_PER_TICK_MAX
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reason, Reject
 from scheduler.offer import Offer
 from scheduler.snapshot import Limit
