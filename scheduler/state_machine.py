@@ -16,8 +16,8 @@ from scheduler.arrival import Arrival
 from scheduler.budget import Budget, Elsewhere
 from scheduler.choose.admission_controller import AdmissionController
 from scheduler.choose.bid_price_policy import BidPricePolicy, Policy
+from scheduler.choose.decision_recorder import DecisionRecorder
 from scheduler.choose.eligibility import is_servable
-from scheduler.choose.recorder import DecisionRecorder
 from scheduler.choose.substitution import Substitution
 from scheduler.choose.valuation import measure
 from scheduler.counters import Counters
