@@ -6,7 +6,12 @@ from math import ceil
 
 from scheduler.budget import Budget
 from scheduler.choose.bid_price_policy import Policy
-from scheduler.choose.picker import held_tokens, offer_to_buy, prefill_tokens, survey_replicas
+from scheduler.choose.target_picker import (
+    held_tokens,
+    offer_to_buy,
+    prefill_tokens,
+    survey_replicas,
+)
 from scheduler.choose.valuation import Pools, is_demand
 from scheduler.counters import Counters
 from scheduler.decision import Buy, Dispatch, Reason, Reject, Verdict

@@ -11,7 +11,7 @@ from typing import Any
 
 from scheduler.arrival import Arrival
 from scheduler.choose.eligibility import refuse_replica
-from scheduler.choose.picker import prefill_tokens
+from scheduler.choose.target_picker import prefill_tokens
 from scheduler.decision import Action, Outcome, Refusal
 from scheduler.learned.lengths import LengthCurve
 from scheduler.pool.local_budget import LocalBudget

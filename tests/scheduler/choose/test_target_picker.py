@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.choose.picker import (
+from scheduler.choose.target_picker import (
     CANDIDATES_MAX,
     best_replica,
     candidates,
