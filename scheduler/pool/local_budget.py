@@ -6,7 +6,7 @@ from scheduler.arrival import Arrival
 from scheduler.budget import Elsewhere
 from scheduler.decision import Refusal
 from scheduler.offer import Offer
-from scheduler.pool.rates import Rates
+from scheduler.pool.offer_rates import Rates
 from scheduler.pool.spending_caps import Spending
 from scheduler.settings import Settings
 
