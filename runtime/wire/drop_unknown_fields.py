@@ -1,7 +1,7 @@
 """Takes out of a request what its models do not declare, before they see it.
 
 One walk over the places where clients add names of their own: the top level, messages, their
-parts and calls, tools. It works on the decoded document in place; see ``wire_fields`` for what
+parts and calls, tools. It works on the decoded document in place; see ``unserved_fields`` for what
 is dropped and what is refused.
 """
 

@@ -1,6 +1,6 @@
 """The fields that chats and completions share.
 
-What is not declared here never reaches a target; ``wire_fields`` says what becomes of it. Of
+What is not declared here never reaches a target; ``unserved_fields`` says what becomes of it. Of
 what vLLM serves and vendors do not, hints are left out where a request is bought, and named; a
 field that decides what the answer is keeps the request at local replicas.
 """
