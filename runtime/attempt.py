@@ -179,6 +179,8 @@ class Attempt:
         cost, derivation = (0, "no work") if ending is Ending.VOID else self._cost(bill)
         self.cost_nano_usd = cost
         self._gateway.finish(self.decision.request_id, outcome, cost, pause_s)
+        if outcome is Outcome.OK:
+            self._gateway.keep_turn(self.job, self.decision.target, bill.cached_tokens)
         row = Settle(
             request_id=self.job.request_id,
             attempt=self.number,

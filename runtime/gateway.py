@@ -28,6 +28,7 @@ from runtime.request.estimate import Estimator
 from runtime.request.job import Job
 from runtime.requests_in_flight import InFlight
 from runtime.routing.apply_rules import routing_of
+from runtime.routing.conversation import keep_turn
 from runtime.routing.learn_from_feedback import Learning
 from runtime.targets.build_compliance_matrix import NOTHING_KNOWN, matrix_of, traits_of
 from runtime.targets.connector import Connector
@@ -42,6 +43,7 @@ from runtime.wire.tags import Sensitivity, Tags
 from scheduler.arrival import Arrival
 from scheduler.compliance.compliance_matrix import Allowance
 from scheduler.decision import Action, Buy, Dispatch, Outcome, Reject
+from scheduler.routing.sessions import Sessions
 from scheduler.state_machine import Scheduler
 from scheduler.target import Target
 
@@ -79,6 +81,7 @@ class Gateway:
         self.matrix = NOTHING_KNOWN
         self.learning = Learning(ledger.store, clock)
         self.routing = routing_of(config, self.learning.table, self.pools)
+        self.sessions = Sessions()
         self._prices = prices
         self._priced_on: date | None = None
         self._scheduler = Scheduler(config.settings(), ())
@@ -248,6 +251,9 @@ class Gateway:
     def first_token(self, request_id: str) -> None:
         self._scheduler.on_first_token(request_id, self._now())
 
+    def keep_turn(self, job: Job, target: Target, cached_tokens: int | None) -> None:
+        keep_turn(self.sessions, job, target, cached_tokens, self._now())
+
     def finish(
         self,
         request_id: str,
@@ -281,7 +287,8 @@ class Gateway:
         while True:
             now = self._now()
             snapshot, faults = self._scheduler.snapshot(now), self.connector.faults.counts
-            limits, is_refused = self.estimator.limits, self.refused is not None
+            limits = {**self.estimator.limits, **self.sessions.limits}
+            is_refused = self.refused is not None
             self._shut_log.note(shut_targets(snapshot))
             quality = self.learning.seen
             self.observers.sampled(Sample(snapshot, limits, faults, is_refused, now, quality))

@@ -39,6 +39,7 @@ from runtime.wire.tags import Tags
 from scheduler.compliance.compliance_matrix import LOCAL, Allowance
 from scheduler.routing.routing_plan import Code, Place, PlaceVerdict, Plan, Step
 from scheduler.routing.rule import Choose, Needs, Rule, Substitute, named
+from scheduler.routing.sessions import Kept
 
 VERDICTS_CHARS_MAX = 4_096  # of an error's message
 NS_PER_S = 1_000_000_000
@@ -65,7 +66,7 @@ async def plan_request(gateway: Gateway, accepted: Accepted) -> Job:
     if told is not accepted.request:
         accepted = replace(accepted, request=told)
     places = _Places(gateway, accepted, rule)
-    plan = gateway.routing.plan(asked, places.of, accepted.allowance)
+    plan = gateway.routing.plan(asked, places.of, accepted.allowance, places.kept)
     _keep_verdicts(accepted.record, plan, ChosenBy(*gateway.routing.chosen_by(asked)))
     steps = plan.steps or _steps_of_none(gateway, accepted, plan)
     jobs = [places.job(step) for step in steps]
@@ -97,7 +98,10 @@ class _Places:
         self._gateway = gateway
         self._accepted = accepted
         self._rule = rule
+        self.kept = self._turn_before() if rule.name else None
         self._is_costed = rule.choose is not Choose.IN_ORDER or rule.cost_nano_max is not None
+        if self.kept is not None and self.kept.model != rule.candidates[0].model:
+            self._is_costed = True  # it stays where it is while no model before costs less
         self._has_pool = any(each.model in gateway.pools for each in rule.candidates)
         self._may_buy = gateway.config.may_buy(accepted.tenant)
 
@@ -117,6 +121,7 @@ class _Places:
         that says whether it might stay here."""
         gateway, accepted, model = self._gateway, self._accepted, step.model
         is_here = step.is_local if model in gateway.pools else accepted.allowance.is_local
+        kept = self.kept if self.kept is not None and self.kept.model == model else None
         return new_job(
             record=accepted.record,
             tenant=accepted.tenant,
@@ -131,6 +136,8 @@ class _Places:
                 is_substitute=step.substitute is Substitute.OVERLOAD,
                 first_token_ms_max=step.first_token_ms_max,
                 deadline_ms=self._rule.deadline_ms,
+                caching_offer=kept.target if kept and kept.target != LOCAL else None,
+                cached_tokens=kept.prompt_tokens if kept else 0,
             ),
             estimator=gateway.estimator,
             ttft_budget_ms=gateway.config.ttft_budget_ms,
@@ -140,8 +147,15 @@ class _Places:
     @cached_property
     def _arrived(self) -> Arrived:
         """Worked out once for all models, and not for a request that no target may have."""
-        accepted = self._accepted
-        return Arrived.now(accepted.request, accepted.tags, accepted.body, self._gateway.clock)
+        of = self._accepted
+        return Arrived.now(of.request, of.tenant, of.tags, of.body, self._gateway.clock)
+
+    def _turn_before(self) -> Kept | None:
+        """Where the conversation's last turn was served, as far as this scheduler served it."""
+        sessions = self._gateway.sessions
+        if not len(sessions):
+            return None
+        return sessions.find(self._arrived.blocks, self._gateway.clock.monotonic_s())
 
     def _local(self, job: Job | None) -> Place:
         if job is None:
@@ -163,7 +177,9 @@ class _Places:
         if withheld or job is None or offer.price is None:
             return Place(name, None, None, withheld=withheld)
         arrival = job.arrival
-        expected = offer.price.cost_nano(arrival.prompt_tokens, 0, arrival.output_tokens)
+        prompt_tokens, kept = arrival.prompt_tokens, self.kept
+        cached = kept.cached_tokens(offer.model, name, prompt_tokens) if kept else 0
+        expected = offer.price.cost_nano(prompt_tokens, cached, arrival.output_tokens)
         return Place(name, expected, offer.most_nano(arrival))
 
     def _withheld(self, name: str) -> str:

@@ -53,6 +53,8 @@ class Arrival:
     alternatives: tuple[Arrival, ...] = ()
     is_substitute: bool = True  # as an alternative: may take what others have no room for
     buys_cheapest: bool = False  # of all models; else of the first in order that has an offer
+    caching_offer: str | None = None  # the one that served the conversation's turn before
+    cached_tokens: int = 0  # of the prompt, that it still has
 
     @property
     def kv_tokens_max(self) -> int:

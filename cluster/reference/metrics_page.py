@@ -21,6 +21,7 @@ from runtime.targets.connection_faults import Fault
 from scheduler.decision import Outcome, Reason, Refusal
 from scheduler.pool.circuit_breaker import BreakerState
 from scheduler.pool.prefix_index import PrefixLimit
+from scheduler.routing.sessions import SessionLimit
 from scheduler.snapshot import Limit
 
 LABELS = {
@@ -68,7 +69,7 @@ _TABLES: tuple[tuple[str, tuple[type[StrEnum], ...]], ...] = (
     ("outcome", (Outcome,)),
     ("cause", (Fault,)),
     ("refusal", (Refusal,)),
-    ("limit", (Limit, PrefixLimit)),
+    ("limit", (Limit, PrefixLimit, SessionLimit)),
 )
 
 

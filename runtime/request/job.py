@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import TypedDict
 
@@ -111,6 +110,8 @@ class ModelTerms:
     is_substitute: bool = True
     first_token_ms_max: int | None = None
     deadline_ms: int | None = None
+    caching_offer: str | None = None
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +123,21 @@ class Arrived:
     off_peak_ms: int | None  # left for a request of the off-peak lane; None: it is of no such
     arrived_s: float
     arrived_ms: int
+    blocks: tuple[int, ...] = ()  # of the prompt
 
     @classmethod
-    def now(cls, request: ModelRequest, tags: Tags, body: bytes, clock: Clock = SYSTEM) -> Arrived:
+    def now(
+        cls, request: ModelRequest, tenant: str, tags: Tags, body: bytes, clock: Clock = SYSTEM
+    ) -> Arrived:
         """``body`` is how it came. BadRequest for a deadline out of bounds."""
         arrived_ms = clock.unix_ms()
         off_peak_ms = _deadline_ms(tags, arrived_ms)
         text = "".join(request.texts())
-        worst = worst_case(request, text, body)
-        return cls(_shape(request, text), worst, off_peak_ms, clock.monotonic_s(), arrived_ms)
+        worst, shape = worst_case(request, text, body), _shape(request, text)
+        blocks: tuple[int, ...] = ()
+        if shape.utf8_bytes >= BLOCK_BYTES:
+            blocks = prefix_blocks(tenant, request.prefix_parts())
+        return cls(shape, worst, off_peak_ms, clock.monotonic_s(), arrived_ms, blocks)
 
 
 def new_job(
@@ -151,9 +158,6 @@ def new_job(
     prompt_tokens = exact or estimator.prompt_tokens(model, shape)
     kind = Kind(tenant, tags.task or "", model, prompt_tokens)
     lengths = estimator.lengths(kind)
-    blocks: tuple[int, ...] = ()
-    if shape.utf8_bytes >= BLOCK_BYTES:
-        blocks = prefix_blocks(tenant, chain((model,), request.prefix_parts()))
     room = max(1, terms.context_tokens_max - prompt_tokens)
     arrival = Arrival(
         request_id=record.request_id,
@@ -161,14 +165,16 @@ def new_job(
         model=model,
         ttft_budget_ms=tags.latency_budget_ms or ttft_budget_ms,
         priority=PRIORITIES[tags.cost_tier],
-        blocks=blocks,
+        blocks=arrived.blocks,
         offers=terms.offers,
         is_local_allowed=terms.is_local_allowed,
         is_substitute=terms.is_substitute,
         deadline_ms=arrived.off_peak_ms,
         body_bytes=shape.utf8_bytes,
+        caching_offer=terms.caching_offer,
+        cached_tokens=terms.cached_tokens,
         worst=arrived.worst,
-        **_sizes(request, shape, lengths, len(blocks), [prompt_tokens], room),
+        **_sizes(request, shape, lengths, len(arrived.blocks), [prompt_tokens], room),
     )
     return Job(
         request_id=record.request_id,

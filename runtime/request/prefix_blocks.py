@@ -21,8 +21,8 @@ _first_64_bits = Struct(">Q").unpack_from
 def prefix_blocks(tenant: str, parts: Iterable[str]) -> tuple[int, ...]:
     """Hashes of 63 bits, one for each full block of ``parts`` in order.
 
-    ``parts`` are what the engine reads, in its order: the model, the tools, then each message's
-    role and text; or the model and the raw prompt. They are drawn one by one, and no further
+    ``parts`` are what any engine reads, in its order: the tools, then each message's role and
+    text; or the raw prompt. They are drawn one by one, and no further
     than the last block needs. What is left after the last full block has no hash.
     """
     prompt = _leading_bytes(parts)

@@ -20,6 +20,7 @@ from scheduler.compliance.compliance_matrix import Allowance
 from scheduler.routing.quality_table import NOT_ASKED, QualityTable
 from scheduler.routing.routing_plan import Place, Plan, Standing, plan
 from scheduler.routing.rule import ANY_ABILITY, Abilities, Candidate, Needs, Rule, named
+from scheduler.routing.sessions import Kept
 
 TASK_HEADER = header_of("task")
 TASKS_SHOWN_MAX = 12
@@ -92,9 +93,11 @@ class Routing:
         ``auto`` has none for the task."""
         return self._asked_for(asked).rule
 
-    def plan(self, asked: Asked, places: Places, allowance: Allowance) -> Plan:
-        """``allowance`` is of the request, by the laws that are kept. BadRequest where ``auto``
-        has no rule for the task."""
+    def plan(
+        self, asked: Asked, places: Places, allowance: Allowance, kept: Kept | None = None
+    ) -> Plan:
+        """``allowance`` is of the request, by the laws that are kept; ``kept`` is where the turn
+        before it was served. BadRequest where ``auto`` has no rule for the task."""
         if not self.knows(asked.model):
             return self._of_model(asked, places, allowance)
         compiled = self._asked_for(asked)
@@ -113,7 +116,7 @@ class Routing:
             for candidate, abilities in compiled.candidates
         ]
         narrowed = compiled.restriction.narrowed(allowance, asked.sensitivity)
-        return plan(compiled.rule, standings, needs, narrowed)
+        return plan(compiled.rule, standings, needs, narrowed, kept)
 
     def chosen_by(self, asked: Asked) -> tuple[str, str]:
         """The task and the language by which the quality of models is looked up for a request. A

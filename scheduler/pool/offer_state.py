@@ -44,7 +44,10 @@ class OfferState:
         price = self.offer.price
         if price is None:
             return None
-        return price.cost_nano(arrival.prompt_tokens, 0, output_tokens)
+        cached = 0
+        if arrival.caching_offer is not None and arrival.caching_offer == self.offer.offer_id:
+            cached = min(arrival.cached_tokens, arrival.prompt_tokens)
+        return price.cost_nano(arrival.prompt_tokens, cached, output_tokens)
 
     def add(self, arrival: Arrival, now: float) -> None:
         self.requests[arrival.request_id] = now

@@ -24,6 +24,7 @@ from scheduler.routing.rule import (
     Substitute,
     is_over,
 )
+from scheduler.routing.sessions import Kept
 
 
 class Code(StrEnum):
@@ -92,17 +93,30 @@ class Plan:
         return not self.steps and any(each.code is Code.COMPLIANCE for each in self.verdicts)
 
 
-def plan(rule: Rule, standings: Sequence[Standing], needs: Needs, allowance: Allowance) -> Plan:
+def plan(
+    rule: Rule,
+    standings: Sequence[Standing],
+    needs: Needs,
+    allowance: Allowance,
+    kept: Kept | None = None,
+) -> Plan:
     """``standings`` are of the rule's candidates, in its order. ``needs`` are the request's own,
-    of which its languages are a hint: they count while a candidate has them."""
-    found = _planned(rule, standings, rule.needs.joined(needs), allowance)
+    of which its languages are a hint: they count while a candidate has them. ``kept`` is where the
+    turn before was served: what is cached there must be in the expected costs already."""
+    found = _planned(rule, standings, rule.needs.joined(needs), allowance, kept)
     if found.steps or all(each.detail != LANGUAGE for each in found.verdicts):
         return found
     without = replace(needs, languages=rule.needs.languages)
-    return _planned(rule, standings, rule.needs.joined(without), allowance)
+    return _planned(rule, standings, rule.needs.joined(without), allowance, kept)
 
 
-def _planned(rule: Rule, standings: Sequence[Standing], needs: Needs, allowance: Allowance) -> Plan:
+def _planned(
+    rule: Rule,
+    standings: Sequence[Standing],
+    needs: Needs,
+    allowance: Allowance,
+    kept: Kept | None,
+) -> Plan:
     verdicts: list[PlaceVerdict] = []
     left: list[tuple[Standing, list[Place]]] = []
     for standing in standings:
@@ -118,7 +132,7 @@ def _planned(rule: Rule, standings: Sequence[Standing], needs: Needs, allowance:
             left.append((standing, allowed))
         elif not standing.places:
             verdicts.append(PlaceVerdict(model, "", Code.NOT_SERVED))
-    steps = tuple(_step(rule, *each) for each in _ordered(rule, left))
+    steps = tuple(_step(rule, *each) for each in _ordered(rule, left, kept))
     return Plan(rule, steps, tuple(verdicts))
 
 
@@ -167,15 +181,29 @@ def _step(rule: Rule, standing: Standing, places: Sequence[Place]) -> Step:
     )
 
 
-def _ordered(
-    rule: Rule, left: list[tuple[Standing, list[Place]]]
-) -> list[tuple[Standing, list[Place]]]:
-    """Sorting is stable: between equals, and where costs are unknown, the rule's order decides."""
+_Left = tuple[Standing, list[Place]]  # a candidate, and the places where it may answer
+
+
+def _ordered(rule: Rule, left: list[_Left], kept: Kept | None) -> list[_Left]:
+    """Sorting is stable: between equals, and where costs are unknown, the conversation's model
+    and then the rule's order decide."""
+    stays = _stays(left, kept)
     if rule.choose is Choose.CHEAPEST:
-        return sorted(left, key=lambda each: _expected_usd(each[1]))
+        return sorted(stays, key=lambda each: _expected_usd(each[1]))
     if rule.choose is Choose.BEST_VALUE:
-        return sorted(left, key=lambda each: -_value(rule, *each))
-    return left
+        return sorted(stays, key=lambda each: -_value(rule, *each))
+    if stays is not left and _expected_usd(left[0][1]) < _expected_usd(stays[0][1]):
+        return left  # it saves more than what is lost of the cache
+    return stays
+
+
+def _stays(left: list[_Left], kept: Kept | None) -> list[_Left]:
+    """With the model of the turn before first, if it may answer and is not the first already."""
+    if kept is None or len(left) < 2:
+        return left
+    models = [standing.candidate.model for standing, _ in left]
+    at = models.index(kept.model) if kept.model in models else 0
+    return [left[at], *left[:at], *left[at + 1 :]] if at else left
 
 
 def _value(rule: Rule, standing: Standing, places: Sequence[Place]) -> float:

@@ -31,5 +31,5 @@ def made_job(
         terms=ModelTerms(request.model, CONTEXT, OFFERS),
         estimator=estimator or Estimator(),
         ttft_budget_ms=2_000,
-        arrived=Arrived.now(request, tags, request.model_dump_json().encode()),
+        arrived=Arrived.now(request, tenant, tags, request.model_dump_json().encode()),
     )

@@ -109,12 +109,20 @@ def test_a_conversation_that_goes_on_begins_with_the_same_blocks() -> None:
     assert first.block_tokens == pytest.approx(first.prompt_tokens * BLOCK_BYTES / 2_000, abs=2)
 
 
-def test_no_blocks_are_shared_across_models_tenants_tools_or_roles() -> None:
+def test_the_blocks_of_a_prompt_are_the_same_for_every_model() -> None:
+    """Each pool has an index of its own; and a conversation is known whoever answered it."""
+    one, other = (made_job(_turns("a" * 1_000, model=name)).arrival for name in ("m", "other"))
+    assert one.model != other.model
+    assert one.blocks == other.blocks
+    assert one.blocks
+
+
+def test_no_blocks_are_shared_across_tenants_tools_or_roles() -> None:
     text = "a" * 1_000
     jobs = [
         made_job(_turns(text)),
         made_job(_turns(text), tenant="other"),
-        made_job(_turns(text, model="other")),
+        made_job(_turns(text), tenant="third"),
         made_job(_turns(text, tools=[TOOL])),
         made_job(chat(messages=[{"role": "system", "content": text}])),
         made_job(completion(prompt=text)),

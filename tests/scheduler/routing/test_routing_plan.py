@@ -24,6 +24,7 @@ from scheduler.routing.rule import (
     Rule,
     Substitute,
 )
+from scheduler.routing.sessions import Kept
 from tests.scheduler.compliance import given as g
 
 GOOD = Quality(0.9, 0.88, 0.92, 500)
@@ -50,12 +51,13 @@ def planned(
     *standings: Standing,
     needs: Needs | None = None,
     facts: Mapping[str, TargetFacts] | None = None,
+    kept: Kept | None = None,
 ) -> Plan:
     """``facts`` are of targets that are not in China."""
     places = (place for each in standings for place in each.places)
     offers = {place.target: (facts or {}).get(place.target, IN_CHINA) for place in places}
     matrix = Matrix((HOME,), offers.pop(LOCAL, IN_CHINA), offers)
-    return plan(rule, standings, needs or Needs(), matrix.allowance(MAINLAND, g.TODAY))
+    return plan(rule, standings, needs or Needs(), matrix.allowance(MAINLAND, g.TODAY), kept)
 
 
 def rule(**changes: Any) -> Rule:
