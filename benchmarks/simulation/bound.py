@@ -17,32 +17,36 @@ that it touches, obeys:
 - Pace: what has begun goes on, one token a step, so that it is not put off (see ``pace``).
 - Warmth: a block is warm at best if some other request that holds it came before the deadline.
 
-Batch requests need time before their deadline, no room.
+Batch requests need time before their deadline, no room. Of several pools each has its own time,
+room and pace, and a request may be read by any pool of its models, in shares that make one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.simulation.bound_demand import (
+    Demand,
+    Grid,
+    classes_of,
+    demand_of,
+    grid_of,
+    rooms_of,
+)
 from benchmarks.simulation.linear_program import Floats, Ints, LinearProgram
-from benchmarks.simulation.pace import add_pace, decode_s, shares_left
-from benchmarks.simulation.prefixes import warm_tokens_at_best
+from benchmarks.simulation.pace import add_pace, shares_left
+from benchmarks.simulation.pools import MODEL, SimPool
 from benchmarks.simulation.profile import Profile
-from benchmarks.simulation.run import LATE_S, charge_nano
-from benchmarks.simulation.workload import Request, Workload
+from benchmarks.simulation.run import charge_nano
+from benchmarks.simulation.workload import Workload
 from models.money import NANO_PER_USD
 
 REQUESTS_MAX = 200_000
-# Slots and shares of requests in them: slots are longer when there would be more than either.
-COLUMNS_MAX = 50_000
-COLUMNS_PER_REQUEST_MAX = 2.5
-CELLS_MAX = 20_000  # classes times slots: coarser classes when there would be more
-CLASS_RATIOS = (1.1, 1.2, 1.4, 2.0, 4.0, inf)  # largest to smallest within a class, on each axis
 _FLOAT_SLACK = 1e-9  # of buying everything: what adding up floats may be off by
 
 
@@ -66,12 +70,19 @@ class Bound:
 def lp_bound(
     workload: Workload, profile: Profile, replicas: int, slot_s: float | None = None
 ) -> Bound:
-    """The least that the workload can cost.
+    """The least that the workload can cost with one pool."""
+    return pools_bound(workload, [SimPool(MODEL, profile, replicas)], slot_s)
+
+
+def pools_bound(workload: Workload, pools: Sequence[SimPool], slot_s: float | None = None) -> Bound:
+    """The least that the workload can cost: each request is served by any pool of its models, in
+    shares, or bought.
 
     Slots are a quarter of the shortest budget unless told, and longer where that makes too many:
     on long runs they matter less to the bound than fine classes do.
     """
     began = perf_counter()
+    replicas = min((pool.replicas for pool in pools), default=0)
     if replicas < 1 or not (slot_s is None or slot_s > 0):
         raise ValueError(f"needs replicas and a slot above 0, not {replicas} and {slot_s}")
     if not 1 <= len(workload.requests) <= REQUESTS_MAX:
@@ -79,21 +90,10 @@ def lp_bound(
             f"the bound takes 1 to {REQUESTS_MAX} requests, not {len(workload.requests)}: "
             "cut the trace"
         )
-    demand = _demand(workload, profile)
-    grid = _grid(demand, slot_s)
-    classes = _classes(demand, profile, grid.slots)
-    left = shares_left(
-        demand.prompt_tokens,
-        demand.decoded,
-        profile,
-        classes,
-        by_context=demand.by_context,
-        slots=grid.slots,
-        slot_s=grid.slot_s,
-    )
-    program = _program(demand, grid, classes, left, profile, replicas)
-    saved = program.maximum()
-    buy_all_usd = float(demand.price_usd.sum())
+    price_usd = np.array(_charges_nano(workload), float) / NANO_PER_USD
+    parts = [part for pool in pools if (part := _part(workload, pool, price_usd, slot_s))]
+    saved = _program(parts, len(workload.requests)).maximum()
+    buy_all_usd = float(price_usd.sum())
     usd = None
     if saved.at_most is not None:
         usd = max(0.0, buy_all_usd * (1 - _FLOAT_SLACK) - saved.at_most)
@@ -102,62 +102,46 @@ def lp_bound(
         buy_all_usd=buy_all_usd,
         solver_usd=None if saved.solver is None else buy_all_usd - saved.solver,
         seconds=perf_counter() - began,
-        slot_s=grid.slot_s,
-        slots=grid.slots,
-        classes=int(classes.max()) + 1,
+        slot_s=max(part.grid.slot_s for part in parts),
+        slots=max(part.grid.slots for part in parts),
+        classes=sum(int(part.classes.max()) + 1 for part in parts),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Demand:
-    """What each request asks of the engines and what it costs elsewhere, one value each."""
+class _Part:
+    """What one pool could do: of the requests with the numbers ``of``, if it had them alone."""
 
-    price_usd: Floats
-    at_s: Floats
-    by_s: Floats  # the first token; of a batch request, the last
-    prompt_tokens: Floats
-    decoded: Floats  # tokens
-    prefill_s: Floats
-    decode_s: Floats
-    by_context: bool  # what the fixed time of decoding is shared by; else by requests
-    is_batch: NDArray[np.bool_]
-    is_servable: NDArray[np.bool_]  # by a replica of its own, in time
+    of: Ints
+    demand: Demand
+    grid: Grid
+    classes: Ints
+    left: Floats
+    pool: SimPool
 
 
-def _demand(workload: Workload, profile: Profile) -> _Demand:
-    requests = workload.requests
-    at_s = np.array([request.at_s for request in requests])
-    by_s = np.array([_due_s(request) for request in requests])
-    prompt = np.array([request.prompt_tokens for request in requests], float)
-    new = prompt - np.array(
-        warm_tokens_at_best(requests, [float(each) for each in by_s], workload.block_tokens), float
+def _part(
+    workload: Workload, pool: SimPool, price_usd: Floats, slot_s: float | None
+) -> _Part | None:
+    """None where no request may be answered by its model."""
+    numbers = [n for n, each in enumerate(workload.requests) if pool.model in each.models]
+    if not numbers:
+        return None
+    of = np.array(numbers, np.int64)
+    requests = [workload.requests[number] for number in numbers]
+    demand = demand_of(requests, workload.block_tokens, pool.profile, price_usd[of])
+    grid = grid_of(demand, slot_s)
+    classes = classes_of(demand, pool.profile, grid.slots)
+    left = shares_left(
+        demand.prompt_tokens,
+        demand.decoded,
+        pool.profile,
+        classes,
+        by_context=demand.by_context,
+        slots=grid.slots,
+        slot_s=grid.slot_s,
     )
-    decoded = np.array([request.output_tokens - 1 for request in requests], float)
-    by_requests, by_context = (
-        decode_s(decoded, prompt, profile, by_context=by_context) for by_context in (False, True)
-    )
-    # Either share of the fixed time is valid for all; the scarcer resource gives the larger one.
-    is_by_context = bool(by_context.sum() > by_requests.sum())
-    prefill_s = new / profile.prefill_tok_s
-    first_s = prefill_s + np.ceil(new / profile.batched_tokens_max) * profile.step_fixed_s
-    return _Demand(
-        price_usd=np.array(_charges_nano(workload), float) / NANO_PER_USD,
-        at_s=at_s,
-        by_s=by_s,
-        prompt_tokens=prompt,
-        decoded=decoded,
-        prefill_s=prefill_s,
-        decode_s=by_context if is_by_context else by_requests,
-        by_context=is_by_context,
-        is_batch=np.array([request.deadline_s is not None for request in requests]),
-        is_servable=first_s <= (by_s - at_s) * (1 + _FLOAT_SLACK),
-    )
-
-
-def _due_s(request: Request) -> float:
-    if request.deadline_s is not None:
-        return request.deadline_s + LATE_S
-    return request.at_s + request.ttft_budget_ms / 1000 + LATE_S
+    return _Part(of, demand, grid, classes, left, pool)
 
 
 def _charges_nano(workload: Workload) -> list[int]:
@@ -165,68 +149,20 @@ def _charges_nano(workload: Workload) -> list[int]:
     return [charge_nano(request, offers) for request in workload.requests]
 
 
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """Time in slots, and the slots in which a request may be read: one entry for each share."""
-
-    slot_s: float
-    slots: int
-    request: Ints
-    slot: Ints
-    share_max: Floats  # a prompt is read by one replica, between its arrival and its deadline
-
-
-def _grid(demand: _Demand, slot_s: float | None) -> _Grid:
-    online = np.flatnonzero(demand.is_servable & ~demand.is_batch)
-    at_s, by_s = demand.at_s[online], demand.by_s[online]
-    if slot_s is None:
-        slot_s = float((by_s - at_s).min()) / 4 if online.size else 1.0
-    columns_max = max(COLUMNS_MAX, COLUMNS_PER_REQUEST_MAX * online.size)
-    while ((by_s - at_s).sum() + by_s.max(initial=0)) / slot_s + online.size > columns_max:
-        slot_s *= 2
-    start, end = (at_s / slot_s).astype(np.int64), (by_s / slot_s).astype(np.int64)
-    count = end - start + 1
-    request = np.repeat(online, count)
-    slot = np.repeat(start - np.cumsum(count) + count, count) + np.arange(request.size)
-    inside_s = np.minimum(demand.by_s[request], (slot + 1) * slot_s) - np.maximum(
-        demand.at_s[request], slot * slot_s
-    )
-    share_max = np.clip(inside_s / demand.prefill_s[request] + _FLOAT_SLACK, 0, 1)
-    return _Grid(slot_s, int(end.max(initial=0)) + 1, request, slot, share_max)
-
-
-def _classes(demand: _Demand, profile: Profile, slots: int) -> Ints:
-    """The class of each request: alike in decoding time and in prompt, where KV could bind.
-
-    A class fills as little room per second of decoding as any of its members, so that finer
-    classes bound more closely.
-    """
-    fair_tokens = profile.kv_tokens_max / profile.running_max
-    keys = _roomy_s(demand), np.maximum(demand.prompt_tokens, fair_tokens / 4)
-    for ratio in CLASS_RATIOS:
-        steps = [np.floor(np.log(key) / np.log(ratio)) for key in keys]
-        found, classes = np.unique(np.stack(steps), axis=1, return_inverse=True)
-        if found.shape[1] * slots <= CELLS_MAX:
-            break
-    return classes.ravel().astype(np.int64)
-
-
-def _roomy_s(demand: _Demand) -> Floats:
-    """Decoding times, the short ones rounded up: they are too short for room to bind."""
-    return np.maximum(demand.decode_s, max(1e-6, demand.decode_s.max() / 400))
-
-
-def _program(
-    demand: _Demand,
-    grid: _Grid,
-    classes: Ints,
-    left: Floats,
-    profile: Profile,
-    replicas: int,
-) -> LinearProgram:
+def _program(parts: Sequence[_Part], requests: int) -> LinearProgram:
     program = LinearProgram()
+    once = program.rows(np.ones(requests))
+    for part in parts:
+        _add_pool(program, part, once[part.of])
+    return program
+
+
+def _add_pool(program: LinearProgram, part: _Part, once: Ints) -> None:
+    """``once`` are the rows by which no request is served more than once, over all pools."""
+    demand, grid, classes, left = part.demand, part.grid, part.classes, part.left
+    profile, replicas = part.pool.profile, part.pool.replicas
     slots, count = grid.slots, int(classes.max()) + 1
-    slot_room, kv_room = _rooms(demand, classes, profile)
+    slot_room, kv_room = rooms_of(demand, classes, profile)
     capacity_s = np.full(slots, replicas * grid.slot_s)
     share = program.columns(grid.share_max, demand.price_usd[grid.request])
     starts = classes[grid.request] * slots + grid.slot
@@ -236,7 +172,6 @@ def _program(
     backlog = program.columns(np.repeat(replicas / np.maximum(slot_room, kv_room), slots))
     in_class, in_slot = np.divmod(np.arange(count * slots), slots)
 
-    once = program.rows(np.ones(classes.size))
     program.put(once[grid.request], share, 1.0)
     time = program.rows(capacity_s)
     program.put(time[grid.slot], share, demand.prefill_s[grid.request])
@@ -254,8 +189,7 @@ def _program(
     later = in_slot > 0
     program.put(flow[later], backlog[np.flatnonzero(later) - 1], -1.0)
     add_pace(program, started, backlog, left)
-    _add_batch(program, time, demand, grid, replicas)
-    return program
+    _add_batch(program, time, once, demand, grid, replicas)
 
 
 def _sums(of: Ints, values: Floats, count: int) -> Floats:
@@ -264,23 +198,8 @@ def _sums(of: Ints, values: Floats, count: int) -> Floats:
     return sums
 
 
-def _rooms(demand: _Demand, classes: Ints, profile: Profile) -> tuple[Floats, Floats]:
-    """The shares of a replica's slots and of its KV that a second of each class fills at least."""
-    decode_s = _roomy_s(demand)
-    rooms = (
-        1 / profile.running_max / decode_s,
-        demand.prompt_tokens / profile.kv_tokens_max / decode_s,
-    )
-    least = []
-    for room in rooms:
-        of_class = np.full(int(classes.max()) + 1, inf)
-        np.minimum.at(of_class, classes, room)
-        least.append(of_class)
-    return least[0], least[1]
-
-
 def _add_batch(
-    program: LinearProgram, time: Ints, demand: _Demand, grid: _Grid, replicas: int
+    program: LinearProgram, time: Ints, once: Ints, demand: Demand, grid: Grid, replicas: int
 ) -> None:
     """All batch requests as one pool of work, done in any slot or after the last one."""
     batch = np.flatnonzero(demand.is_batch)
@@ -288,6 +207,7 @@ def _add_batch(
     starts_s = np.arange(grid.slots + 1) * grid.slot_s
     lengths_s = np.clip(last_s - starts_s, 0, np.append(np.full(grid.slots, grid.slot_s), inf))
     local = program.columns(np.ones(batch.size), demand.price_usd[batch])
+    program.put(once[batch], local, 1.0)
     worked = program.columns(replicas * lengths_s)  # in each slot, and after the last
     pool = program.rows(np.zeros(1))
     work_s = demand.prefill_s[batch] + demand.decode_s[batch]

@@ -7,6 +7,7 @@ next step has begun by then, as it has in a real engine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Protocol
@@ -14,7 +15,7 @@ from typing import Protocol
 from benchmarks.simulation.clock import Clock
 from benchmarks.simulation.engine import EngineRequest, SimReplica
 from benchmarks.simulation.faults import NOTICE_S, Death
-from benchmarks.simulation.profile import Profile
+from benchmarks.simulation.pools import SimPool
 from scheduler.replica import LoadReport, Replica
 
 REPORT_S = 0.04
@@ -24,6 +25,7 @@ SLACK_S = 1e-9  # what adding up times may be off by
 
 
 def replica_name(number: int) -> str:
+    """Numbers go on from pool to pool."""
     return f"replica-{number}"
 
 
@@ -70,16 +72,15 @@ class Totals:
 class Fleet:
     def __init__(
         self,
-        profile: Profile,
-        model: str,
+        pools: Sequence[SimPool],
         block_tokens: int,
         clock: Clock,
         watcher: Watcher,
         dispatch_s: float = DISPATCH_S,
     ) -> None:
-        self._profile = profile
+        of_each = (pool for pool in pools for _ in range(pool.replicas))
+        self._pools = {replica_name(number): pool for number, pool in enumerate(of_each)}
         self._dispatch_s = dispatch_s
-        self._model = model
         self._block_tokens = block_tokens
         self._clock = clock
         self._watcher = watcher
@@ -87,14 +88,14 @@ class Fleet:
         self._dead = Totals()
 
     def boot(self, replica_id: str) -> None:
-        profile, old = self._profile, self._boots.get(replica_id)
+        pool, old = self._pools[replica_id], self._boots.get(replica_id)
         replica = Replica(
             replica_id=replica_id,
-            model=self._model,
+            model=pool.model,
             generation=1 if old is None else old.engine.replica.generation + 1,
-            limits=profile.limits,
+            limits=pool.profile.limits,
         )
-        boot = _Boot(SimReplica(profile, replica, self._block_tokens))
+        boot = _Boot(SimReplica(pool.profile, replica, self._block_tokens))
         self._boots[replica_id] = boot
         self._watcher.on_joined(replica)
         self._report(boot)
@@ -116,6 +117,9 @@ class Fleet:
     def has(self, replica_id: str) -> bool:
         return replica_id in self._boots
 
+    def model_of(self, replica_id: str) -> str:
+        return self._pools[replica_id].model
+
     def send(self, replica_id: str, request: EngineRequest) -> None:
         """To the boot that lives now; it is broken off if that one is dead on arrival."""
         delivery = (self._boots[replica_id], request)
@@ -134,9 +138,9 @@ class Fleet:
         engines = [boot.engine for boot in self._boots.values() if boot.is_alive]
         kv_tokens = sum(engine.kv_tokens for engine in engines)
         running = sum(engine.running for engine in engines)
-        count = max(1, len(engines))
-        profile = self._profile
-        return kv_tokens / (count * profile.kv_tokens_max), running / (count * profile.running_max)
+        kv_tokens_max = sum(engine.profile.kv_tokens_max for engine in engines)
+        running_max = sum(engine.profile.running_max for engine in engines)
+        return kv_tokens / max(1, kv_tokens_max), running / max(1, running_max)
 
     # What happens by itself
 

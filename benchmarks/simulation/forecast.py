@@ -11,16 +11,14 @@ from typing import Literal, Protocol, TypeAlias
 from benchmarks.simulation.workload import Request
 from scheduler.learned.lengths import LengthBook, LengthCurve
 
-MODEL = "simulated"
-
 Lengths: TypeAlias = Literal["learned", "told"]
 
 
 class Forecast(Protocol):
-    def curve(self, request: Request) -> LengthCurve: ...
+    def curve(self, request: Request, model: str) -> LengthCurve: ...
 
-    def learn(self, request: Request) -> None:
-        """It has ended, and its length is known."""
+    def learn(self, request: Request, model: str) -> None:
+        """It has ended, answered by ``model``, and its length is known."""
         ...
 
 
@@ -28,14 +26,14 @@ class Learned:
     def __init__(self) -> None:
         self._book = LengthBook()
 
-    def curve(self, request: Request) -> LengthCurve:
-        return self._book.curve(request.tenant, request.task, MODEL, request.prompt_tokens)
+    def curve(self, request: Request, model: str) -> LengthCurve:
+        return self._book.curve(request.tenant, request.task, model, request.prompt_tokens)
 
-    def learn(self, request: Request) -> None:
+    def learn(self, request: Request, model: str) -> None:
         self._book.observe(
             request.tenant,
             request.task,
-            MODEL,
+            model,
             request.prompt_tokens,
             request.output_tokens,
             is_complete=request.output_tokens < request.max_output_tokens,
@@ -43,10 +41,10 @@ class Learned:
 
 
 class Told:
-    def curve(self, request: Request) -> LengthCurve:
+    def curve(self, request: Request, model: str) -> LengthCurve:
         return LengthCurve.exactly(request.output_tokens)
 
-    def learn(self, request: Request) -> None:
+    def learn(self, request: Request, model: str) -> None:
         pass
 
 

@@ -12,15 +12,15 @@ from collections.abc import Callable
 from random import Random
 from typing import ParamSpec
 
+from benchmarks.simulation.arrival_of import Arrivals
 from benchmarks.simulation.clock import Clock
 from benchmarks.simulation.engine import EngineRequest
 from benchmarks.simulation.fleet import Fleet
-from benchmarks.simulation.forecast import MODEL, Forecast
+from benchmarks.simulation.forecast import Forecast
 from benchmarks.simulation.run import Passage, Run, cost_nano
 from benchmarks.simulation.stopwatch import Stopwatch
 from benchmarks.simulation.workload import Request
 from models.money import NanoUsd
-from scheduler.arrival import Arrival
 from scheduler.decision import Action, Buy, Dispatch, Hold, Outcome, Reject
 from scheduler.replica import LoadReport, Replica
 from scheduler.state_machine import Scheduler
@@ -55,7 +55,9 @@ class SimGateway:
         self._scheduler = scheduler
         self._lengths = lengths
         self._clock = clock
-        self._block_tokens = block_tokens
+        self._arrivals = Arrivals(
+            scheduler, lengths, run.pools, tuple(run.offers.values()), block_tokens
+        )
         self._random = Random(f"{run.seed}:faults")
         self._offer_failure_share = offer_failure_share
 
@@ -65,29 +67,9 @@ class SimGateway:
         if request.request_id in self.under_way:
             raise ValueError(f"two requests are called {request.request_id!r}")
         self._run.on_arrival(request)
-        arrival = self.stopwatch.time(self._arrival, request)
+        arrival = self.stopwatch.time(self._arrivals.of, request, self._clock.now)
         self.under_way[request.request_id] = Passage(request, arrival)
         self._tell(self._scheduler.on_arrival, arrival, self._clock.now)
-
-    def _arrival(self, request: Request) -> Arrival:
-        curve = self._lengths.curve(request)
-        deadline_ms = None
-        if request.deadline_s is not None:
-            deadline_ms = round((request.deadline_s - request.at_s) * 1000)
-        return Arrival(
-            request_id=request.request_id,
-            tenant=request.tenant,
-            model=MODEL,
-            prompt_tokens=request.prompt_tokens,
-            output_tokens=round(curve.mean(request.max_output_tokens)),
-            max_output_tokens=request.max_output_tokens,
-            ttft_budget_ms=request.ttft_budget_ms,
-            lengths=curve,
-            blocks=request.blocks,
-            block_tokens=self._block_tokens,
-            offers=frozenset(request.offer_ids),
-            deadline_ms=deadline_ms,
-        )
 
     def tick(self, _: object) -> None:
         self._clock.at(self._clock.now + TICK_S, self.tick)
@@ -138,7 +120,7 @@ class SimGateway:
         request, now = passage.request, self._clock.now
         del self.under_way[request.request_id]
         self._run.on_answered(passage, now)
-        self.stopwatch.time(self._lengths.learn, request)
+        self.stopwatch.time(self._lengths.learn, request, passage.model)
         self._tell(self._scheduler.on_finish, request.request_id, Outcome.OK, now, cost)
 
     def _fail(self, passage: Passage) -> None:
@@ -179,14 +161,22 @@ class SimGateway:
             self._run.on_missed(passage)
             return
         passage.target = action.target
+        passage.model = self._model_of(action)
         if isinstance(action, Buy):
             self._buy(passage, action)
         else:
             self._dispatch(passage, action)
 
-    def _dispatch(self, passage: Passage, action: Dispatch) -> None:
+    def _model_of(self, action: Dispatch | Buy) -> str:
+        if isinstance(action, Buy):
+            return self._run.offers[action.offer_id].model
         if not self.fleet.has(action.replica_id):
             raise BrokenContract(f"{action}: there is no such replica")
+        return self.fleet.model_of(action.replica_id)
+
+    def _dispatch(self, passage: Passage, action: Dispatch) -> None:
+        if passage.model not in passage.request.models:
+            raise BrokenContract(f"{action}: its model may not answer the request")
         request = passage.request
         self._run.prompt_tokens += request.prompt_tokens
         self.fleet.send(
@@ -207,7 +197,7 @@ class SimGateway:
             self._clock.at(first_s, self._fail, passage)
             return
         passage.paid_nano = cost_nano(offer, request)
-        self._run.paid_nano += passage.paid_nano
+        self._run.on_paid(offer, passage.paid_nano)
         self._clock.at(first_s, self._first_bought, passage)
         last_s = first_s + (request.output_tokens - 1) / offer.output_tok_s
         self._clock.at(last_s, self._last_bought, passage)

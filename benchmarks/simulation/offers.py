@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 
+from benchmarks.simulation.pools import MODEL
 from models.lookup import UnknownName
 from models.money import PICO_PER_TOKEN_PER_USD_PER_MTOK, pico_usd_per_token
 from models.prices import Price, PriceBook, load_price_book
@@ -42,6 +43,7 @@ class SimOffer:
     price: Price
     ttft_ms: int
     output_tok_s: float
+    model: str = MODEL  # that it sells
 
 
 def make_offer(

@@ -8,16 +8,18 @@ been bought in time.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 
+from benchmarks.simulation.by_model import ModelCounts
 from benchmarks.simulation.histogram import Histogram
-from benchmarks.simulation.profile import Profile
+from benchmarks.simulation.pools import SimPool
 from benchmarks.simulation.series import Series
 from benchmarks.simulation.workload import Request, SimOffer
 from models.money import NanoUsd
 from scheduler.arrival import Arrival
+from scheduler.routing.rule import Choose
 from scheduler.target import Target
 
 LATE_S = 1e-9  # what adding up times may be off by
@@ -30,6 +32,7 @@ class Passage:
     request: Request
     arrival: Arrival
     target: Target | None = None  # None: without one, perhaps held
+    model: str = ""  # of its last target
     attempts: int = 0
     paid_nano: NanoUsd | None = None  # None: not bought
     first_token_s: float | None = None
@@ -39,8 +42,7 @@ class Passage:
 class Run:
     """Fields with a default are counts; the others say what is run."""
 
-    profile: Profile
-    replicas: int
+    pools: tuple[SimPool, ...]
     policy: str
     lengths: str
     seed: int
@@ -69,10 +71,17 @@ class Run:
     hit_tokens: int = 0
     preemptions: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    by_model: defaultdict[str, ModelCounts] = field(
+        default_factory=lambda: defaultdict(ModelCounts)
+    )
     held: Histogram = field(default_factory=Histogram)
     ttft_local: Histogram = field(default_factory=Histogram)
     ttft_bought: Histogram = field(default_factory=Histogram)
     series: Series = field(default_factory=Series)
+
+    @property
+    def replicas(self) -> int:
+        return sum(pool.replicas for pool in self.pools)
 
     def start_over(self) -> None:
         """What was counted until here was a warm-up."""
@@ -88,11 +97,16 @@ class Run:
     def on_arrival(self, request: Request) -> None:
         self.requests += 1
         self.buy_all_nano += self.charge_nano(request)
+        self.by_model[request.models[0]].asked += 1
 
     def on_decision(self, request: Request, reason: str, now: float) -> None:
         self.decisions += 1
         self.reasons[reason] += 1
         self.held.add((now - request.at_s) * 1000)
+
+    def on_paid(self, offer: SimOffer, paid_nano: NanoUsd) -> None:
+        self.paid_nano += paid_nano
+        self.by_model[offer.model].paid_nano += paid_nano
 
     def on_answered(self, passage: Passage, now: float) -> None:
         """Its last token has come."""
@@ -101,6 +115,10 @@ class Run:
         is_bought = passage.paid_nano is not None
         self.bought += is_bought
         self.local += not is_bought
+        of_model = self.by_model[passage.model]
+        of_model.bought += is_bought
+        of_model.answered += not is_bought
+        of_model.substituted += not is_bought and passage.model != passage.arrival.model
         if request.deadline_s is None:
             is_met = first_s <= request.at_s + request.ttft_budget_ms / 1000 + LATE_S
             ttft = self.ttft_bought if is_bought else self.ttft_local
@@ -114,17 +132,27 @@ class Run:
 
     def on_missed(self, passage: Passage) -> None:
         """Answered late or not at all. What was bought is paid for already."""
+        of_model = self.by_model[passage.request.models[0]]
         self.missed += 1
+        of_model.missed += 1
         if passage.paid_nano is None:
-            self.missed_nano += self.charge_nano(passage.request)
+            charge_nano = self.charge_nano(passage.request)
+            self.missed_nano += charge_nano
+            of_model.missed_nano += charge_nano
 
 
 def charge_nano(request: Request, offers: Mapping[str, SimOffer]) -> NanoUsd:
     """What the request costs at the cheapest of its offers, since it is known to the last token;
-    at the dearest of all if it may not be bought."""
-    if request.offer_ids:
-        return min(cost_nano(offers[offer_id], request) for offer_id in request.offer_ids)
-    return max((cost_nano(offer, request) for offer in offers.values()), default=0)
+    at the dearest of all if it may not be bought. By a rule that buys in order, its offers are
+    those of its first model that has any."""
+    if not request.offer_ids:
+        return max((cost_nano(offer, request) for offer in offers.values()), default=0)
+    own = [offers[offer_id] for offer_id in request.offer_ids]
+    if request.rule.choose is not Choose.CHEAPEST:
+        sold = {offer.model for offer in own}
+        first = next((model for model in request.models if model in sold), None)
+        own = [offer for offer in own if offer.model == first]
+    return min(cost_nano(offer, request) for offer in own)
 
 
 def cost_nano(offer: SimOffer, request: Request) -> NanoUsd:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
+from typing import TypedDict, Unpack
 
 from benchmarks.simulation.baselines import policy_name
 from benchmarks.simulation.clock import Clock
 from benchmarks.simulation.faults import Faults
 from benchmarks.simulation.fleet import DISPATCH_S, Fleet, Totals, replica_name
-from benchmarks.simulation.forecast import MODEL, Lengths, forecast
+from benchmarks.simulation.forecast import Lengths, forecast
 from benchmarks.simulation.gateway import TICK_S, SimGateway
+from benchmarks.simulation.pools import MODEL, SimPool
 from benchmarks.simulation.profile import Profile
 from benchmarks.simulation.run import Run
 from benchmarks.simulation.series import Sample
@@ -33,52 +35,48 @@ IN_FLIGHT_MAX = 1 << 30  # at an offer: limits of providers are not simulated
 OnProgress = Callable[[float], None]
 
 
-def simulate(
-    workload: Workload,
-    profile: Profile,
-    *,
-    replicas: int,
-    policy: Policy | None = None,
-    settings: Settings | None = None,
-    lengths: Lengths = "learned",
-    seed: int = 1,
-    faults: Faults | None = None,
-    dispatch_s: float = DISPATCH_S,
-    warm_up_s: float = 0.0,
-    on_progress: OnProgress | None = None,
-    spend_usd_max: float | None = None,
-) -> Run:
+class Choices(TypedDict, total=False):
     """``policy`` None is the scheduler's own. ``on_progress`` hears the share that is done.
     ``dispatch_s`` stands for all that is not a step: to the replica and back. Nothing is counted
     before ``warm_up_s``. Spend never shrinks: a run that is past ``spend_usd_max`` ends with
     SpentTooMuch."""
+
+    policy: Policy | None
+    settings: Settings | None
+    lengths: Lengths
+    seed: int
+    faults: Faults | None
+    dispatch_s: float
+    warm_up_s: float
+    on_progress: OnProgress | None
+    spend_usd_max: float | None
+
+
+def simulate(
+    workload: Workload, profile: Profile, *, replicas: int, **choices: Unpack[Choices]
+) -> Run:
+    """A run with one pool."""
+    return simulate_pools(workload, [SimPool(MODEL, profile, replicas)], **choices)
+
+
+def simulate_pools(workload: Workload, pools: Sequence[SimPool], **choices: Unpack[Choices]) -> Run:
     return simulate_stream(
         workload.requests,
-        profile,
+        pools,
         offers=workload.offers,
         duration_s=workload.duration_s,
-        replicas=replicas,
-        policy=policy,
-        settings=settings,
-        lengths=lengths,
-        seed=seed,
-        faults=faults,
-        dispatch_s=dispatch_s,
-        warm_up_s=warm_up_s,
         block_tokens=workload.block_tokens,
-        load=workload.load(profile, replicas),
-        on_progress=on_progress,
-        spend_usd_max=spend_usd_max,
+        load=workload.load_of(pools),
+        **choices,
     )
 
 
 def simulate_stream(
     requests: Iterable[Request],
-    profile: Profile,
+    pools: Sequence[SimPool],
     *,
     offers: Sequence[SimOffer],
     duration_s: float,
-    replicas: int,
     policy: Policy | None = None,
     settings: Settings | None = None,
     lengths: Lengths = "learned",
@@ -91,10 +89,9 @@ def simulate_stream(
     on_progress: OnProgress | None = None,
     spend_usd_max: float | None = None,
 ) -> Run:
-    """As ``simulate``, of any number of requests, which come in the order of their time."""
+    """Any number of requests, which come in the order of their time. See ``Choices``."""
     run = Run(
-        profile=profile,
-        replicas=replicas,
+        pools=tuple(pools),
         policy=policy_name(policy),
         lengths=lengths,
         seed=seed,
@@ -103,21 +100,22 @@ def simulate_stream(
         offers={offer.offer_id: offer for offer in offers},
     )
     may_buy = getattr(policy, "may_buy", True)
-    known = [_offer(offer, profile) for offer in offers] if may_buy else []
+    context_tokens_max = max(pool.profile.context_tokens_max for pool in pools)
+    known = [_offer(offer, context_tokens_max) for offer in offers] if may_buy else []
     scheduler = Scheduler(settings or Settings(), known, policy)
     faults, clock = faults or Faults(), Clock()
     gateway = SimGateway(
         run, scheduler, forecast(lengths), clock, block_tokens, faults.offer_failure_share
     )
-    fleet = gateway.fleet = Fleet(profile, MODEL, block_tokens, clock, gateway, dispatch_s)
+    fleet = gateway.fleet = Fleet(pools, block_tokens, clock, gateway, dispatch_s)
     course = _Course(run, clock, scheduler, gateway, fleet, on_progress, spend_usd_max)
     course.go(iter(requests), faults, warm_up_s)
     return run
 
 
-def _offer(offer: SimOffer, profile: Profile) -> Offer:
-    provider, context_tokens_max = offer.price.provider, profile.context_tokens_max
-    return Offer(offer.offer_id, provider, MODEL, context_tokens_max, IN_FLIGHT_MAX, offer.price)
+def _offer(offer: SimOffer, context_tokens_max: int) -> Offer:
+    provider, model = offer.price.provider, offer.model
+    return Offer(offer.offer_id, provider, model, context_tokens_max, IN_FLIGHT_MAX, offer.price)
 
 
 class SpentTooMuch(RuntimeError):

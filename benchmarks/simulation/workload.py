@@ -8,13 +8,14 @@ is refused: leaving it out would measure another trace.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from random import Random
 from typing import Literal, TypeAlias
 
 from benchmarks.simulation.offers import DEFAULT_OFFERS, SimOffer
+from benchmarks.simulation.pools import MODEL, SimPool
 from benchmarks.simulation.prefixes import (
     BLOCK_TOKENS,
     PREFIX_GROUPS,
@@ -25,6 +26,7 @@ from benchmarks.simulation.prefixes import (
 from benchmarks.simulation.profile import Profile
 from benchmarks.simulation.scaling import Scaling, schedule
 from benchmarks.simulation.traces import MOONCAKE_BLOCK_TOKENS, TraceRow
+from scheduler.routing.rule import Rule, named
 
 __all__ = ["BLOCK_TOKENS", "DEFAULT_OFFERS", "Request", "SimOffer", "Workload", "make_workload"]
 
@@ -33,6 +35,7 @@ Alternatives: TypeAlias = Literal["any", "drawn"]
 
 BATCH_DEADLINE_S = 4 * 3600.0
 TENANTS_MAX = 10_000
+ONLY = named(MODEL)  # the rule of all requests of a run with one pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,12 @@ class Request:
     tenant: str = "default"
     task: str = ""
     deadline_s: float | None = None  # off-peak lane: completion, from the start of the run
+    rule: Rule = ONLY
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """That may answer, in the rule's order. Each answers with as many tokens."""
+        return tuple(candidate.model for candidate in self.rule.candidates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +78,28 @@ class Workload:
 
     def work_s(self, profile: Profile) -> float:
         """The engine seconds of all requests, each as warm as it can be."""
-        return sum(
-            profile.work_s(
-                request.prompt_tokens - warm, request.prompt_tokens, request.output_tokens
-            )
-            for request, warm in zip(self.requests, self.warm_tokens(), strict=True)
-        )
+        return sum(self._work_s(lambda _: profile))
 
     def load(self, profile: Profile, replicas: int) -> float:
         """Offered work over the horizon against what the replicas can do in it."""
         return self.work_s(profile) / (self.duration_s * replicas)
+
+    def load_of(self, pools: Sequence[SimPool]) -> float:
+        """As ``load``, each request at the first of its models that has a pool; one without any
+        asks for no work."""
+        profiles = {pool.model: pool.profile for pool in pools}
+        work_s = self._work_s(
+            lambda request: next(
+                (profiles[model] for model in request.models if model in profiles), None
+            )
+        )
+        return sum(work_s) / (self.duration_s * sum(pool.replicas for pool in pools))
+
+    def _work_s(self, profile_of: Callable[[Request], Profile | None]) -> Iterator[float]:
+        for request, warm in zip(self.requests, self.warm_tokens(), strict=True):
+            if (profile := profile_of(request)) is not None:
+                new = request.prompt_tokens - warm
+                yield profile.work_s(new, request.prompt_tokens, request.output_tokens)
 
 
 @dataclass(frozen=True, slots=True)

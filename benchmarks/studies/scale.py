@@ -21,6 +21,8 @@ import psutil
 
 from benchmarks.rig.provenance import provenance
 from benchmarks.simulation.offers import DEFAULT_OFFERS
+from benchmarks.simulation.pools import MODEL as SIMULATED
+from benchmarks.simulation.pools import SimPool
 from benchmarks.simulation.profile import load_profile
 from benchmarks.simulation.simulator import simulate_stream
 from benchmarks.simulation.workload import Request
@@ -164,7 +166,10 @@ def memory_mib(requests: int, looks: int) -> list[float]:
             yield Request(f"q{number}", at_s, *tokens, 16, 2_000, (number,), (offer_id,))
 
     simulate_stream(
-        stream(), profile, offers=DEFAULT_OFFERS, duration_s=requests / 400.0, replicas=8
+        stream(),
+        [SimPool(SIMULATED, profile, 8)],
+        offers=DEFAULT_OFFERS,
+        duration_s=requests / 400.0,
     )
     return [*seen, round(process.memory_info().rss / 2**20, 1)]
 

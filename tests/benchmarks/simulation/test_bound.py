@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.simulation import bound as bound_file
-from benchmarks.simulation.bound import COLUMNS_MAX, REQUESTS_MAX, lp_bound
+from benchmarks.simulation.bound import REQUESTS_MAX, lp_bound
+from benchmarks.simulation.bound_demand import COLUMNS_MAX
 from benchmarks.simulation.offers import make_offer
 from benchmarks.simulation.workload import DEFAULT_OFFERS, Workload
 from models.money import NANO_PER_USD

@@ -8,6 +8,7 @@ from benchmarks.simulation.clock import Clock
 from benchmarks.simulation.engine import EngineRequest
 from benchmarks.simulation.faults import NOTICE_S, Death
 from benchmarks.simulation.fleet import DISPATCH_S, HEARTBEAT_S, REPORT_S, Fleet, replica_name
+from benchmarks.simulation.pools import SimPool
 from scheduler.replica import LoadReport, Replica
 from tests.benchmarks.simulation.example_profile import PROFILE
 
@@ -44,7 +45,7 @@ class Diary:
 def start() -> tuple[Clock, Fleet, Diary]:
     clock = Clock()
     diary = Diary(clock)
-    fleet = Fleet(PROFILE, "m", 64, clock, diary)
+    fleet = Fleet([SimPool("m", PROFILE, 2)], 64, clock, diary)
     fleet.boot(NAME)
     return clock, fleet, diary
 

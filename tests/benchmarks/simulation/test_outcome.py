@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.simulation.offers import DEFAULT_OFFERS
 from benchmarks.simulation.outcome import outcome_of, regret
+from benchmarks.simulation.pools import MODEL, SimPool
 from benchmarks.simulation.run import Passage, Run
 from benchmarks.simulation.workload import Request
 from scheduler.arrival import Arrival
@@ -29,7 +30,9 @@ DEMANDED = [
 
 def new_run() -> Run:
     offers = {offer.offer_id: offer for offer in DEFAULT_OFFERS}
-    return Run(PROFILE, 2, "p", "told", 7, duration_s=10.0, load=None, offers=offers)
+    return Run(
+        (SimPool(MODEL, PROFILE, 2),), "p", "told", 7, duration_s=10.0, load=None, offers=offers
+    )
 
 
 def passage(run: Run, offer_id: str | None, deadline_s: float | None = None) -> Passage:

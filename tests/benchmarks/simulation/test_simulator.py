@@ -16,6 +16,7 @@ from benchmarks.simulation.baselines import POLICIES, policy_name
 from benchmarks.simulation.faults import Death, Faults
 from benchmarks.simulation.gateway import BrokenContract
 from benchmarks.simulation.outcome import Outcome, outcome_of
+from benchmarks.simulation.pools import MODEL, SimPool
 from benchmarks.simulation.run import Run
 from benchmarks.simulation.simulator import simulate, simulate_stream
 from benchmarks.simulation.workload import Request, Workload, make_workload
@@ -128,10 +129,9 @@ def test_a_stream_gives_the_same_run_as_a_workload() -> None:
 
     streamed = simulate_stream(
         stream(),
-        PROFILE,
+        [SimPool(MODEL, PROFILE, REPLICAS)],
         offers=whole.offers,
         duration_s=whole.duration_s,
-        replicas=REPLICAS,
         block_tokens=whole.block_tokens,
     )
     same = simulate(whole, PROFILE, replicas=REPLICAS)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from benchmarks.simulation.baselines import BEST_THRESHOLD, POLICIES, FirstCome, HighestValueFirst
 from benchmarks.simulation.bound import lp_bound
 from benchmarks.simulation.experiment import BadExperiment, Experiment, prepare
-from benchmarks.simulation.forecast import MODEL
 from benchmarks.simulation.offers import make_offer
+from benchmarks.simulation.pools import MODEL
 from benchmarks.simulation.simulator import SpentTooMuch, simulate
 from benchmarks.simulation.sweep import (
     TRIALS_MAX,
