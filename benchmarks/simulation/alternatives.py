@@ -13,6 +13,8 @@ BOUND_NOT_FOUND = (
 def alternatives_in_words(experiment: Experiment) -> str:
     """What each request may be bought from, and how far the prices lie apart: one sentence."""
     count = len(experiment.offers)
+    if experiment.pools and experiment.alternatives == "any":
+        return f"{count} offers; each request may be bought from those of its rule's models"
     if count == 1:
         return "one offer, from which each request may be bought"
     if experiment.alternatives == "any":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.money import NanoUsd
+from models.money import NANO_PER_USD, NanoUsd
 
 
 @dataclass(slots=True)
@@ -18,3 +18,22 @@ class ModelCounts:
     missed: int = 0
     paid_nano: NanoUsd = 0
     missed_nano: NanoUsd = 0
+
+    @property
+    def paid_usd(self) -> float:
+        return self.paid_nano / NANO_PER_USD
+
+    @property
+    def missed_usd(self) -> float:
+        return self.missed_nano / NANO_PER_USD
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "asked": self.asked,
+            "answered": self.answered,
+            "substituted": self.substituted,
+            "bought": self.bought,
+            "missed": self.missed,
+            "paid_usd": self.paid_usd,
+            "missed_usd": self.missed_usd,
+        }

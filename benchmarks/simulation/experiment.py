@@ -12,26 +12,34 @@ asking for more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import ceil
 from pathlib import Path
 from typing import cast, get_args
 
 from benchmarks.simulation.arrivals import DAY_S, ArrivalKind, repeated, synthetic_rows
+from benchmarks.simulation.asking import Asking, RuleShare
 from benchmarks.simulation.baselines import POLICY_NAMES
 from benchmarks.simulation.forecast import Lengths
 from benchmarks.simulation.offers import DEFAULT_OFFERS, SimOffer
-from benchmarks.simulation.profile import Profile, load_profile
+from benchmarks.simulation.pool_choices import (
+    REPLICAS_MAX,
+    asking_of,
+    settled_offers,
+    settled_pools,
+    settled_rules,
+)
+from benchmarks.simulation.pools import MODEL, PoolChoice, SimPool
+from benchmarks.simulation.profile import load_profile
 from benchmarks.simulation.scaling import Scaling
 from benchmarks.simulation.traces import FORMAT_OF_EXTENSION, TraceFormat, TraceRow, read_trace
-from benchmarks.simulation.workload import Alternatives, Prefixes, Workload, make_workload
+from benchmarks.simulation.workload import Alternatives, Prefixes, Workload, make_pools_workload
 from models.money import PICO_PER_TOKEN_PER_USD_PER_MTOK
 from scheduler.settings import Settings
 
 HORIZON_S_MIN = 500.0
 HORIZON_BUDGETS_MIN = 200  # TTFT budgets: who may wait longer takes longer to show what it does
 LAPS_MAX = 16
-REPLICAS_MAX = 10_000
 LOAD_MAX = 100.0
 RATE_PER_S = 10.0
 
@@ -51,6 +59,8 @@ class Experiment:
     rate_per_s: float | None = None  # before scaling; None: RATE_PER_S, or all within one day
     profile: str = "h200"  # a name or a path
     replicas: int = 8
+    pools: tuple[PoolChoice, ...] = ()  # none: one of that profile, with so many replicas
+    rules: tuple[RuleShare, ...] = ()  # none: any model that has a pool may answer, in their order
     load: float = 1.5
     ttft_ms: int = 2_000
     policy: str = "bid-price"
@@ -95,6 +105,10 @@ class Experiment:
         if self.trace is not None:
             values |= {"trace": str(self.trace), "requests": None}
         values["offers"] = [_offer_as_json(offer) for offer in self.offers]
+        del values["pools"], values["rules"]
+        if self.pools:
+            values["pools"] = [asdict(pool) for pool in self.pools]
+            values["rules"] = [_rule_as_json(each) for each in self.rules]
         return values
 
 
@@ -103,20 +117,32 @@ class Prepared:
     """An experiment with nothing left open, and all that a run of it needs."""
 
     experiment: Experiment
-    profile: Profile
+    pools: tuple[SimPool, ...]
     workload: Workload
 
 
 def prepare(experiment: Experiment) -> Prepared:
     """Reads, draws and scales the requests; raises BadExperiment."""
     try:
-        profile = load_profile(experiment.profile)
-        experiment = _settled(experiment)
-        return _with_laps(experiment, profile, _rows(experiment))
+        experiment = _settled(_with_pools(experiment))
+        return _with_laps(experiment, _asking(experiment), _rows(experiment))
     except BadExperiment:
         raise
     except ValueError as error:
         raise BadExperiment(str(error)) from error
+
+
+def _with_pools(experiment: Experiment) -> Experiment:
+    pools = settled_pools(experiment.pools, experiment.replicas, experiment.profile)
+    offers = settled_offers(experiment.offers, pools)
+    rules = settled_rules(experiment.rules, pools, offers)
+    return replace(experiment, pools=pools, offers=offers, rules=rules)
+
+
+def _asking(experiment: Experiment) -> Asking:
+    if experiment.pools:
+        return asking_of(experiment.pools, experiment.rules)
+    return Asking.one_pool(load_profile(experiment.profile), experiment.replicas)
 
 
 def _settled(experiment: Experiment) -> Experiment:
@@ -154,27 +180,24 @@ def _rows(experiment: Experiment) -> list[TraceRow]:
     )
 
 
-def _with_laps(experiment: Experiment, profile: Profile, rows: list[TraceRow]) -> Prepared:
-    workload = _workload(experiment, profile, rows, experiment.laps or 1)
+def _with_laps(experiment: Experiment, asking: Asking, rows: list[TraceRow]) -> Prepared:
+    workload = _workload(experiment, asking, rows, experiment.laps or 1)
     if experiment.laps is not None:
-        return Prepared(experiment, profile, workload)
+        return Prepared(experiment, asking.pools, workload)
     least_s = max(HORIZON_S_MIN, HORIZON_BUDGETS_MIN * experiment.ttft_ms / 1000)
     laps = min(LAPS_MAX, ceil(least_s / workload.duration_s))
     if laps > 1:
-        workload = _workload(experiment, profile, rows, laps)
+        workload = _workload(experiment, asking, rows, laps)
     if workload.duration_s < least_s and laps < LAPS_MAX:
         laps += 1  # later laps find prefixes warm, so that each lasts less than the first
-        workload = _workload(experiment, profile, rows, laps)
-    return Prepared(replace(experiment, laps=laps), profile, workload)
+        workload = _workload(experiment, asking, rows, laps)
+    return Prepared(replace(experiment, laps=laps), asking.pools, workload)
 
 
-def _workload(
-    experiment: Experiment, profile: Profile, rows: list[TraceRow], laps: int
-) -> Workload:
-    return make_workload(
+def _workload(experiment: Experiment, asking: Asking, rows: list[TraceRow], laps: int) -> Workload:
+    return make_pools_workload(
         repeated(rows, laps) if laps > 1 else rows,
-        profile,
-        replicas=experiment.replicas,
+        asking,
         load=experiment.load,
         ttft_ms=experiment.ttft_ms,
         offers=experiment.offers,
@@ -206,4 +229,19 @@ def _offer_as_json(offer: SimOffer) -> dict[str, object]:
         },
         "ttft_ms": offer.ttft_ms,
         "output_tok_s": offer.output_tok_s,
+        **({} if offer.model == MODEL else {"model": offer.model}),
+    }
+
+
+def _rule_as_json(each: RuleShare) -> dict[str, object]:
+    rule = each.rule
+    candidates = [
+        {"model": candidate.model, "substitute": candidate.substitute}
+        for candidate in rule.candidates
+    ]
+    return {
+        "name": rule.name,
+        "choose": rule.choose,
+        "candidates": candidates,
+        "share": each.share,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from math import isfinite
 from typing import Any
@@ -21,7 +22,7 @@ BOOK_EXAMPLE = "deepinfra/moonshotai/Kimi-K2.5@2026-06-10"
 OFFER_TEXT_CHARS_MAX = 200
 OFFER_TTFT_MS_MAX = 600_000
 
-_OF_THE_BOOK = ("id", "ttft_ms", "tok_s")  # what an entry of the price book does not say
+_OF_THE_BOOK = ("id", "ttft_ms", "tok_s", "model")  # what an entry of the price book does not say
 _OPTIONS = ("out", "in", "cached", *_OF_THE_BOOK)
 
 
@@ -30,21 +31,21 @@ def parse_offer(text: str, today: date | None = None) -> SimOffer:
 
     ``out=2.25,in=0.45,ttft_ms=600``: only ``out`` is needed; ``tok_s`` sets its speed, ``id`` its
     name. ``provider/model@2026-06-10,ttft_ms=600``: an entry of the price book at its price of that
-    day; without a day, of ``today``.
+    day; without a day, of ``today``. ``model`` is the one of the pools that it sells.
     """
     if len(text) > OFFER_TEXT_CHARS_MAX:
         raise BadOffer(f"an offer is at most {OFFER_TEXT_CHARS_MAX} characters; write {EXAMPLE}")
     first, comma, rest = text.partition(",")
     try:
         if "/" in first and "=" not in first:
-            options = _options(rest, _OF_THE_BOOK) if comma else {}
+            options = options_of(rest, _OF_THE_BOOK) if comma else {}
             name, _, day = first.strip().partition("@")
-            return book_offer(name, _day(day, today), **_speed(options))
-        options = _options(text, _OPTIONS)
+            return _selling(book_offer(name, _day(day, today), **_speed(options)), options)
+        options = options_of(text, _OPTIONS)
         if "out" not in options:
             raise ValueError("lacks out=, the USD per M output tokens")
         prices = options["out"], options.get("in"), options.get("cached")
-        return make_offer(*prices, **_speed(options))
+        return _selling(make_offer(*prices, **_speed(options)), options)
     except BadOffer:
         raise
     except (ValueError, ArithmeticError) as error:
@@ -55,7 +56,12 @@ def parse_offer(text: str, today: date | None = None) -> SimOffer:
         ) from None
 
 
-def _options(text: str, known: Sequence[str]) -> dict[str, str]:
+def _selling(offer: SimOffer, options: Mapping[str, str]) -> SimOffer:
+    return replace(offer, model=options["model"]) if "model" in options else offer
+
+
+def options_of(text: str, known: Sequence[str]) -> dict[str, str]:
+    """Names and values, as in ``a=1,b=2``; ValueError where that is something else."""
     options: dict[str, str] = {}
     for part in text.split(","):
         name, equals, value = (piece.strip() for piece in part.partition("="))

@@ -120,4 +120,5 @@ def offer_in_words(offer: SimOffer) -> str:
     return (
         f"{offer.offer_id}: {in_usd} in, {out_usd} out (USD per M tokens), "
         f"first token after {offer.ttft_ms} ms, {offer.output_tok_s:g} tokens/s"
+        + ("" if offer.model == MODEL else f", sells {offer.model}")
     )

@@ -14,3 +14,12 @@ class SimPool:
     model: str
     profile: Profile
     replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChoice:
+    """A pool as it is asked for: what is None is that of the experiment."""
+
+    model: str
+    replicas: int | None = None
+    profile: str | None = None  # a name or a path

@@ -11,6 +11,7 @@ from benchmarks.simulation.experiment import Experiment
 from benchmarks.simulation.figures import FIGURES, regret_in_words
 from benchmarks.simulation.offers import offer_in_words
 from benchmarks.simulation.plots import over_time, reasons, spend_bars, spend_by_load
+from benchmarks.simulation.pool_choices import pool_in_words, rule_in_words
 from benchmarks.simulation.sweep import Trial, threshold_in_words, trial_name
 
 COLUMNS_MAX = 3  # trials side by side
@@ -64,6 +65,10 @@ def _chosen(experiment: Experiment) -> dict[str, str]:
         for name, value in experiment.as_json().items()
         if value is not None
     }
+    rules = experiment.rules
+    if experiment.pools:
+        texts["pools"] = "; ".join(map(pool_in_words, experiment.pools))
+        texts["rules"] = "; ".join(rule_in_words(each, rules) for each in rules)
     return texts | {
         "alternatives": alternatives_in_words(experiment),
         "offers": "; ".join(map(offer_in_words, experiment.offers)),

@@ -6,17 +6,18 @@ simulation, with its name and, where one is known, its length in simulated secon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from benchmarks.simulation.alternatives import BOUND_NOT_FOUND, warnings
 from benchmarks.simulation.baselines import BEST_THRESHOLD, POLICIES
+from benchmarks.simulation.by_model import ModelCounts
 from benchmarks.simulation.experiment import BadExperiment, Experiment, Prepared, prepare
 from benchmarks.simulation.outcome import Outcome, outcome_of
 from benchmarks.simulation.series import Series
-from benchmarks.simulation.simulator import OnProgress, SpentTooMuch, simulate
+from benchmarks.simulation.simulator import OnProgress, SpentTooMuch, simulate_pools
 from benchmarks.simulation.thresholds import GRID, BuyAbove, Threshold
 from scheduler.choose.bid_price_policy import Policy
 
@@ -30,7 +31,8 @@ class Trial:
     """One simulation: what was chosen, what it came to, and how it went over time.
 
     ``grid`` is empty but for the best threshold: it is what each threshold that was tried spent,
-    in USD, the best one first. ``notes`` say what the figures lack.
+    in USD, the best one first. ``notes`` say what the figures lack. ``models`` is what became of
+    requests at each model.
     """
 
     experiment: Experiment
@@ -38,13 +40,16 @@ class Trial:
     series: Series
     grid: tuple[tuple[Threshold, float], ...] = ()
     notes: tuple[str, ...] = ()
+    models: Mapping[str, ModelCounts] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
         grid = [{"buys_above": str(each), "spend_usd": usd} for each, usd in self.grid]
+        models = {name: counts.as_json() for name, counts in sorted(self.models.items())}
         return self.outcome.as_json() | {
             "experiment": self.experiment.as_json(),
             "warnings": [*warnings(self.experiment), *self.notes],
             **({"grid": grid} if grid else {}),
+            **({"models": models} if self.experiment.pools else {}),
         }
 
 
@@ -116,17 +121,16 @@ def _run(
 ) -> Trial:
     experiment, workload = prepared.experiment, prepared.workload
     with stage(name, workload.duration_s) as on_progress:
-        ran = simulate(
+        ran = simulate_pools(
             workload,
-            prepared.profile,
-            replicas=experiment.replicas,
+            prepared.pools,
             policy=policy,
             settings=experiment.settings,
             lengths=experiment.lengths,
             seed=experiment.seed,
             on_progress=on_progress,
         )
-    return Trial(experiment, outcome_of(ran, bound_usd), ran.series)
+    return Trial(experiment, outcome_of(ran, bound_usd), ran.series, models=dict(ran.by_model))
 
 
 def _best_threshold(prepared: Prepared, bound_usd: float | None, stage: Stage) -> Trial:
@@ -150,10 +154,9 @@ def best_threshold(prepared: Prepared) -> tuple[Threshold, Outcome]:
     found: list[tuple[float, int, Threshold, Outcome]] = []
     for rank, threshold in reversed(list(enumerate(GRID))):
         try:
-            ran = simulate(
+            ran = simulate_pools(
                 prepared.workload,
-                prepared.profile,
-                replicas=experiment.replicas,
+                prepared.pools,
                 policy=BuyAbove(threshold),
                 settings=experiment.settings,
                 lengths=experiment.lengths,
@@ -172,7 +175,7 @@ def _simulations(policy: str) -> int:
 
 
 def _bound_usd(prepared: Prepared, stage: Stage) -> float | None:
-    from benchmarks.simulation.bound import REQUESTS_MAX, lp_bound  # scipy is slow to import
+    from benchmarks.simulation.bound import REQUESTS_MAX, pools_bound  # scipy is slow to import
 
     count = len(prepared.workload.requests)
     if count > REQUESTS_MAX:
@@ -181,4 +184,4 @@ def _bound_usd(prepared: Prepared, stage: Stage) -> float | None:
             "take fewer, or leave the bound out"
         )
     with stage(f"bound at load {prepared.experiment.load:g}", None):
-        return lp_bound(prepared.workload, prepared.profile, prepared.experiment.replicas).usd
+        return pools_bound(prepared.workload, prepared.pools).usd

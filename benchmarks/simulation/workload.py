@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from random import Random
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict, Unpack
 
+from benchmarks.simulation.asking import ONLY, Asking, offers_of
 from benchmarks.simulation.offers import DEFAULT_OFFERS, SimOffer
-from benchmarks.simulation.pools import MODEL, SimPool
+from benchmarks.simulation.pools import SimPool
 from benchmarks.simulation.prefixes import (
     BLOCK_TOKENS,
     PREFIX_GROUPS,
@@ -26,7 +27,7 @@ from benchmarks.simulation.prefixes import (
 from benchmarks.simulation.profile import Profile
 from benchmarks.simulation.scaling import Scaling, schedule
 from benchmarks.simulation.traces import MOONCAKE_BLOCK_TOKENS, TraceRow
-from scheduler.routing.rule import Rule, named
+from scheduler.routing.rule import Rule
 
 __all__ = ["BLOCK_TOKENS", "DEFAULT_OFFERS", "Request", "SimOffer", "Workload", "make_workload"]
 
@@ -35,7 +36,6 @@ Alternatives: TypeAlias = Literal["any", "drawn"]
 
 BATCH_DEADLINE_S = 4 * 3600.0
 TENANTS_MAX = 10_000
-ONLY = named(MODEL)  # the rule of all requests of a run with one pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,9 @@ class Workload:
     def load_of(self, pools: Sequence[SimPool]) -> float:
         """As ``load``, each request at the first of its models that has a pool; one without any
         asks for no work."""
-        profiles = {pool.model: pool.profile for pool in pools}
-        work_s = self._work_s(
-            lambda request: next(
-                (profiles[model] for model in request.models if model in profiles), None
-            )
-        )
-        return sum(work_s) / (self.duration_s * sum(pool.replicas for pool in pools))
+        asking = Asking(tuple(pools))
+        work_s = self._work_s(lambda request: asking.profile_of(request.rule))
+        return sum(work_s) / (self.duration_s * asking.replicas)
 
     def _work_s(self, profile_of: Callable[[Request], Profile | None]) -> Iterator[float]:
         for request, warm in zip(self.requests, self.warm_tokens(), strict=True):
@@ -116,11 +112,42 @@ class _Mix:
     tenants: int
 
 
+class Choices(TypedDict, total=False):
+    """See ``make_pools_workload``."""
+
+    offers: Sequence[SimOffer]
+    alternatives: Alternatives
+    seed: int
+    scaling: Scaling
+    prefixes: Prefixes
+    prefix_groups: int
+    warm_share: float
+    pinned_share: float
+    batch_share: float
+    batch_deadline_s: float
+    tenants: int
+
+
 def make_workload(
     rows: Sequence[TraceRow],
     profile: Profile,
     *,
     replicas: int,
+    load: float,
+    ttft_ms: int,
+    **choices: Unpack[Choices],
+) -> Workload:
+    """A run with one pool."""
+    if replicas < 1:
+        raise ValueError(f"replicas must be at least 1, not {replicas}")
+    asking = Asking.one_pool(profile, replicas)
+    return make_pools_workload(rows, asking, load=load, ttft_ms=ttft_ms, **choices)
+
+
+def make_pools_workload(
+    rows: Sequence[TraceRow],
+    asking: Asking,
+    *,
     load: float,
     ttft_ms: int,
     offers: Sequence[SimOffer] = DEFAULT_OFFERS,
@@ -135,42 +162,49 @@ def make_workload(
     batch_deadline_s: float = BATCH_DEADLINE_S,
     tenants: int = 1,
 ) -> Workload:
-    """A run of ``rows`` whose mean offered work is ``load`` times what ``replicas`` can do.
+    """A run of ``rows`` whose mean offered work is ``load`` times what all replicas can do.
 
-    Work is ``Profile.work_s`` with warm prompt tokens taken off, so that load 1 is a pool that is
-    always full and never behind. Such a cache prefills each block once in whatever order, so the
-    work does not depend on how the arrivals are moved to reach the load (see ``scaling``).
+    Work is ``Profile.work_s`` with warm prompt tokens taken off, at the first of a request's models
+    that has a pool, so that load 1 is a pool that is always full and never behind. Such a cache
+    prefills each block once in whatever order, so the work does not depend on how the arrivals are
+    moved to reach the load (see ``scaling``).
 
     ``alternatives`` says what each request may be bought from: ``any`` of the offers, as behind a
     real gateway, or one of them that is ``drawn`` for it, evenly.
     """
     shares = pinned_share, batch_share, batch_deadline_s
     mix = _Mix(ttft_ms, tuple(offers), alternatives, seed, *shares, tenants)
-    _check(mix, replicas, load, warm_share, prefix_groups)
-    _check_fit(rows, profile)
+    _check(mix, load, warm_share, prefix_groups)
+    asking.check_fit(rows)
+    rules = asking.drawn(len(rows), seed)
     blocks, block_tokens = _blocks(rows, prefixes, warm_share, prefix_groups, seed)
     prompts = [
         TraceRow(row.at_s, row.prompt_tokens, row.output_tokens, shared)
         for row, shared in zip(rows, blocks, strict=True)
     ]
     work_s = [
-        profile.work_s(row.prompt_tokens - warm, row.prompt_tokens, row.output_tokens)
-        for row, warm in zip(prompts, warm_tokens(prompts, block_tokens), strict=True)
+        0.0
+        if (profile := asking.profile_of(rule)) is None
+        else profile.work_s(row.prompt_tokens - warm, row.prompt_tokens, row.output_tokens)
+        for row, rule, warm in zip(prompts, rules, warm_tokens(prompts, block_tokens), strict=True)
     ]
-    plan = schedule([row.at_s for row in rows], work_s, load * replicas, scaling, seed)
-    requests = _requests(prompts, profile, mix, plan.arrivals)
+    if not any(work_s):
+        raise ValueError("no request may be answered by a pool: without any work there is no load")
+    plan = schedule([row.at_s for row in rows], work_s, load * asking.replicas, scaling, seed)
+    requests = _requests(prompts, rules, asking.context_tokens_max, mix, plan.arrivals)
     return Workload(requests, mix.offers, seed, plan.duration_s, block_tokens, plan.scale)
 
 
 def _requests(
     rows: Sequence[TraceRow],
-    profile: Profile,
+    rules: Sequence[Rule],
+    context_tokens_max: int,
     mix: _Mix,
     arrivals: Sequence[tuple[int, float]],
 ) -> tuple[Request, ...]:
     """The rows that arrive, with what was drawn for each; draws cover all rows, in trace order."""
     count = len(rows)
-    offer_ids = _alternatives(mix, count)
+    offer_ids = _alternatives(mix, rules)
     pinned = _flags(mix.pinned_share, count, f"{mix.seed}:pinned")
     batch = _flags(mix.batch_share, count, f"{mix.seed}:batch")
     names = ["default"] if mix.tenants == 1 else [f"tenant-{n}" for n in range(1, mix.tenants + 1)]
@@ -185,26 +219,27 @@ def _requests(
             at_s=at_s,
             prompt_tokens=rows[index].prompt_tokens,
             output_tokens=rows[index].output_tokens,
-            max_output_tokens=min(
-                output_max, profile.context_tokens_max - rows[index].prompt_tokens
-            ),
+            max_output_tokens=min(output_max, context_tokens_max - rows[index].prompt_tokens),
             ttft_budget_ms=budget_ms[batch[index]],
             blocks=rows[index].blocks,
             offer_ids=() if pinned[index] else offer_ids[index],
             tenant=tenants[index],
             deadline_s=at_s + mix.batch_deadline_s if batch[index] else None,
+            rule=rules[index],
         )
         for index, at_s in arrivals
     )
 
 
-def _alternatives(mix: _Mix, count: int) -> list[tuple[str, ...]]:
-    names = [offer.offer_id for offer in mix.offers]
+def _alternatives(mix: _Mix, rules: Sequence[Rule]) -> list[tuple[str, ...]]:
+    """Of the offers that sell one of its models."""
+    by_rule = {rule: offers_of(rule, mix.offers) for rule in dict.fromkeys(rules)}
     if mix.alternatives == "any":
-        return [tuple(names)] * count
+        return [by_rule[rule] for rule in rules]
     if mix.alternatives != "drawn":
         raise ValueError(f"unknown alternatives {mix.alternatives!r}: use any or drawn")
-    return [(name,) for name in _drawn(names, None, count, f"{mix.seed}:offers")]
+    random = Random(f"{mix.seed}:offers")
+    return [tuple(random.choices(by_rule[rule])) if by_rule[rule] else () for rule in rules]
 
 
 def _blocks(
@@ -229,9 +264,9 @@ def _drawn(names: list[str], weights: list[float] | None, count: int, stream: st
     return Random(stream).choices(names, weights, k=count)
 
 
-def _check(mix: _Mix, replicas: int, load: float, warm_share: float, prefix_groups: int) -> None:
-    if replicas < 1 or prefix_groups < 1 or mix.ttft_ms < 1:
-        raise ValueError("replicas, prefix groups and the TTFT budget must be at least 1")
+def _check(mix: _Mix, load: float, warm_share: float, prefix_groups: int) -> None:
+    if prefix_groups < 1 or mix.ttft_ms < 1:
+        raise ValueError("prefix groups and the TTFT budget must be at least 1")
     if not 1 <= mix.tenants <= TENANTS_MAX:
         raise ValueError(f"there must be 1 to {TENANTS_MAX} tenants, not {mix.tenants}")
     for name, value in (("load", load), ("batch_deadline_s", mix.batch_deadline_s)):
@@ -244,15 +279,3 @@ def _check(mix: _Mix, replicas: int, load: float, warm_share: float, prefix_grou
     ids = [offer.offer_id for offer in mix.offers]
     if not ids or len(ids) != len(set(ids)):
         raise ValueError(f"a workload needs offers with different names, got {ids}")
-
-
-def _check_fit(rows: Sequence[TraceRow], profile: Profile) -> None:
-    if not rows:
-        raise ValueError("a workload needs at least two requests at different times")
-    for number, row in enumerate(rows, 1):
-        if row.prompt_tokens + row.output_tokens > profile.context_tokens_max:
-            raise ValueError(
-                f"request {number} needs {row.prompt_tokens + row.output_tokens} tokens, profile "
-                f"{profile.name!r} holds {profile.context_tokens_max}: take a profile with a "
-                "longer context, or cut the trace"
-            )

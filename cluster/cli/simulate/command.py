@@ -12,6 +12,7 @@ from benchmarks.simulation.baselines import POLICY_NAMES
 from benchmarks.simulation.experiment import LAPS_MAX, BadExperiment, Experiment
 from benchmarks.simulation.offer_text import parse_offer
 from benchmarks.simulation.offers import DEFAULT_OFFERS, BadOffer, SimOffer
+from benchmarks.simulation.pool_text import parse_pool, parse_rule
 from benchmarks.simulation.sweep import Trial, sweep
 from cluster.cli.report_file import check_writable, origin, write_report
 from cluster.cli.simulate.options import (
@@ -44,6 +45,10 @@ def simulate(options: SimulateOptions) -> None:
     Example: baseload simulate --loads 0.9,1.5,3 --policies bid-price,first-come --json
 
     Example: baseload simulate --config my.yaml --load 1.5
+
+    Example: baseload simulate --pool small,replicas=1 --pool large,replicas=2
+    --offer out=0.42,model=small --offer out=2.30,model=large
+    --rule small+large,choose=cheapest,share=0.8 --rule large,share=0.2
     """
     output = options.output
     try:
@@ -60,6 +65,8 @@ def simulate(options: SimulateOptions) -> None:
 
 
 def _experiment(requests: RequestOptions, pool: PoolOptions) -> Experiment:
+    routing = None if pool.config is None else load(pool.config).routing
+    known = {} if routing is None else {name: r.rule(name) for name, r in routing.rules.items()}
     return Experiment(
         trace=requests.trace,
         trace_format=requests.trace_format,
@@ -68,6 +75,8 @@ def _experiment(requests: RequestOptions, pool: PoolOptions) -> Experiment:
         rate_per_s=requests.rate_per_s,
         profile=pool.profile,
         replicas=pool.replicas,
+        pools=tuple(map(parse_pool, pool.pools or ())),
+        rules=tuple(parse_rule(text, known) for text in requests.rules or ()),
         ttft_ms=requests.ttft_ms,
         lengths=requests.lengths,
         seed=requests.seed,
@@ -80,7 +89,7 @@ def _experiment(requests: RequestOptions, pool: PoolOptions) -> Experiment:
         prefixes=requests.prefixes,
         scaling=requests.scaling,
         laps=_laps(requests.laps),
-        settings=Settings() if pool.config is None else load(pool.config).routing.settings(),
+        settings=Settings() if routing is None else routing.settings(),
     )
 
 

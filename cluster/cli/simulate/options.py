@@ -11,6 +11,7 @@ from benchmarks.simulation.experiment import HORIZON_S_MIN, LAPS_MAX, RATE_PER_S
 from benchmarks.simulation.forecast import Lengths
 from benchmarks.simulation.offer_text import BOOK_EXAMPLE
 from benchmarks.simulation.offers import DEFAULT_OFFERS, EXAMPLE
+from benchmarks.simulation.pool_text import POOL_EXAMPLE, RULE_EXAMPLE
 from benchmarks.simulation.profile import known_profiles
 from benchmarks.simulation.scaling import Scaling
 from benchmarks.simulation.thresholds import GRID
@@ -45,6 +46,13 @@ class RequestOptions:
         None,
     )
     loads: str | None = option("A sweep over loads, as in 0.9,1.1,1.5.", None)
+    rules: list[str] | None = option(
+        f"Which pools' models may answer a share of the requests, as in {RULE_EXAMPLE}; one model "
+        "alone is asked for by its name; or the name of a rule in --config. May be repeated. "
+        "Default: any of them, in the order of --pool.",
+        None,
+        "--rule",
+    )
     ttft_ms: int = option("Within which the first token must come.", PLAIN.ttft_ms)
     lengths: Lengths = option("Of answers: learned as they end, or told beforehand.", PLAIN.lengths)
     seed: int = option("The same seed gives the same run.", PLAIN.seed)
@@ -69,7 +77,13 @@ class RequestOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolOptions:
-    replicas: int = option("How many engines.", PLAIN.replicas)
+    pools: list[str] | None = option(
+        f"A pool of one model, as in {POOL_EXAMPLE}; what it leaves out is that of --replicas and "
+        "--profile. May be repeated. Default: one pool.",
+        None,
+        "--pool",
+    )
+    replicas: int = option("How many engines of a pool.", PLAIN.replicas)
     profile: str = option(
         f"What one engine can do: {', '.join(known_profiles())}, or a .json file.", PLAIN.profile
     )
@@ -83,13 +97,15 @@ class PoolOptions:
     )
     config: Path | None = option(
         "A Serve config file, for the scheduler's settings in it: queue, admission, spill and "
-        "circuit_breaker of user_config. Default: their defaults.",
+        "circuit_breaker of user_config; and for the rules that --rule names. Default: their "
+        "defaults, and none.",
         None,
     )
     offers: list[str] | None = option(
         f"What may be bought, in USD per M tokens, as in {EXAMPLE} (without in=: a quarter of "
-        f"out), or an entry of the price book, as in {BOOK_EXAMPLE} (without a day: today's). May "
-        "be repeated. Nothing is billed as cached: a provider holds no prefix here. Default: "
+        f"out), or an entry of the price book, as in {BOOK_EXAMPLE} (without a day: today's). With "
+        "several pools, model= says which model it sells. May be repeated. Nothing is billed as "
+        "cached: a provider holds no prefix here. Default: "
         f"out={', out='.join(o.offer_id.removeprefix('out-') for o in DEFAULT_OFFERS)}, assumed.",
         None,
         "--offer",

@@ -13,8 +13,9 @@ from rich.text import Text
 
 from benchmarks.simulation.alternatives import alternatives_in_words, warnings
 from benchmarks.simulation.experiment import HORIZON_S_MIN
-from benchmarks.simulation.figures import FIGURES, REGRET_MEANS, regret_in_words
+from benchmarks.simulation.figures import FIGURES, REGRET_MEANS, regret_in_words, usd
 from benchmarks.simulation.offers import offer_in_words
+from benchmarks.simulation.pool_choices import rule_in_words
 from benchmarks.simulation.simulator import OnProgress
 from benchmarks.simulation.sweep import Stage, Trial, threshold_in_words, trial_name
 from cluster.cli.terminal import note, page
@@ -73,17 +74,21 @@ def show(trials: Sequence[Trial], *, is_sweep: bool, as_json: bool) -> None:
         documents = [trial.as_json() for trial in trials]
         print(json.dumps(documents if is_sweep else documents[0], indent=2))
         return
-    out = page()
+    out, experiment = page(), trials[0].experiment
     if len(trials) == 1:
         out.print(_one(trials[0]))
         out.print(regret_in_words(trials[0].outcome))
     else:
         out.print(_several(trials))
         out.print(REGRET_MEANS)
+    if experiment.pools:
+        out.print(_models(trials))
+        for rule in experiment.rules:
+            out.print(f"{rule_in_words(rule, experiment.rules)}.")
     for words in filter(None, map(threshold_in_words, trials)):
         out.print(f"{words}.")
-    out.print(f"Alternatives: {alternatives_in_words(trials[0].experiment)}.")
-    for offer in trials[0].experiment.offers:
+    out.print(f"Alternatives: {alternatives_in_words(experiment)}.")
+    for offer in experiment.offers:
         out.print(f"  {offer_in_words(offer)}")
 
 
@@ -113,4 +118,25 @@ def _several(trials: Sequence[Trial]) -> Table:
         experiment = trial.experiment
         values = (figure.of(trial.outcome) for figure in figures)
         table.add_row(f"{experiment.load:g}", experiment.policy, *values)
+    return table
+
+
+def _models(trials: Sequence[Trial]) -> Table:
+    """What became of requests at each model. Counts are of answers, but for those asked."""
+    table = Table("load", "policy", "model", box=None)
+    for column in (
+        "asked first",
+        "by its pool",
+        "as a substitute",
+        "bought",
+        "missed",
+        "paid, USD",
+    ):
+        table.add_column(column, justify="right")
+    for trial in trials:
+        experiment = trial.experiment
+        for model, found in sorted(trial.models.items()):
+            counts = found.asked, found.answered, found.substituted, found.bought, found.missed
+            cells = (f"{experiment.load:g}", experiment.policy, model)
+            table.add_row(*cells, *map("{:,}".format, counts), usd(found.paid_usd))
     return table

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.simulation.alternatives import alternatives_in_words, warnings
-from benchmarks.simulation.bound import lp_bound
+from benchmarks.simulation.bound import pools_bound
 from benchmarks.simulation.experiment import BadExperiment, Experiment, Prepared, prepare
 from benchmarks.simulation.offers import DEFAULT_OFFERS, SimOffer, make_offer
 from benchmarks.simulation.outcome import Outcome
@@ -77,7 +77,7 @@ def test_each_request_is_bought_where_it_is_cheapest_for_it() -> None:
     assert free.buy_all_usd == pytest.approx(sum(map(min, costs)) / 1e9)
     assert free.buy_all_usd < min(each.buy_all_usd for each in alone)
     assert free.spend_usd < min(each.spend_usd for each in alone)
-    assert lp_bound(ready.workload, ready.profile, 1).buy_all_usd == pytest.approx(free.buy_all_usd)
+    assert pools_bound(ready.workload, ready.pools).buy_all_usd == pytest.approx(free.buy_all_usd)
 
 
 def test_drawn_among_ones_own_is_another_workload() -> None:

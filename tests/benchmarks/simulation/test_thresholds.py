@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.simulation.baselines import BEST_THRESHOLD, POLICIES, FirstCome, HighestValueFirst
-from benchmarks.simulation.bound import lp_bound
+from benchmarks.simulation.bound import pools_bound
 from benchmarks.simulation.experiment import BadExperiment, Experiment, prepare
 from benchmarks.simulation.offers import make_offer
 from benchmarks.simulation.pools import MODEL
-from benchmarks.simulation.simulator import SpentTooMuch, simulate
+from benchmarks.simulation.simulator import SpentTooMuch, simulate_pools
 from benchmarks.simulation.sweep import (
     TRIALS_MAX,
     best_threshold,
@@ -116,11 +116,11 @@ def test_the_best_threshold_is_no_worse_than_any_of_its_grid_and_nobody_beats_th
 ) -> None:
     chosen = replace(SMALL, seed=seed, load=load, offers=offers, requests=120)  # type: ignore[arg-type]
     ready = prepare(replace(chosen, policy=BEST_THRESHOLD))
-    bound = lp_bound(ready.workload, ready.profile, 1)
+    bound = pools_bound(ready.workload, ready.pools)
     best = run(ready, bound.usd)
     spent = []
     for threshold in GRID:
-        alone = simulate(ready.workload, ready.profile, replicas=1, policy=BuyAbove(threshold))
+        alone = simulate_pools(ready.workload, ready.pools, policy=BuyAbove(threshold))
         spent.append((alone.paid_nano + alone.missed_nano) / 1e9)
     assert best.outcome.spend_usd == min(spent)
     assert sorted(usd for _, usd in best.grid) == pytest.approx(sorted(spent))
@@ -145,10 +145,11 @@ def test_the_best_threshold_alone_is_the_same_as_that_of_the_whole_grid(load: fl
 def test_a_run_that_spends_too_much_is_left() -> None:
     ready = prepare(SMALL)
     spent = run(ready).outcome.spend_usd
-    choices = {"replicas": 1, "policy": POLICIES["bid-price"]()}
-    assert simulate(ready.workload, ready.profile, spend_usd_max=spent, **choices).requests == 300  # type: ignore[arg-type]
+    policy = POLICIES["bid-price"]()
+    ran = simulate_pools(ready.workload, ready.pools, policy=policy, spend_usd_max=spent)
+    assert ran.requests == 300
     with pytest.raises(SpentTooMuch):
-        simulate(ready.workload, ready.profile, spend_usd_max=spent / 2, **choices)  # type: ignore[arg-type]
+        simulate_pools(ready.workload, ready.pools, policy=policy, spend_usd_max=spent / 2)
 
 
 def test_a_trial_says_which_threshold_was_the_best_and_of_how_many() -> None:

@@ -227,6 +227,7 @@ def test_help_has_an_example_and_says_what_each_option_is() -> None:
     done = RUNNER.invoke(app, ["simulate", "--help"], env={"COLUMNS": "160"})
     assert done.exit_code == 0
     assert "Example: baseload simulate --trace" in done.stdout
+    assert "--rule small+large,choose=cheapest" in done.stdout
 
 
 def test_the_command_line_starts_without_the_heavy_libraries() -> None:
