@@ -35,11 +35,13 @@ class ClosedLoop:
     settle_s: float = 1.0  # streams at work before the window opens
     spread: bool = False  # streams start one after the other, so that answers do not end together
     watched: dict[str, int] = field(default_factory=dict)  # name → pid: CPU within the window
+    prompt: str = PROMPT
+    model: str = MODEL
 
     def plan(self) -> Plan:
         ends_s = self.settle_s + self.window_s
         return Plan(
-            endpoints=tuple(endpoint(target) for target in self.targets),
+            endpoints=tuple(endpoint(target, model=self.model) for target in self.targets),
             wording=Wording(),
             block_tokens=0,
             seed=0,
@@ -49,7 +51,7 @@ class ClosedLoop:
             start_s=0.0,  # the crew's to say
             lasting_s=ends_s,
             drain_s=ANSWER_S_MAX,
-            prompt=PROMPT,
+            prompt=self.prompt,
             spread_s=self.settle_s if self.spread else 0.0,
             is_light=True,
             edges_s=(self.settle_s, ends_s),
@@ -85,11 +87,11 @@ class Measured:
         return self.cpu_s[name] * 1e6 / self.chunks
 
 
-def endpoint(target: Target, kept_headers: tuple[str, ...] = ()) -> Endpoint:
+def endpoint(target: Target, kept_headers: tuple[str, ...] = (), model: str = MODEL) -> Endpoint:
     """Of the tiny model, whose answers have the length that they are asked for."""
     return Endpoint(
         target.base_url,
-        MODEL,
+        model,
         target.key,
         extra_body={"ignore_eos": True},
         timeout_s=ANSWER_S_MAX,

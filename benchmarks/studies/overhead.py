@@ -33,10 +33,11 @@ from benchmarks.rig.gateway_alone import (
     chunks_per_s,
     cpu_us_per_chunk,
 )
+from benchmarks.rig.policy_cost import PROMPT_CHARS, PolicyCost
 from benchmarks.rig.provenance import command_line, provenance, rounded_floats
 from benchmarks.rig.stack import Stack, running
 from benchmarks.rig.terminal import EXIT_INCOMPLETE, keep, note, table_console
-from benchmarks.studies.overhead_tables import alone_table, comparison_table
+from benchmarks.studies.overhead_tables import alone_table, comparison_table, policy_table
 
 RESULT = Path(__file__).parents[1] / "results" / "overhead.json"
 CONCURRENCIES = (1, 8, 32)
@@ -66,11 +67,13 @@ class Overhead:
         self._origin = provenance()
         self.comparisons: list[Comparison] = []
         self.cells: list[Cell] = []
+        self.policy: list[Comparison] = []
         self.failures: list[str] = []
 
     def run(self, folder: Path) -> None:
         self._part("the stack", lambda: self._compare_all(folder))
         self._part("the gateway alone", lambda: self._measure_alone(folder))
+        self._part("rules, tags and the law", lambda: self._measure_policy(folder))
 
     def _part(self, name: str, work: Callable[[], None]) -> None:
         note.print(f"== {name}")
@@ -119,6 +122,16 @@ class Overhead:
         self.cells = alone.cells
         alone.run()
 
+    def _measure_policy(self, folder: Path) -> None:
+        cost = PolicyCost(
+            folder,
+            window_s=self._effort.window_s,
+            pairs=self._effort.pairs,
+            say=lambda line: note.print(f"  {line}"),
+        )
+        self.policy = cost.comparisons
+        cost.run()
+
     def document(self) -> dict[str, Any]:
         by_c = {each.concurrency: each for each in self.comparisons}
         headline = {
@@ -130,6 +143,9 @@ class Overhead:
             "cpu_us_per_chunk_c64_short_answers": cpu_us_per_chunk(self.cells, SHORT),
             "cpu_us_per_chunk_c64_spread_starts": cpu_us_per_chunk(self.cells, SPREAD),
             "chunks_per_s_per_process": chunks_per_s(self.cells),
+            "rules_added_ttft_p50_ms_c1": (
+                self.policy[0].contrasts["ttft_ms_p50"].difference if self.policy else None
+            ),
         }
         method = {
             "stack": {"answer_tokens": STACK_ANSWER_TOKENS, "concurrencies": CONCURRENCIES},
@@ -138,6 +154,7 @@ class Overhead:
                 "short_answers": dataclasses.asdict(SHORT),
                 "spread_starts": dataclasses.asdict(SPREAD),
             },
+            "rules": {"prompt_chars": PROMPT_CHARS},
             "effort": dataclasses.asdict(self._effort),
         }
         document = {
@@ -148,6 +165,7 @@ class Overhead:
             "method": method,
             "through_baseload": [dataclasses.asdict(each) for each in self.comparisons],
             "gateway_alone": [dataclasses.asdict(each) for each in self.cells],
+            "with_rules": [dataclasses.asdict(each) for each in self.policy],
         }
         rounded: dict[str, Any] = rounded_floats(document)
         return rounded
@@ -173,7 +191,7 @@ def main(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Measure what Baseload adds to the engines behind it. Takes six minutes; quick, under three.
+    """Measure what Baseload adds to the engines behind it. Takes eight minutes; quick, under four.
 
     Example: python -m benchmarks.studies.overhead --quick --json
     """
@@ -207,6 +225,8 @@ def _show(overhead: Overhead, as_json: bool) -> None:
         out.print(comparison_table(overhead.comparisons))
     if overhead.cells:
         out.print(alone_table(overhead.cells))
+    if overhead.policy:
+        out.print(policy_table(overhead.policy))
     for name, value in document.items():
         if name == "failures":
             break

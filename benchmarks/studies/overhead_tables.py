@@ -11,8 +11,18 @@ from benchmarks.rig.gateway_alone import CONCURRENCY, Cell
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:
-    table = Table(title="The same engines, asked directly and through Baseload")
-    for name in ("c", "", "engine", "Baseload", "ratio", "of pairs", "difference"):
+    title = "The same engines, asked directly and through Baseload"
+    return _compared(comparisons, title, ("engine", "Baseload"))
+
+
+def policy_table(comparisons: Sequence[Comparison]) -> Table:
+    title = "One gateway, scripted upstream, 2 kB prompts: by a model's name, and by a rule's"
+    return _compared(comparisons, title, ("without rules", "with all"))
+
+
+def _compared(comparisons: Sequence[Comparison], title: str, ways: tuple[str, str]) -> Table:
+    table = Table(title=title)
+    for name in ("c", "", *ways, "ratio", "of pairs", "difference"):
         table.add_column(name, justify="left" if name == "" else "right")
     for each in comparisons:
         for name, label in METRICS.items():

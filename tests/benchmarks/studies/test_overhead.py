@@ -65,6 +65,8 @@ def run_of(stack: bool, gateway_alone: bool) -> Overhead:
             run.comparisons.append(compare([pair]))
     if gateway_alone:
         run.cells = CELLS
+        ruled = replace(CELL, ttft_ms_p50=CELL.ttft_ms_p50 + 0.25)
+        run.policy = [compare([Pair(replace(CELL, concurrency=1), replace(ruled, concurrency=1))])]
     return run
 
 
@@ -74,6 +76,8 @@ def test_document_has_the_headline_and_the_raw_cells() -> None:
     assert told["added_ttft_p50_ms_c1"] == 2.5
     assert told["cpu_us_per_chunk_c64"] == 24
     assert told["chunks_per_s_per_process"] == 21_000
+    assert told["rules_added_ttft_p50_ms_c1"] == 0.25
+    assert len(told["with_rules"]) == 1
     assert told["through_baseload"][0]["pairs"][0]["baseload"]["req_s"] == 17
     assert len(told["gateway_alone"]) == len(CELLS)
     assert {"python", "ray", "torch"} <= told["versions"].keys()
