@@ -27,6 +27,7 @@
     │   ├── QueueFull       429
     │   ├── TenantLimitReached 429 of its tenant's own limits
     │   ├── SpillCapped     429  nor may it be bought: a budget or a limit forbids
+    │   ├── VendorsLimited  429  all that were asked have reached limits of their own
     │   ├── NoTarget        503
     │   ├── Draining        503
     │   ├── LedgerUnavailable 503
@@ -104,8 +105,7 @@ class BadRequest(RequestError):
 
 
 class UnknownField(RequestError):
-    code = "unknown_field"
-    says = "The request has an unknown field."
+    code, says = "unknown_field", "The request has an unknown field."
 
 
 class NoCompliantTarget(RequestError):
@@ -124,8 +124,7 @@ class AdminsOnly(RequestError):
 
 
 class NoSuitableModel(RequestError):
-    code = "no_suitable_model"
-    says = "No model of this rule may answer."
+    code, says = "no_suitable_model", "No model of this rule may answer."
 
 
 class ContextTooLong(RequestError):
@@ -144,8 +143,7 @@ class ModelNotFound(RequestError):
 
 
 class RouteNotFound(RequestError):
-    status, code = 404, "not_found"
-    says = "There is no such route."
+    status, code, says = 404, "not_found", "There is no such route."
 
 
 class MethodNotAllowed(RequestError):
@@ -220,6 +218,11 @@ class SpillCapped(CapacityError):
 
     status, type, code = 429, "rate_limit_error", "spill_capped"
     says = "There was no room in time, and a budget or a limit forbids to buy it. Try again later."
+
+
+class VendorsLimited(CapacityError):
+    status, type, code = 429, "rate_limit_error", "rate_limited_upstream"
+    says = "Every provider that was asked has reached a rate limit of its own. Try again later."
 
 
 class NoTarget(CapacityError):

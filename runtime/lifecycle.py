@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from math import inf
+from math import ceil, inf
 
 from models.money import format_usd
 from runtime.attempt import Attempt
@@ -25,6 +25,7 @@ from runtime.errors import (
     QueueTimeout,
     SpillCapped,
     UpstreamFailed,
+    VendorsLimited,
 )
 from runtime.gateway import Gateway
 from runtime.hedge import first_to_speak
@@ -103,7 +104,21 @@ class _Passage:
             except UpstreamFailed as error:
                 failed = error
         message = "Every model server that was asked failed before its first token."
-        raise UpstreamFailed(message) from failed
+        raise self._all_limited() or UpstreamFailed(message) from failed
+
+    def _all_limited(self) -> VendorsLimited | None:
+        """Where nothing but limits of targets kept the request from an answer, and none of them
+        began: when the first of them has room again."""
+        failures = [opening.failure for opening in self._openings]
+        limited = [
+            each
+            for each in failures
+            if isinstance(each, NotStarted) and each.outcome is Outcome.RATE_LIMITED
+        ]
+        if not limited or len(limited) < len(failures):
+            return None
+        pauses = [each.pause_s for each in limited if each.pause_s is not None]
+        return VendorsLimited(retry_after_s=max(1, ceil(min(pauses))) if pauses else None)
 
     async def _first_to_speak(self, opening: Opening) -> tuple[Attempt, Relay | WholeAnswer]:
         after_s = self._limits.hedge_after_s
@@ -156,6 +171,8 @@ class _Passage:
             refusal: BaseloadError = QueueTimeout(OVERDUE)
         except (NoTarget, QueueFull, QueueTimeout, SpillCapped) as error:
             refusal = error
+        if isinstance(refusal, NoTarget) and (limited := self._all_limited()) is not None:
+            raise limited from failed
         if failed is None or isinstance(failed, NotStarted):
             raise refusal
         # Work was done and has to be paid: a client that asks again would pay once more.

@@ -46,6 +46,7 @@ class Opening:
         self._writer = writer
         self._patience = Patience(gateway, attempt.decision.request_id, limits.until_s)
         self._response: Response | None = None
+        self.failure: UpstreamFailed | None = None
         self._dispatched = False  # the target may have begun to work
         self._began_s = gateway.clock.monotonic_s()
 
@@ -60,9 +61,11 @@ class Opening:
             await attempt.void(Outcome.CLIENT_ERROR, error.code)
             raise
         except NotStarted as error:
+            self.failure = error
             await attempt.void(error.outcome, error.code, error.pause_s)
             raise
         except UpstreamFailed as error:
+            self.failure = error
             bill = self.reckoning.bill(attempt.output_tokens_most)
             await attempt.settle(bill, error.outcome, error.code, error.pause_s)
             raise
