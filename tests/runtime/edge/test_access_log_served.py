@@ -140,7 +140,7 @@ async def test_two_attempts_have_one_line_and_the_cost_of_both(tmp_path: Path) -
 
 async def test_what_was_not_foreseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with logged(tmp_path) as (s, lines):
-        monkeypatch.setattr(s.gateway, "models", None)
+        monkeypatch.setattr(s.gateway, "allowance", None)
         answer = await s.post(chat())
         told = await lines.next()
     assert (answer.status, told["status"]) == (500, 500)
