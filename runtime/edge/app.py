@@ -14,10 +14,10 @@ from starlette.types import ASGIApp
 from runtime.edge.boundary import Boundary
 from runtime.edge.config_route import add_config
 from runtime.edge.edge_context import RECORD, Edge
+from runtime.edge.error_response import refusal
 from runtime.edge.feedback_route import add_feedback
 from runtime.edge.generation import Generation
 from runtime.edge.openapi import DocumentedApp, documented
-from runtime.edge.refusal import refusal
 from runtime.edge.status_routes import add_information, add_pages
 from runtime.edge.tokenize import add_tokens
 from runtime.edge.welcome import WHAT
