@@ -11,9 +11,9 @@ from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from runtime.edge.boundary import Boundary
 from runtime.edge.config_route import add_config
 from runtime.edge.edge_context import RECORD, Edge
+from runtime.edge.error_boundary import Boundary
 from runtime.edge.error_response import refusal
 from runtime.edge.feedback_route import add_feedback
 from runtime.edge.generation import Generation
