@@ -12,8 +12,8 @@ from runtime.detect.personal_data import Finding
 from runtime.edge.body_writer import SERVER_SEND, body_writer
 from runtime.edge.disconnect import ClientLeft, while_present
 from runtime.edge.edge_context import RECORD, SEND, Edge
+from runtime.edge.enforce_tenant_limits import let_in
 from runtime.edge.request_body import read_body
-from runtime.edge.tenant_share import let_in
 from runtime.errors import BaseloadError, NoCompliantTarget
 from runtime.gateway import Gateway
 from runtime.gather_evidence import evidence_of
