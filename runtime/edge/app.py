@@ -16,7 +16,7 @@ from runtime.edge.edge_context import RECORD, Edge
 from runtime.edge.error_boundary import Boundary
 from runtime.edge.error_response import refusal
 from runtime.edge.feedback_route import add_feedback
-from runtime.edge.generation import Generation
+from runtime.edge.generation_routes import Generation
 from runtime.edge.openapi import DocumentedApp, documented
 from runtime.edge.status_routes import add_information, add_pages
 from runtime.edge.tokenize import add_tokens

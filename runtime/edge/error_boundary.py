@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from runtime.edge.cors import allowing, is_allowed, preflight
 from runtime.edge.edge_context import RECORD, SEND, Edge
 from runtime.edge.error_response import refusal
-from runtime.edge.generation import Generation
+from runtime.edge.generation_routes import Generation
 from runtime.edge.request_head import (
     CLIENT_REQUEST_ID,
     ID_IS_SERVERS,

@@ -11,7 +11,7 @@ from cluster.drill.forbidden import misplaced, misplaced_in_ledger, why_not
 from cluster.drill.request_kinds import request_kinds
 from cluster.drill.scenarios import Scenario
 from cluster.drill.scripted_targets import Received
-from runtime.edge import generation
+from runtime.edge import generation_routes
 from runtime.gateway import Gateway
 from runtime.ledger.hash_chain import Entry
 from runtime.request.effective_sensitivity import protected
@@ -47,7 +47,7 @@ async def test_personal_data_that_is_not_found(monkeypatch: pytest.MonkeyPatch) 
     async def blind(tags: Any, request: Any) -> Any:
         return replace(await protected(tags, request), tags=tags)
 
-    monkeypatch.setattr(generation, "protected", blind)
+    monkeypatch.setattr(generation_routes, "protected", blind)
     assert ("target", "anthropic/claude-opus-4-5", "pii") in await _found("three-tiers", 6)
 
 
