@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from runtime.edge.docs_page import docs_body
 from runtime.edge.edge_context import Edge
 from runtime.edge.html import page
-from runtime.edge.model_list import entry
+from runtime.edge.model_list_entry import entry
 from runtime.edge.openapi import KEYED
 from runtime.edge.welcome import example, welcome
 from runtime.run_mark import run_id
