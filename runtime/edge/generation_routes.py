@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from runtime.detect.personal_data import Finding
 from runtime.edge.body_writer import SERVER_SEND, body_writer
-from runtime.edge.disconnect import ClientLeft, while_present
+from runtime.edge.client_disconnect import ClientLeft, while_present
 from runtime.edge.edge_context import RECORD, SEND, Edge
 from runtime.edge.enforce_tenant_limits import let_in
 from runtime.edge.request_body import read_body

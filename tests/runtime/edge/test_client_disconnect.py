@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runtime.edge.disconnect import ClientLeft, while_present
+from runtime.edge.client_disconnect import ClientLeft, while_present
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
