@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from cluster.replica_leases import RENEW_S, Registration
 from cluster.run.start_report import Reporter
 from cluster.state import drain_s_max
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 from runtime.engine.health import HealthCheck
 from runtime.engine.outage import down_where_asked
 from runtime.engine.own_log import OwnLog

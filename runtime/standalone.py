@@ -23,7 +23,7 @@ from runtime.config import GatewayConfig, load_config
 from runtime.edge.app import create_app
 from runtime.edge.auth import KeyRing
 from runtime.edge.edge_context import Edge
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 from runtime.errors import BaseloadError, ConfigError
 from runtime.gateway import Gateway
 from runtime.ledger.ledger import Ledger

@@ -24,7 +24,7 @@ from runtime.config import GatewayConfig
 from runtime.edge.app import create_app
 from runtime.edge.auth import KeyRing, hash_key, new_key
 from runtime.edge.edge_context import Edge
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 from runtime.errors import ConfigError
 from runtime.gateway import Gateway
 from runtime.ledger.ledger import Ledger

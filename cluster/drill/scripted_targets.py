@@ -10,7 +10,7 @@ from typing import Protocol
 
 from cluster.checks.pools import ResolvedPool
 from runtime.config_provider import ProviderConfig
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 from runtime.engine.fault_script import Script
 from runtime.engine.scripted_answer import prompt_texts
 from runtime.engine.scripted_engine import ScriptedEngine

@@ -28,7 +28,7 @@ from cluster.engine_deployment import registrations
 from cluster.replica_directory import Directory
 from cluster.state import DRAIN_ENV
 from runtime.edge.edge_context import Edge
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 from runtime.errors import ConfigError
 from tests.cluster.test_scheduler_deployment import Scheduler, handle_of, scheduler
 from tests.runtime.parts import HOST, KEY, TOKEN, chat, serving

@@ -20,7 +20,7 @@ from cluster.replica_leases import Registration
 from cluster.state import DRAIN_ENV
 from runtime.edge.auth import hash_key
 from runtime.edge.edge_context import Edge
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 from runtime.targets.upstream import Upstream
 from tests.runtime.parts import HOST, KEY, PATIENCE_S, POOL, TOKEN, Served, chat, serving
 

@@ -18,7 +18,7 @@ from runtime.config import GatewayConfig, load_config
 from runtime.edge.app import create_app
 from runtime.edge.auth import KeyRing, hash_key
 from runtime.edge.edge_context import Edge
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 from runtime.engine.fault_script import Script
 from runtime.engine.scripted_engine import ScriptedEngine
 from runtime.engine.settings import EngineFacts

@@ -15,7 +15,7 @@ from runtime.config import GatewayConfig, load_config
 from runtime.edge.app import create_app
 from runtime.edge.auth import KeyRing, hash_key
 from runtime.edge.edge_context import Edge
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 from runtime.engine.fault_script import Fault, Script
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway

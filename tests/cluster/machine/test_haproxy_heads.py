@@ -11,7 +11,7 @@ import pytest_asyncio
 from cluster.machine.haproxy_config import BUFFER_BYTES_MIN, HEADERS_READ_MAX
 from runtime.edge.app import create_app
 from runtime.edge.edge_context import Edge
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 from runtime.request_limits import LIMITS
 from tests.cluster.machine.proxied import HOST, answer, proxied
 

@@ -10,7 +10,7 @@ import aiohttp
 from starlette.types import Message, Receive, Scope, Send
 
 from runtime.edge.body_writer import UvicornBodyWriter, body_writer
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 
 HOST = "127.0.0.1"
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}

@@ -12,7 +12,7 @@ from runtime.config_types import TENANT_BYTES_MAX
 from runtime.edge.app import create_app
 from runtime.edge.auth import KeyRing, hash_key
 from runtime.edge.edge_context import Edge
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 from runtime.errors import ConfigError
 from runtime.ledger.rows import TEXT_BYTES_MAX
 from runtime.request_limits import LIMITS

@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 from runtime.engine.load_meter import LoadMeter
 from runtime.engine.private_app import PrivateApp, rank_path
 from runtime.engine.settings import EngineFacts

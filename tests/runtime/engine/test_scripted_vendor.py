@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 from runtime.engine.scripted_vendor import RETRY_AFTER_S, ScriptedVendor, VendorFault
 from runtime.wire.anthropic.wire import AnthropicWire
 from runtime.wire.upstream_wire import UpstreamWire
