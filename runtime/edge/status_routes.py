@@ -11,7 +11,7 @@ from runtime.edge.edge_context import Edge
 from runtime.edge.html import page
 from runtime.edge.model_list_entry import entry
 from runtime.edge.openapi import KEYED
-from runtime.edge.welcome import example, welcome
+from runtime.edge.root_page import example, welcome
 from runtime.run_mark import run_id
 from runtime.served_models import model_not_found, names
 
