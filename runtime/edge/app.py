@@ -19,9 +19,9 @@ from runtime.edge.feedback_route import add_feedback
 from runtime.edge.generation_routes import Generation
 from runtime.edge.openapi import DocumentedApp, documented
 from runtime.edge.root_page import WHAT
+from runtime.edge.route_not_found import is_anthropics, route_not_found
 from runtime.edge.status_routes import add_information, add_pages
 from runtime.edge.tokenize_routes import add_tokens
-from runtime.edge.wrong_route import is_anthropics, route_not_found
 from runtime.errors import BadRequest, BaseloadError, MethodNotAllowed
 from runtime.request.record import RequestRecord
 from runtime.version import VERSION

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from runtime.edge.html import page
-from runtime.edge.wrong_route import CHAT
+from runtime.edge.route_not_found import CHAT
 from runtime.version import VERSION
 
 WHAT = "Self-hosted inference for open-weight models, with an OpenAI-compatible API."
