@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime.edge.body_writer import SERVER_SEND
-from runtime.edge.request_head import CLIENT_REQUEST_ID, ID_IS_SERVERS, REQUEST_ID, Headers
+from runtime.edge.request_headers import CLIENT_REQUEST_ID, ID_IS_SERVERS, REQUEST_ID, Headers
 from runtime.edge.uvicorn_protocol import EdgeProtocol
 
 IMPORT_PATH = "cluster.ingress.middlewares"

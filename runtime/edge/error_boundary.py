@@ -13,7 +13,7 @@ from runtime.edge.cors import allowing, is_allowed, preflight
 from runtime.edge.edge_context import RECORD, SEND, Edge
 from runtime.edge.error_response import refusal
 from runtime.edge.generation_routes import Generation
-from runtime.edge.request_head import (
+from runtime.edge.request_headers import (
     CLIENT_REQUEST_ID,
     ID_IS_SERVERS,
     ORIGIN,

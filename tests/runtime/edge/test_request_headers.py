@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.edge.request_head import client_request_id, read_head, trace_context
+from runtime.edge.request_headers import client_request_id, read_head, trace_context
 from runtime.errors import HeaderTooLarge
 from runtime.request_limits import LIMITS, refusals
 
