@@ -12,7 +12,7 @@ from collections.abc import Collection
 from starlette.responses import Response
 
 from runtime.cors_origin import EVERY
-from runtime.edge.answer_headers import ANSWER_HEADERS, REFUSAL_HEADERS
+from runtime.edge.response_headers import ANSWER_HEADERS, REFUSAL_HEADERS
 from runtime.request_limits import LIMITS
 
 MAX_AGE_S = 600  # of a preflight's answer

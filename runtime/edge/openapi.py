@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from runtime.edge.answer_headers import ANSWER_HEADERS
+from runtime.edge.response_headers import ANSWER_HEADERS
 from runtime.wire.dialect import Dialect
 from runtime.wire.dialect_registry import DIALECTS
 from runtime.wire.tags import TAG_HEADERS

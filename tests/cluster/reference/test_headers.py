@@ -8,8 +8,8 @@ import pytest
 
 from cluster.meaning import NoMeaning
 from cluster.reference.headers import blocks
-from runtime.edge.answer_headers import ANSWER_HEADERS
 from runtime.edge.cors import EXPOSED
+from runtime.edge.response_headers import ANSWER_HEADERS
 from runtime.wire.tags import TAG_HEADERS, TAG_MEANINGS, Tags, parse_tags
 
 ROW = re.compile(r"^\| `([\w-]+)` \| (.*) \| (.*) \| (.*) \|$", re.MULTILINE)

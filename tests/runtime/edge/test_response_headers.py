@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import runtime
-from runtime.edge.answer_headers import ANSWER_HEADERS
+from runtime.edge.response_headers import ANSWER_HEADERS
 from runtime.wire.tags import TAG_HEADERS
 
 # As it stands in the code: quoted, and whole.
