@@ -27,11 +27,11 @@ from cluster.cli.drill.command import drill_command
 from cluster.cli.ledger import ledger_app
 from cluster.cli.plan.command import plan_command
 from cluster.cli.prices import prices
+from cluster.cli.ready_message import welcome
 from cluster.cli.reload import Reload
 from cluster.cli.simulate.command import simulate
 from cluster.cli.terminal import note
 from cluster.cli.typer_options import option, takes
-from cluster.cli.welcome import welcome
 from cluster.machine.ports import free_ports
 from cluster.profile import Profile
 from cluster.run import supervisor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from cluster.cli.welcome import welcome
+from cluster.cli.ready_message import welcome
 from cluster.profile import LOCAL_PROFILE, load
 
 PROFILE = load(LOCAL_PROFILE)
