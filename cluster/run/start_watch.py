@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cluster.profile import Profile
 from cluster.run.start_report import Phase, Report, read
-from runtime.engine.diagnosis import diagnose, tail
 from runtime.engine.own_log import last_lines
+from runtime.engine.start_failure_diagnosis import diagnose, tail
 from runtime.start_failed import StartFailed
 
 RAY = "Ray"  # the part that starts Ray and deploys the application

@@ -6,7 +6,14 @@ import signal
 
 import pytest
 
-from runtime.engine.diagnosis import CAUSE_CHARS_MAX, TAIL_LINES, Death, diagnose, one_line, tail
+from runtime.engine.start_failure_diagnosis import (
+    CAUSE_CHARS_MAX,
+    TAIL_LINES,
+    Death,
+    diagnose,
+    one_line,
+    tail,
+)
 
 CORE = (
     "Engine core initialization failed. See root cause above. Failed core proc(s): "
