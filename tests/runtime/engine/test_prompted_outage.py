@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 from runtime.edge.private_server import PrivateServer
-from runtime.engine.outage import MARK, down_where_asked
+from runtime.engine.prompted_outage import MARK, down_where_asked
 from tests.runtime.parts import TOKEN, chat, serving
 
 
