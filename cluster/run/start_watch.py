@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cluster.profile import Profile
 from cluster.run.start_report import Phase, Report, read
-from runtime.engine.own_log import last_lines
+from runtime.engine.process_log import last_lines
 from runtime.engine.start_failure_diagnosis import diagnose, tail
 from runtime.start_failed import StartFailed
 

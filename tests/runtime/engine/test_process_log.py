@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from runtime.engine.own_log import LINE_CHARS_MAX, OwnLog, last_lines
+from runtime.engine.process_log import LINE_CHARS_MAX, OwnLog, last_lines
 
 WRITER = """
 import sys
 print("before", file=sys.stderr, flush=True)
-from runtime.engine.own_log import OwnLog
+from runtime.engine.process_log import OwnLog
 log = OwnLog()
 import subprocess
 subprocess.run([sys.executable, "-c", "import sys; print('a child', file=sys.stderr)"])
