@@ -28,7 +28,7 @@ from models.money import NANO_PER_USD
 from models.tiny.checkpoint import ensure_tiny_moe
 from runtime.config_problems import describe
 from runtime.edge.auth import ensure_local_key, hash_key
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 from runtime.errors import ConfigError
 from runtime.key_hash import LOCAL_TENANT
 

@@ -21,11 +21,11 @@ from cluster.replica_leases import RENEW_S, Registration
 from cluster.run.start_report import Reporter
 from cluster.state import drain_s_max
 from runtime.edge.private_server import PrivateServer
+from runtime.engine.engine_settings import EngineFacts, EngineSettings
 from runtime.engine.health import HealthCheck
 from runtime.engine.private_app import rank_path
 from runtime.engine.process_log import OwnLog
 from runtime.engine.prompted_outage import down_where_asked
-from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.engine.startup import Served, start_engine
 from runtime.engine.vllm_adapter.engine import VllmEngine
 from runtime.errors import BaseloadError

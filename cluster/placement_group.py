@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 
 CPU_CARD = "cpu"
 CARD_RESOURCE = "card:"  # followed by the card's id

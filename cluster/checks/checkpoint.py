@@ -14,7 +14,7 @@ from models.hf.config import BadModelConfig, shape_of
 from models.shape import Shape
 from models.sizing.vllm_layout_rules import refusal
 from runtime.config_problems import Path
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 
 CONFIG = "config.json"
 CONFIG_BYTES_MAX = 4 << 20

@@ -16,7 +16,7 @@ from cluster.checks.pools import TINY_MODEL
 from cluster.finding import Finding, Unchecked, error
 from runtime.config_problems import Path
 from runtime.engine.allowed_vllm_flags import FIELD_OF_FLAG
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 from runtime.engine.verify import QUESTIONS, VERDICTS, Question
 from runtime.engine.vllm_adapter.verdict import Verdict
 

@@ -11,7 +11,7 @@ from models.shape import Shape
 from models.sizing.kv_cache import KvDtype, default_kv_dtype, kv_bytes_per_token_per_card
 from models.sizing.memory import GIB, MEMORY_UTILIZATION, Fit, UnknownMemory, fit, requests_held
 from runtime.config_problems import given
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 
 # Weights or cache are then others than the shape says, or lie elsewhere.
 UNCOUNTED_FLAGS = ("quantization", "cpu-offload-gb", "kv-cache-memory-bytes", "load-format")

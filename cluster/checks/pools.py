@@ -25,7 +25,7 @@ from models.prices import PriceBook, load_price_book
 from models.shape import Gqa, Mla
 from models.sizing.vllm_layout_rules import refusal
 from runtime.config_problems import UNKNOWN, Path, given, problems
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 from runtime.errors import ConfigError
 from runtime.targets.pools import Pool
 

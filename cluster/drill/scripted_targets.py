@@ -11,11 +11,11 @@ from typing import Protocol
 from cluster.checks.pools import ResolvedPool
 from runtime.config_provider import ProviderConfig
 from runtime.edge.private_server import PrivateServer
+from runtime.engine.engine_settings import EngineFacts
 from runtime.engine.fault_script import Script
 from runtime.engine.scripted_answer import prompt_texts
 from runtime.engine.scripted_engine import ScriptedEngine
 from runtime.engine.scripted_vendor import ScriptedVendor, VendorFault
-from runtime.engine.settings import EngineFacts
 from runtime.targets.membership import Endpoint
 from scheduler.compliance.compliance_matrix import LOCAL
 from scheduler.replica import EngineLimits, Replica

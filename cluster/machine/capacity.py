@@ -8,7 +8,7 @@ from typing import Any
 
 from cluster.arguments import PoolArgs
 from cluster.placement_group import CARD_RESOURCE, CPU_CARD, placement
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 
 WAIT_ENV = "BASELOAD_WAIT_FOR_NODES"  # 1: more nodes will join, so wait for them
 _ELSEWHERE = (

@@ -19,7 +19,7 @@ from models.layout import CARDS_PER_NODE, Layout
 from models.recipes import recipe_env
 from models.vllm_flags import Flag
 from runtime.engine.allowed_vllm_flags import DERIVED_FLAGS, FIELD_OF_FLAG, PARSER_FIELDS
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 from runtime.errors import ConfigError
 
 APPLICATION = "baseload"

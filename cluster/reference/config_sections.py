@@ -15,7 +15,7 @@ from runtime.config import (
 )
 from runtime.config_provider import OfferConfig, ProviderConfig
 from runtime.config_tenant import TenantConfig, TenantDefaults
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 from scheduler.settings import (
     AdmissionSettings,
     CircuitBreakerSettings,

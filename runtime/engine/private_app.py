@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from runtime.engine.engine_settings import EngineFacts
 from runtime.engine.load_meter import LoadMeter
-from runtime.engine.settings import EngineFacts
 
 Handler = Callable[[Request], Awaitable[Response]]
 TOKENIZE_PATH, DETOKENIZE_PATH = "/v1/tokenize", "/v1/detokenize"

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
+from runtime.engine.engine_settings import EngineFacts
 from runtime.engine.fault_script import (
     ABSURD_REPORTS,
     ENDLESS_REPORT,
@@ -29,7 +30,6 @@ from runtime.engine.fault_script import (
 from runtime.engine.load_meter import HEARTBEAT_S, LoadMeter
 from runtime.engine.private_app import DETOKENIZE_PATH, TOKENIZE_PATH, PrivateApp
 from runtime.engine.scripted_answer import DONE, ScriptedAnswer, event
-from runtime.engine.settings import EngineFacts
 
 ASKED_KEPT_MAX = 1024
 HUGE_FRAME_BYTES = 2 * 1024 * 1024

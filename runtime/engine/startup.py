@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 
 from runtime.engine import instruction_set
+from runtime.engine.engine_settings import EngineSettings
 from runtime.engine.exit_codes import ended, exit_codes, started
 from runtime.engine.instruction_set import FORCED_ENV, Choice, InstructionSet
 from runtime.engine.process_log import OwnLog
-from runtime.engine.settings import EngineSettings
 from runtime.engine.start_failure_diagnosis import Death, diagnose, tail
 from runtime.engine.vllm_adapter.engine import VllmEngine
 from runtime.errors import BaseloadError

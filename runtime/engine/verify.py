@@ -11,7 +11,7 @@ import sys
 
 from pydantic import BaseModel, TypeAdapter
 
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 from runtime.engine.vllm_adapter.verdict import Verdict, verify
 
 

@@ -12,7 +12,7 @@ from cluster import engine_deployment as module
 from cluster.engine_deployment import Engine, StandIn, registrations
 from cluster.run.start_report import Phase, folder, read
 from cluster.state import STATE_ENV
-from runtime.engine.settings import EngineFacts, EngineSettings
+from runtime.engine.engine_settings import EngineFacts, EngineSettings
 from runtime.errors import BaseloadError, ConfigError
 from runtime.run_mark import RUN_ENV
 from runtime.start_failed import StartFailed

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ray import serve
 
 from cluster.placement_group import placement
-from runtime.engine.settings import CARDS_MAX, EngineSettings
+from runtime.engine.engine_settings import CARDS_MAX, EngineSettings
 
 
 def _settings(**fields: Any) -> EngineSettings:

@@ -34,7 +34,7 @@ from models.sizing.vllm_layout_rules import (
     whole_vocabulary,
 )
 from models.vllm_flags import LAYOUT_FLAGS, command_words, ranks_per_node
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 from runtime.engine.vllm_adapter.command_line import command_line
 from tests.models.shapes import ALL, DEEPSEEK_V3, DEEPSEEK_V32, GLM_5, QWEN3_235B, QWEN3_NEXT
 

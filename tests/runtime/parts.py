@@ -19,9 +19,9 @@ from runtime.edge.app import create_app
 from runtime.edge.auth import KeyRing, hash_key
 from runtime.edge.edge_context import Edge
 from runtime.edge.private_server import PrivateServer
+from runtime.engine.engine_settings import EngineFacts
 from runtime.engine.fault_script import Script
 from runtime.engine.scripted_engine import ScriptedEngine
-from runtime.engine.settings import EngineFacts
 from runtime.gateway import Gateway
 from runtime.ledger.audit import audit
 from runtime.ledger.ledger import Ledger

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from models.tiny.checkpoint import ensure_tiny_moe
 from models.tiny.weights import TinyShape
-from runtime.engine.settings import EngineFacts, EngineSettings
+from runtime.engine.engine_settings import EngineFacts, EngineSettings
 from runtime.engine.vllm_adapter.engine import VllmEngine
 
 KV_SPACE_GIB = 1

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 from models.vllm_flags import Flags, command_words, layout_flags, parser_flags
+from runtime.engine.engine_settings import EngineSettings
 from runtime.engine.process_setup import LIFELINE_ENV
-from runtime.engine.settings import EngineSettings
 from runtime.request_limits import LIMITS
 
 CPU_ENVIRONMENT = {

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from runtime.engine.engine_settings import EngineFacts, EngineSettings
 from runtime.engine.load_meter import LoadMeter
 from runtime.engine.private_app import PrivateApp
-from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.engine.vllm_adapter.command_line import set_environment
 from runtime.engine.vllm_adapter.flag_parser import FlagRefused, device_of_vllm, parsed
 from runtime.engine.vllm_adapter.serving import private_app

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 from runtime.engine.vllm_adapter import block_size
 from runtime.engine.vllm_adapter.command_line import set_environment
 from runtime.engine.vllm_adapter.flag_parser import (

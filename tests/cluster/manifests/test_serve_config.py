@@ -17,7 +17,7 @@ from models.catalogue import load_catalogue
 from models.layout import Layout
 from models.planned_vllm_flags import engine_args
 from models.vllm_flags import LAYOUT_FLAGS, Flags, command_words, layout_flags
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 from runtime.engine.vllm_adapter.command_line import command_line
 from runtime.errors import ConfigError
 

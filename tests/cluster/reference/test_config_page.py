@@ -15,7 +15,7 @@ from cluster.reference.config_sections import SECTIONS
 from cluster.reference.keys import meaning, unit
 from runtime.config import GatewayConfig
 from runtime.config_problems import known_names
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 from runtime.wire.tags import NO_TAGS
 
 MEANING_CHARS_MAX = 110

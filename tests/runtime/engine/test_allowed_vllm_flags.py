@@ -15,7 +15,7 @@ from runtime.engine.allowed_vllm_flags import (
     REFUSED_FLAGS,
     why_refused,
 )
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from runtime.edge.private_server import PrivateServer
+from runtime.engine.engine_settings import EngineFacts
 from runtime.engine.load_meter import LoadMeter
 from runtime.engine.private_app import PrivateApp, rank_path
-from runtime.engine.settings import EngineFacts
 from scheduler.replica import EngineLimits
 from tests.runtime.parts import MODEL, TOKEN, chat, serving, until
 

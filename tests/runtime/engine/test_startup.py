@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from runtime.engine import instruction_set, startup
+from runtime.engine.engine_settings import EngineFacts, EngineSettings
 from runtime.engine.exit_codes import ended
 from runtime.engine.instruction_set import CHOSEN_ENV, FORCED_ENV, ONEDNN_ENV, Amx
-from runtime.engine.settings import EngineFacts, EngineSettings
 from runtime.engine.startup import Served, start_engine
 from runtime.engine.vllm_adapter.engine import VllmEngine
 from runtime.errors import ConfigError

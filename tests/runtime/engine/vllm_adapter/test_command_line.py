@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runtime.engine.settings import EngineSettings
+from runtime.engine.engine_settings import EngineSettings
 from runtime.engine.vllm_adapter.command_line import command_line, set_environment
 
 BACKEND = "dcp-comm-backend"

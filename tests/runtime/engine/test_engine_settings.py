@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from runtime.config_problems import problems
-from runtime.engine.settings import OLDER_NAMES, VLLM_FLAGS_MAX, EngineSettings
+from runtime.engine.engine_settings import OLDER_NAMES, VLLM_FLAGS_MAX, EngineSettings
 
 GIVEN: dict[str, Any] = {"model": "m", "checkpoint": Path("/w")}
 
