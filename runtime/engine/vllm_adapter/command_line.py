@@ -30,7 +30,7 @@ ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
     "VLLM_MAX_STOP_STRINGS": str(LIMITS.stop_max),
 }
-WORKER_EXTENSION = "runtime.engine.worker_facts.WorkerFacts"
+WORKER_EXTENSION = "runtime.engine.vllm_worker_extension.WorkerFacts"
 
 
 def set_environment(settings: EngineSettings, device: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.engine.worker_facts import WorkerFacts
+from runtime.engine.vllm_worker_extension import WorkerFacts
 
 torch = pytest.importorskip("torch")
 
