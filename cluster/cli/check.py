@@ -25,7 +25,7 @@ from cluster.machine.inventory import inventory
 from cluster.profile import Profile
 from cluster.state import state_folder
 from runtime.config_problems import UNKNOWN, Problem, where
-from runtime.engine.verify import Question
+from runtime.engine.verify_vllm_settings import Question
 from runtime.engine.vllm_adapter.verdict import Verdict
 from runtime.errors import ConfigError
 from runtime.targets.providers import utc_today

@@ -13,7 +13,7 @@ from cluster.checks import engines
 from cluster.checks.engines import Engine, ask_vllm, engine_findings
 from runtime.config_problems import where
 from runtime.engine.engine_settings import EngineSettings
-from runtime.engine.verify import Question
+from runtime.engine.verify_vllm_settings import Question
 from runtime.engine.vllm_adapter.verdict import Verdict
 
 

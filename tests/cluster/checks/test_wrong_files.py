@@ -23,7 +23,7 @@ from cluster.state import STATE_ENV
 from models.tiny.checkpoint import ensure_tiny_moe
 from models.yaml_file import read_yaml
 from runtime.config_problems import where
-from runtime.engine.verify import Question
+from runtime.engine.verify_vllm_settings import Question
 from runtime.engine.vllm_adapter.verdict import Verdict
 from tests.cluster.checks.starting import started_from
 from tests.cluster.checks.wrong import Base, Wrong

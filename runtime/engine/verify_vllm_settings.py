@@ -1,4 +1,4 @@
-"""Asks vLLM about engines that are not started: `python -m runtime.engine.verify`.
+"""Asks vLLM about engines that are not started: `python -m runtime.engine.verify_vllm_settings`.
 
 A process of its own, because vLLM takes seconds to import, writes to stdout and sets the
 environment. stdin holds a JSON list of questions, stdout the list of verdicts in their order.
