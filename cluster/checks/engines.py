@@ -18,7 +18,7 @@ from runtime.config_problems import Path
 from runtime.engine.allowed_vllm_flags import FIELD_OF_FLAG
 from runtime.engine.engine_settings import EngineSettings
 from runtime.engine.verify_vllm_settings import QUESTIONS, VERDICTS, Question
-from runtime.engine.vllm_adapter.verdict import Verdict
+from runtime.engine.vllm_adapter.settings_verdict import Verdict
 
 VERIFY_S_MAX = 120.0  # vLLM alone takes up to half a minute to import
 COMMAND = (sys.executable, "-m", "runtime.engine.verify_vllm_settings")

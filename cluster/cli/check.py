@@ -26,7 +26,7 @@ from cluster.profile import Profile
 from cluster.state import state_folder
 from runtime.config_problems import UNKNOWN, Problem, where
 from runtime.engine.verify_vllm_settings import Question
-from runtime.engine.vllm_adapter.verdict import Verdict
+from runtime.engine.vllm_adapter.settings_verdict import Verdict
 from runtime.errors import ConfigError
 from runtime.targets.providers import utc_today
 

@@ -12,7 +12,7 @@ import sys
 from pydantic import BaseModel, TypeAdapter
 
 from runtime.engine.engine_settings import EngineSettings
-from runtime.engine.vllm_adapter.verdict import Verdict, verify
+from runtime.engine.vllm_adapter.settings_verdict import Verdict, verify
 
 
 class Question(BaseModel):

@@ -14,7 +14,7 @@ from cluster.checks.engines import Engine, ask_vllm, engine_findings
 from runtime.config_problems import where
 from runtime.engine.engine_settings import EngineSettings
 from runtime.engine.verify_vllm_settings import Question
-from runtime.engine.vllm_adapter.verdict import Verdict
+from runtime.engine.vllm_adapter.settings_verdict import Verdict
 
 
 def engine(**fields: Any) -> Engine:

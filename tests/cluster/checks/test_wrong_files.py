@@ -24,7 +24,7 @@ from models.tiny.checkpoint import ensure_tiny_moe
 from models.yaml_file import read_yaml
 from runtime.config_problems import where
 from runtime.engine.verify_vllm_settings import Question
-from runtime.engine.vllm_adapter.verdict import Verdict
+from runtime.engine.vllm_adapter.settings_verdict import Verdict
 from tests.cluster.checks.starting import started_from
 from tests.cluster.checks.wrong import Base, Wrong
 from tests.cluster.checks.wrong_args import ARGS, FRAME

@@ -16,7 +16,7 @@ from cluster.cli.main import app
 from cluster.drill.form import DrillReport, IncidentReport, Misplaced, Side
 from cluster.profile import LOCAL_PROFILE
 from cluster.state import STATE_ENV
-from runtime.engine.vllm_adapter.verdict import Verdict
+from runtime.engine.vllm_adapter.settings_verdict import Verdict
 
 RUNNER = CliRunner()
 SIDE = Side(
