@@ -7,7 +7,7 @@ from typing import Any
 
 from runtime.clock import Clock
 from runtime.engine.load_meter import LoadMeter
-from runtime.engine.vllm_adapter.steps import follow, longest_scheduled_s, note, note_step
+from runtime.engine.vllm_adapter.step_statistics import follow, longest_scheduled_s, note, note_step
 
 
 def _stats(computed: int, generated: int, *inference_s: float) -> Any:
