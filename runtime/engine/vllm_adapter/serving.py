@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from runtime.engine.engine_settings import EngineFacts
 from runtime.engine.load_meter import LoadMeter
 from runtime.engine.private_app import DETOKENIZE_PATH, TOKENIZE_PATH, Handler, PrivateApp
-from runtime.engine.vllm_adapter.refusals import blame_the_form, note_form
+from runtime.engine.vllm_adapter.caller_faults import blame_the_form, note_form
 
 
 async def private_app(

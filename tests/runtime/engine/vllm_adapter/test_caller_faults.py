@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runtime.engine.vllm_adapter.refusals import SAYS, blame_the_form, note_form
+from runtime.engine.vllm_adapter.caller_faults import SAYS, blame_the_form, note_form
 
 
 class Serving:
