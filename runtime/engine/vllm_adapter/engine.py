@@ -11,7 +11,7 @@ from runtime.engine.load_meter import LoadMeter
 from runtime.engine.private_app import PrivateApp
 from runtime.engine.vllm_adapter.command_line import set_environment
 from runtime.engine.vllm_adapter.flag_parser import FlagRefused, device_of_vllm, parsed
-from runtime.engine.vllm_adapter.serving import private_app
+from runtime.engine.vllm_adapter.openai_serving import private_app
 from runtime.engine.vllm_adapter.step_statistics import follow, longest_scheduled_s, note
 from runtime.errors import ConfigError
 from scheduler.replica import EngineLimits
