@@ -11,7 +11,7 @@ from runtime.edge.access_log import AccessLog
 from runtime.edge.auth import KeyRing
 from runtime.errors import BaseloadError, InternalError
 from runtime.gateway import Gateway
-from runtime.grammar.check import GrammarCheck
+from runtime.grammar.compile_check import GrammarCheck
 from runtime.observers.metrics_server import MetricsServer
 from runtime.request.record import RequestRecord
 from runtime.wire.api_key import bearer_key

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from runtime.engine.fault_script import Fault, Script
-from runtime.grammar.check import GrammarCheck
-from tests.runtime.grammar.test_check import COMPILER
+from runtime.grammar.compile_check import GrammarCheck
+from tests.runtime.grammar.test_compile_check import COMPILER
 from tests.runtime.parts import Stack, chat, stack
 
 BUSY = Script(fault=Fault.BUSY)

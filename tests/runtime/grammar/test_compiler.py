@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runtime.grammar.check import COMPILER
+from runtime.grammar.compile_check import COMPILER
 from runtime.grammar.fit import fit
 from tests.runtime.grammar.patterns import FORMATS, PYDANTIC, ZOD
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import BadRequest, QueueFull
-from runtime.grammar import check
-from runtime.grammar.check import GrammarCheck, Verdict
+from runtime.grammar import compile_check
+from runtime.grammar.compile_check import GrammarCheck, Verdict
 from runtime.grammar.constraint import Constraint
 from runtime.request_limits import LIMITS, refusals
 
@@ -117,13 +117,13 @@ async def test_a_compiler_that_fails_is_replaced_and_its_verdict_not_kept(
     assert await asking.ask("good") == Verdict()
     with monkeypatch.context() as patched:
         if fate == "hang":
-            patched.setattr(check, "ANSWER_S_MAX", 0.05)
+            patched.setattr(compile_check, "ANSWER_S_MAX", 0.05)
         with pytest.raises(BadRequest) as caught:
             await asking.ask(fate)
     assert "cannot be checked" in caught.value.message
     assert await asking.ask("good 2") == Verdict()
     with monkeypatch.context() as patched:
-        patched.setattr(check, "ANSWER_S_MAX", 0.05 if fate == "hang" else 60)
+        patched.setattr(compile_check, "ANSWER_S_MAX", 0.05 if fate == "hang" else 60)
         with pytest.raises(BadRequest):
             await asking.ask(fate)
     assert asking.asked == ["good", fate, "good 2", fate]
@@ -169,7 +169,7 @@ async def test_who_leaves_takes_no_verdict_from_others(asking: Asking) -> None:
 
 async def test_old_verdicts_make_room(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     small = type(LIMITS)(grammars_kept_max=2)
-    monkeypatch.setattr(check, "LIMITS", small)
+    monkeypatch.setattr(compile_check, "LIMITS", small)
     for text in ("good 1", "good 2", "good 1", "good 3", "good 1", "good 2"):
         await asking.ask(text)
     assert asking.asked == ["good 1", "good 2", "good 3", "good 2"]
