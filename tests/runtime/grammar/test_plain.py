@@ -84,7 +84,7 @@ def test_what_is_plain(schema: dict[str, Any], nodes: int | None) -> None:
 )
 def test_what_is_plain_compiles_in_time(schema: dict[str, Any]) -> None:
     pytest.importorskip("xgrammar")
-    from runtime.grammar.compiler import Compiler
+    from runtime.grammar.compiler_process import Compiler
 
     nodes = plain_nodes(schema, MOST)
     assert nodes is not None
