@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from runtime.grammar.constraint import Constraint, Path
-from runtime.grammar.fit import Unfit, fit
+from runtime.grammar.fit_schema import Unfit, fit
 from runtime.grammar.plain import plain_nodes
 from runtime.request_limits import LIMITS
 from runtime.wire.field_types import Description, Strict, Title, broken

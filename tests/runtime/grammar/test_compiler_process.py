@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from runtime.grammar.compile_check import COMPILER
-from runtime.grammar.fit import fit
+from runtime.grammar.fit_schema import fit
 from tests.runtime.grammar.patterns import FORMATS, PYDANTIC, ZOD
 
 pytest.importorskip("xgrammar")

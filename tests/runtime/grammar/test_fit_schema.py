@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.grammar.fit import Unfit, fit
+from runtime.grammar.fit_schema import Unfit, fit
 from runtime.request_limits import LIMITS
 
 PATTERN = {"type": "string", "pattern": "^a$"}
