@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.grammar.constraint import Path
-from runtime.grammar.keywords import impossible, misfits, types_of, undeclared
 from runtime.grammar.pattern import whole
+from runtime.grammar.xgrammar_keywords import impossible, misfits, types_of, undeclared
 from runtime.request_limits import LIMITS
 
 _NAMED_BY_CALLER = frozenset(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.grammar.keywords import TYPES
+from runtime.grammar.xgrammar_keywords import TYPES
 
 _SAYS_NOTHING = frozenset(
     {"title", "description", "default", "examples", "$schema", "$comment", "deprecated"}
