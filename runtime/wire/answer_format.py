@@ -10,7 +10,7 @@ from pydantic import Field
 
 from runtime.grammar.constraint import Constraint, Path
 from runtime.grammar.fit_schema import Unfit, fit
-from runtime.grammar.plain import plain_nodes
+from runtime.grammar.trivial_schemas import plain_nodes
 from runtime.request_limits import LIMITS
 from runtime.wire.field_types import Description, Strict, Title, broken
 from runtime.wire.json_schema import SchemaCheck

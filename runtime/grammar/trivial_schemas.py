@@ -1,6 +1,6 @@
 """Schemas that any engine compiles at once, so that nobody need try.
 
-What is plain was measured (``tests/runtime/grammar/test_plain.py``): a few nodes of what
+What is plain was measured (``tests/runtime/grammar/test_trivial_schemas.py``): a few nodes of what
 libraries write for a record, and for the records in it. What can recurse, count or match is not,
 however small.
 """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runtime.grammar.plain import plain_nodes
+from runtime.grammar.trivial_schemas import plain_nodes
 from runtime.request_limits import LIMITS
 
 STRING = {"type": "string"}
