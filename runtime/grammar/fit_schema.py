@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.grammar.constraint import Path
-from runtime.grammar.pattern import whole
+from runtime.grammar.pattern_to_grammar import whole
 from runtime.grammar.xgrammar_keywords import impossible, misfits, types_of, undeclared
 from runtime.request_limits import LIMITS
 

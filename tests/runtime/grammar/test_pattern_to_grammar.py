@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.grammar.pattern import whole
+from runtime.grammar.pattern_to_grammar import whole
 
 
 @pytest.mark.parametrize(
