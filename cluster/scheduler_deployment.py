@@ -29,8 +29,8 @@ from runtime.ledger.ledger import Ledger
 from runtime.observers.metrics import PrometheusMetrics
 from runtime.observers.metrics_server import MetricsServer
 from runtime.observers.spans import OpenTelemetrySpans
+from runtime.targets.local_pools import Pool
 from runtime.targets.membership import Endpoint
-from runtime.targets.pools import Pool
 from runtime.targets.providers import utc_today
 
 DIRECTORY_RETRY_S = 0.5

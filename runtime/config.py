@@ -1,7 +1,7 @@
 """The routing configuration: what `serve deploy` changes without a restart.
 
 Unknown keys are refused, all errors come together, and secrets are only ever the names of
-environment variables. What runs (pools, cards, checkpoints) is in ``runtime.targets.pools``.
+environment variables. What runs (pools, cards, checkpoints) is in ``runtime.targets.local_pools``.
 """
 
 from __future__ import annotations

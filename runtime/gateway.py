@@ -32,9 +32,9 @@ from runtime.routing.conversation import keep_turn
 from runtime.routing.learn_from_feedback import Learning
 from runtime.targets.build_compliance_matrix import NOTHING_KNOWN, matrix_of, traits_of
 from runtime.targets.connector import Connector
+from runtime.targets.local_pools import Pool
 from runtime.targets.membership import Endpoint, LocalTarget, Membership
 from runtime.targets.other_schedulers_spending import OthersSpending
-from runtime.targets.pools import Pool
 from runtime.targets.providers import Account, by_sensitivity, open_accounts, utc_today
 from runtime.targets.replica_clocks import SharedClocks
 from runtime.targets.shut_targets import ShutLog, described, shut_targets

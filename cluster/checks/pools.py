@@ -27,7 +27,7 @@ from models.sizing.vllm_layout_rules import refusal
 from runtime.config_problems import UNKNOWN, Path, given, problems
 from runtime.engine.engine_settings import EngineSettings
 from runtime.errors import ConfigError
-from runtime.targets.pools import Pool
+from runtime.targets.local_pools import Pool
 
 TINY_MODEL = "tiny-moe"
 PRICE_FACTOR_MAX = 10  # between a price that is given and the usual one

@@ -19,7 +19,7 @@ from runtime.observers.attempt_series import AttemptSeries
 from runtime.observers.quality_series import QualitySeries
 from runtime.request.job import Job
 from runtime.request_limits import refusals
-from runtime.targets.pools import Pool
+from runtime.targets.local_pools import Pool
 from runtime.targets.shut_targets import shut_targets
 from scheduler.arrival import Arrival
 from scheduler.decision import Buy, Dispatch, Reject

@@ -14,7 +14,7 @@ from typing import Protocol
 from runtime.clock import SYSTEM, Clock
 from runtime.targets.connector import Connector
 from runtime.targets.load_stream import Follower
-from runtime.targets.pools import Pool
+from runtime.targets.local_pools import Pool
 from runtime.targets.replica_clocks import SharedClock, SharedClocks
 from runtime.targets.upstream import Upstream
 from scheduler.decision import Action

@@ -30,8 +30,8 @@ from runtime.observer import Observer
 from runtime.observers.metrics import PrometheusMetrics
 from runtime.observers.metrics_server import MetricsServer
 from runtime.observers.spans import OpenTelemetrySpans
+from runtime.targets.local_pools import Pool
 from runtime.targets.membership import Endpoint
-from runtime.targets.pools import Pool
 from scheduler.replica import EngineLimits, Replica
 
 HOST = "127.0.0.1"

@@ -15,7 +15,7 @@ import pytest
 from openai import APIError, APIStatusError, BadRequestError, InternalServerError
 
 from models.prices import Price, PriceBook
-from runtime.targets.pools import Pool
+from runtime.targets.local_pools import Pool
 from tests.runtime.parts import KEY_ENV, MODEL, POOL, Stack, chat, stack, until
 from tests.runtime.targets.servers import CHUNKED, END, HOST, chunk
 from tests.runtime.vendors import HANG, settled

@@ -13,7 +13,7 @@ from typing import Any
 
 from models.prices import Price, PriceBook
 from runtime.ledger.open_store import open_store
-from runtime.targets.pools import Pool
+from runtime.targets.local_pools import Pool
 from tests.runtime.parts import KEY_ENV, MODEL, POOL, Stack, stack
 from tests.runtime.targets.servers import CHUNKED, END, HOST, chunk, sized
 
