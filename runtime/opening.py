@@ -18,9 +18,9 @@ from runtime.gateway import Gateway
 from runtime.patience import Patience
 from runtime.relay import BodyWriter, Relay
 from runtime.targets.error_in_answer import error_of
+from runtime.targets.model_mismatch import is_other_model
 from runtime.targets.providers import Account
 from runtime.targets.response import Broken, Response
-from runtime.targets.served_model import is_other_model
 from runtime.targets.upstream import read_answer, read_opening
 from runtime.wire.dialect import StreamScanner, WholeAnswer
 from scheduler.decision import Outcome

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.targets.served_model import is_other_model
+from runtime.targets.model_mismatch import is_other_model
 
 SAME = [
     ("deepseek-v3.2", "deepseek-v3.2"),
