@@ -12,7 +12,7 @@ from typing import Any
 from models.vendors import VendorTerms
 from runtime.errors import BadAnswer, BaseloadError
 from runtime.targets.content_refusal import is_content_refusal
-from runtime.targets.target_status import content_refused, failure
+from runtime.targets.error_statuses import content_refused, failure
 from runtime.targets.vendor_errors import meaning_of
 
 UNKNOWN_STATUS = 500  # work may have been done

@@ -17,8 +17,8 @@ from runtime.config import StreamConfig
 from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFailed
 from runtime.request_limits import LIMITS, refusals
 from runtime.targets.connector import Connector, Origin
+from runtime.targets.error_statuses import failure, pause_of
 from runtime.targets.response import Broken, NotSent, Response, Stale
-from runtime.targets.target_status import failure, pause_of
 from runtime.wire.dialect import StreamScanner
 
 CONNECT_S_MAX = 2.0  # of a subscription

@@ -12,8 +12,8 @@ from runtime.clock import Clock
 from runtime.config import StreamConfig
 from runtime.errors import BaseloadError, NotStarted, StreamBroken, UpstreamFailed, UpstreamRejected
 from runtime.targets.connector import Connector
+from runtime.targets.error_statuses import MESSAGE_CHARS_MAX
 from runtime.targets.response import Broken
-from runtime.targets.target_status import MESSAGE_CHARS_MAX
 from runtime.targets.upstream import ANSWER_BYTES_MAX, Upstream, read_answer
 from scheduler.decision import Outcome
 

@@ -10,7 +10,7 @@ import pytest
 from models.vendors import Meaning, load_vendors
 from runtime.errors import BadAnswer, NotStarted, UpstreamFailed, UpstreamRejected
 from runtime.targets.error_in_answer import error_of
-from runtime.targets.target_status import failure
+from runtime.targets.error_statuses import failure
 from scheduler.decision import Outcome
 
 VENDORS = load_vendors().by_name

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from runtime.errors import NotStarted, UpstreamFailed, UpstreamRejected
 from runtime.request_limits import LIMITS, refusals
+from runtime.targets.error_statuses import failure, may_have_started, outcome_of, pause_of
 from runtime.targets.response import Response
-from runtime.targets.target_status import failure, may_have_started, outcome_of, pause_of
 from scheduler.decision import Outcome
 
 NOW_S = 1_800_000_000.0  # 2027-01-15 08:00:00 UTC
