@@ -14,7 +14,7 @@ from typing import cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from runtime.request_limits import LIMITS, refusals
-from runtime.targets.rate_headers import PREFIXES
+from runtime.targets.rate_limit_headers import PREFIXES
 from runtime.targets.response import Broken, NotSent, Response, Stale
 
 # A target that had closed the connection already says so within one round trip. One that closes it

@@ -24,7 +24,7 @@ from runtime.errors import (
 )
 from runtime.request_limits import LIMITS, refusals
 from runtime.targets.content_refusal import is_content_refusal
-from runtime.targets.rate_headers import exhausted_s
+from runtime.targets.rate_limit_headers import exhausted_s
 from runtime.targets.response import Response
 from runtime.targets.vendor_errors import meaning_of
 from scheduler.decision import Outcome

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from models.vendors import load_vendors
-from runtime.targets.rate_headers import PREFIXES, exhausted_s
+from runtime.targets.rate_limit_headers import PREFIXES, exhausted_s
 
 NOW = datetime(2026, 11, 30, 12, 0, 0, tzinfo=UTC).timestamp()
 VENDORS = load_vendors().by_name
