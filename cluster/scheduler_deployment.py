@@ -31,7 +31,7 @@ from runtime.observers.metrics_server import MetricsServer
 from runtime.observers.spans import OpenTelemetrySpans
 from runtime.targets.local_pools import Pool
 from runtime.targets.membership import Endpoint
-from runtime.targets.providers import utc_today
+from runtime.targets.provider_accounts import utc_today
 
 DIRECTORY_RETRY_S = 0.5
 TELL_S_MAX = 2.0

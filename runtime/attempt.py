@@ -19,7 +19,7 @@ from runtime.ledger.rows import Ending, Reserve, Settle
 from runtime.replica_time_share import share_cost_nano, share_in_words
 from runtime.request.job import Job
 from runtime.targets.membership import LocalTarget
-from runtime.targets.providers import Account, price_of
+from runtime.targets.provider_accounts import Account, price_of
 from runtime.targets.upstream import Upstream
 from runtime.wire.dialect import UpstreamModel
 from runtime.wire.tags import Tell

@@ -35,7 +35,7 @@ from runtime.targets.connector import Connector
 from runtime.targets.local_pools import Pool
 from runtime.targets.membership import Endpoint, LocalTarget, Membership
 from runtime.targets.other_schedulers_spending import OthersSpending
-from runtime.targets.providers import Account, by_sensitivity, open_accounts, utc_today
+from runtime.targets.provider_accounts import Account, by_sensitivity, open_accounts, utc_today
 from runtime.targets.replica_clocks import SharedClocks
 from runtime.targets.shut_targets import ShutLog, described, shut_targets
 from runtime.watchdog import Watchdog

@@ -8,7 +8,7 @@ from runtime.detect.personal_data import Finding
 from runtime.gateway import Gateway
 from runtime.request.evidence import Evidence, Found, words_of
 from runtime.targets.build_compliance_matrix import traits_of
-from runtime.targets.providers import utc_today
+from runtime.targets.provider_accounts import utc_today
 from runtime.wire.tags import Tags
 from scheduler.compliance.compliance_matrix import LOCAL
 from scheduler.compliance.grounds import Grounds

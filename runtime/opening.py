@@ -19,7 +19,7 @@ from runtime.patience import Patience
 from runtime.relay import BodyWriter, Relay
 from runtime.targets.error_in_answer import error_of
 from runtime.targets.model_mismatch import is_other_model
-from runtime.targets.providers import Account
+from runtime.targets.provider_accounts import Account
 from runtime.targets.response import Broken, Response
 from runtime.targets.upstream import read_answer, read_opening
 from runtime.wire.dialect import StreamScanner, WholeAnswer

@@ -21,7 +21,7 @@ from runtime.config import GatewayConfig, StreamConfig
 from runtime.config_problems import Path, given
 from runtime.config_provider import ProviderConfig
 from runtime.config_types import LOOPBACK
-from runtime.targets.providers import why_off
+from runtime.targets.provider_accounts import why_off
 
 PROVIDERS: Path = (*ROUTING, "providers")
 REQUEST_TOKENS = 1_000  # prompt, and as much answer: a small request, to see what a cap buys

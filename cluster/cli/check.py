@@ -28,7 +28,7 @@ from runtime.config_problems import UNKNOWN, Problem, where
 from runtime.engine.verify_vllm_settings import Question
 from runtime.engine.vllm_adapter.settings_verdict import Verdict
 from runtime.errors import ConfigError
-from runtime.targets.providers import utc_today
+from runtime.targets.provider_accounts import utc_today
 
 EXIT_ERRORS = 2
 

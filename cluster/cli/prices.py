@@ -20,7 +20,7 @@ from models.price import Price, Rates, Tier, usd_text
 from models.price_comparison import Stated, differ, known_offers, stated
 from models.prices import PriceBook, load_price_book
 from runtime.config import GatewayConfig
-from runtime.targets.providers import utc_today
+from runtime.targets.provider_accounts import utc_today
 
 PAGE_COLUMNS = 140  # where stdout is no terminal
 

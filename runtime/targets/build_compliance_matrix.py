@@ -9,7 +9,7 @@ from datetime import date
 from hashlib import sha256
 
 from runtime.config import GatewayConfig
-from runtime.targets.providers import Account
+from runtime.targets.provider_accounts import Account
 from runtime.wire.tags import Sensitivity, Tags
 from scheduler.compliance.compliance_matrix import Matrix
 from scheduler.compliance.policy_pack import Rule

@@ -12,7 +12,7 @@ import pytest
 
 from runtime.ledger.audit import audit
 from runtime.ledger.usage_report import report
-from runtime.targets.providers import utc_today
+from runtime.targets.provider_accounts import utc_today
 from tests.runtime.parts import MODEL, Stack, chat, stack
 from tests.runtime.test_compliance import AT_HOME, EMAIL, config, terms
 

@@ -21,7 +21,7 @@ from cluster.drill.drill import Plan, drill
 from cluster.drill.form import DrillReport
 from cluster.drill.scenarios import Incident, Scenario
 from cluster.profile import Profile
-from runtime.targets.providers import utc_today
+from runtime.targets.provider_accounts import utc_today
 
 EXIT_FORBIDDEN = 1
 

@@ -16,7 +16,7 @@ from runtime.config import load_config
 from runtime.edge.auth import KeyRing, ensure_local_key, hash_key
 from runtime.key_hash import LOCAL_TENANT
 from runtime.targets.connector import Connector
-from runtime.targets.providers import open_accounts
+from runtime.targets.provider_accounts import open_accounts
 
 PRICES = load_price_book()
 

@@ -16,7 +16,7 @@ from runtime.gateway import Gateway
 from runtime.ledger.hash_chain import Entry
 from runtime.request.effective_sensitivity import protected
 from runtime.routing.rule_restriction import Restriction
-from runtime.targets.providers import Account
+from runtime.targets.provider_accounts import Account
 from scheduler.compliance.compliance_matrix import Allowance
 from tests.cluster.drill.plans import TODAY, drilled, plan
 from tests.runtime.routing.example import document

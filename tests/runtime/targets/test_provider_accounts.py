@@ -10,7 +10,7 @@ import pytest
 from models.prices import load_price_book
 from runtime.config import load_config
 from runtime.targets.connector import Connector
-from runtime.targets.providers import Account, open_accounts
+from runtime.targets.provider_accounts import Account, open_accounts
 from runtime.wire.tags import Sensitivity
 
 TODAY = date(2026, 6, 1)
