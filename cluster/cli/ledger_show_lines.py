@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from cluster.meaning import commented
+from cluster.enum_comments import commented
 from models.money import format_usd
 from runtime.ledger.request_history import AttemptStory, RequestStory
 from runtime.ledger.rows import Ending, UsageSource

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from benchmarks.documents.blocks import BadBlocks
 from benchmarks.documents.command import changed, run
-from cluster.meaning import NoMeaning
+from cluster.enum_comments import NoMeaning
 from cluster.reference.site import generated, write
 
 

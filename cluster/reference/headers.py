@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from benchmarks.documents.markdown import table
-from cluster.meaning import NoMeaning, commented
+from cluster.enum_comments import NoMeaning, commented
 from runtime.edge.response_headers import ANSWER_HEADERS, REFUSAL_HEADERS
 from runtime.wire.tags import TAG_DEFAULTS, TAG_HEADERS, TAG_MEANINGS
 from scheduler.decision import Reason

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cluster.meaning import NoMeaning
+from cluster.enum_comments import NoMeaning
 from models.config_values import WRITTEN
 from runtime.edge.schema_html import kind
 

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from benchmarks.documents.markdown import paragraphs, table
-from cluster.meaning import NoMeaning, commented
+from cluster.enum_comments import NoMeaning, commented
 from cluster.reference.watch import WATCH
 from runtime.config import METRICS_PORTS_TRIED
 from runtime.gateway import OBSERVE_S

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cluster.meaning import NoMeaning
+from cluster.enum_comments import NoMeaning
 from cluster.reference.headers import blocks
 from runtime.edge.cors import EXPOSED
 from runtime.edge.response_headers import ANSWER_HEADERS

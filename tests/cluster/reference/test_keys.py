@@ -8,7 +8,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from cluster.meaning import NoMeaning
+from cluster.enum_comments import NoMeaning
 from cluster.reference.keys import rows, unit
 from models.config_values import written
 

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import Counter, Gauge
 from prometheus_client.registry import Collector
 
-from cluster.meaning import NoMeaning
+from cluster.enum_comments import NoMeaning
 from cluster.reference import metrics_page
 from cluster.reference.metrics_page import LABELS, Series, exported_series, page
 from runtime.observers.metrics import PrometheusMetrics

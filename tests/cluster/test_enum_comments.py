@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import pytest
 
-from cluster.meaning import NoMeaning, commented
+from cluster.enum_comments import NoMeaning, commented
 from scheduler.decision import Reason
 
 
