@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cluster.arguments import AppArgs, PoolArgs, StandInArgs
+from cluster.drop_invalid_parts import Repaired, repaired
 from cluster.finding import (
     APPLICATION,
     ARGS,
@@ -24,7 +25,6 @@ from cluster.finding import (
     error,
     errors_at,
 )
-from cluster.repair import Repaired, repaired
 from models.yaml_file import BadYaml, Keys, read_yaml
 from runtime.config import GatewayConfig, read_config
 from runtime.config_problems import given, one_line, problems

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cluster.arguments import PoolArgs
+from cluster.drop_invalid_parts import Repaired, repaired
 from cluster.profile import MADE_UP
-from cluster.repair import Repaired, repaired
 
 POOL = {"model": "tiny-moe", "card": "cpu"}
 
