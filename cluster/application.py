@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from ray import serve
 from ray.serve import Application
 
+from cluster.application_args import STAND_IN_KEY_ENV, AppArgs, StandInArgs
 from cluster.applied_config import Configuration
-from cluster.arguments import STAND_IN_KEY_ENV, AppArgs, StandInArgs
 from cluster.autoscaling import autoscaling_config
 from cluster.checks.pools import TINY_MODEL, Known, ResolvedPool, pool_of, resolve
 from cluster.engine_deployment import Engine, StandIn

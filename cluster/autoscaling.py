@@ -14,7 +14,7 @@ from typing import Any
 from ray.serve.autoscaling_policy import PrometheusQueryMixin
 from ray.serve.config import AutoscalingContext
 
-from cluster.arguments import AutoscalingArgs
+from cluster.application_args import AutoscalingArgs
 
 POLICY = "cluster.autoscaling:SpillPolicy"
 WINDOW = "15m"

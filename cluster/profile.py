@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cluster.arguments import AppArgs, PoolArgs, StandInArgs
+from cluster.application_args import AppArgs, PoolArgs, StandInArgs
 from cluster.drop_invalid_parts import Repaired, repaired
 from cluster.finding import (
     APPLICATION,

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cluster.arguments import AppArgs, PoolArgs, StandInArgs
+from cluster.application_args import AppArgs, PoolArgs, StandInArgs
 from cluster.checks.checkpoint import context_of, read_config
 from cluster.finding import Finding, error, errors_at, warning
 from cluster.placement_group import CPU_CARD

@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path as FilePath
 
-from cluster.arguments import STAND_IN_KEY_ENV
+from cluster.application_args import STAND_IN_KEY_ENV
 from cluster.checks.engines import Ask, Engine, engine_findings
 from cluster.checks.machine import (
     PortFact,

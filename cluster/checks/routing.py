@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlsplit
 
-from cluster.arguments import STAND_IN_KEY_ENV, AppArgs
+from cluster.application_args import STAND_IN_KEY_ENV, AppArgs
 from cluster.checks.rules import rule_findings
 from cluster.finding import ROUTING, Finding, error, warning
 from cluster.profile import Profile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cluster.arguments import AppArgs
+from cluster.application_args import AppArgs
 from cluster.finding import ROUTING, Finding, error, warning
 from models.lookup import did_you_mean
 from runtime.config import GatewayConfig

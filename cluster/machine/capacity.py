@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cluster.arguments import PoolArgs
+from cluster.application_args import PoolArgs
 from cluster.placement_group import CARD_RESOURCE, CPU_CARD, placement
 from runtime.engine.engine_settings import EngineSettings
 

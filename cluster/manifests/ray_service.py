@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from cluster.arguments import PoolArgs
+from cluster.application_args import PoolArgs
 from cluster.machine.haproxy import BINARY_ENV
 from cluster.manifests.serve_config import HTTP_PORT, as_yaml, nodes_taken
 from cluster.placement_group import card_resource

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from cluster.arguments import AutoscalingArgs
+from cluster.application_args import AutoscalingArgs
 from cluster.manifests.planning import Planned
 from models.cards import Card
 from models.catalogue import Model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.arguments import AppArgs, AutoscalingArgs, PoolArgs, StandInArgs
+from cluster.application_args import AppArgs, AutoscalingArgs, PoolArgs, StandInArgs
 from cluster.profile import HttpOptions
 from cluster.reference.config_example import Section
 from cluster.reference.config_law import WHICH_LAWS

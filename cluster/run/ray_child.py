@@ -27,7 +27,7 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import ServeDeploySchema
 
-from cluster.arguments import AppArgs
+from cluster.application_args import AppArgs
 from cluster.machine.capacity import WAIT_ENV, shortage
 from cluster.machine.host import this_host
 from cluster.machine.inventory import custom_resources, inventory

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from ray.serve.config import AutoscalingConfig
 
-from cluster.arguments import AutoscalingArgs
+from cluster.application_args import AutoscalingArgs
 from cluster.autoscaling import (
     SpillPolicy,
     autoscaling_config,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.arguments import PoolArgs
+from cluster.application_args import PoolArgs
 from cluster.drop_invalid_parts import Repaired, repaired
 from cluster.profile import MADE_UP
 

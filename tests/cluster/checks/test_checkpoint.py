@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cluster.arguments import PoolArgs
+from cluster.application_args import PoolArgs
 from cluster.checks.checkpoint import checkpoint_findings, context_of, read_config
 from cluster.checks.memory import memory_findings
 from cluster.checks.pools import Known, ResolvedPool, resolve_parts

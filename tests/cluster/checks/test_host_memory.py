@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cluster.arguments import PoolArgs
+from cluster.application_args import PoolArgs
 from cluster.checks.host_memory import host_findings
 from cluster.checks.memory import memory_findings
 from cluster.checks.pools import Known, ResolvedPool, resolve_parts

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.arguments import PoolArgs
+from cluster.application_args import PoolArgs
 from cluster.machine.capacity import WAIT_ENV, shortage
 
 EIGHT_H200 = {"CPU": 96.0, "GPU": 8.0, "card:h200": 8.0}

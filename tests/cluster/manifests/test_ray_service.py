@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.arguments import AutoscalingArgs
+from cluster.application_args import AutoscalingArgs
 from cluster.manifests.ray_service import ray_service
 from cluster.manifests.serve_config import as_yaml, nodes_taken
 from cluster.profile import parse

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from cluster.arguments import AutoscalingArgs
+from cluster.application_args import AutoscalingArgs
 from cluster.manifests.serve_config import as_yaml, engine_section, serve_config, serve_file
 from cluster.profile import parse
 from models.cards import find_card, load_cards

@@ -7,7 +7,7 @@ import re
 import pytest
 from pydantic import BaseModel
 
-from cluster.arguments import AppArgs
+from cluster.application_args import AppArgs
 from cluster.profile import HttpOptions
 from cluster.reference.config_example import Section
 from cluster.reference.config_page import page, slug

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from cluster.arguments import AppArgs, PoolArgs
+from cluster.application_args import AppArgs, PoolArgs
 from runtime.config_problems import describe
 
 POOL: dict[str, Any] = {"model": "m", "card": "h20"}
