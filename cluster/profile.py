@@ -12,8 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cluster.application_args import AppArgs, PoolArgs, StandInArgs
-from cluster.drop_invalid_parts import Repaired, repaired
-from cluster.finding import (
+from cluster.config_finding import (
     APPLICATION,
     ARGS,
     EXAMPLE,
@@ -25,6 +24,7 @@ from cluster.finding import (
     error,
     errors_at,
 )
+from cluster.drop_invalid_parts import Repaired, repaired
 from models.yaml_file import BadYaml, Keys, read_yaml
 from runtime.config import GatewayConfig, read_config
 from runtime.config_problems import given, one_line, problems

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from cluster.finding import Finding, error, warning
+from cluster.config_finding import Finding, error, warning
 from models.catalogue import Model
 from models.hf.config import BadModelConfig, shape_of
 from models.shape import Shape

@@ -9,7 +9,7 @@ from typing import Any
 from cluster.checks.pools import ResolvedPool
 from cluster.checks.report import Report
 from cluster.checks.routing import OfferFact
-from cluster.finding import Finding
+from cluster.config_finding import Finding
 from cluster.manifests.serve_config import nodes_taken
 from cluster.placement_group import CPU_CARD
 from models.money import format_usd

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cluster.checks.checkpoint import own_shape
 from cluster.checks.pools import ResolvedPool
-from cluster.finding import Finding, error, warning
+from cluster.config_finding import Finding, error, warning
 from models.shape import Shape
 from models.sizing.kv_cache import KvDtype, default_kv_dtype, kv_bytes_per_token_per_card
 from models.sizing.memory import GIB, MEMORY_UTILIZATION, Fit, UnknownMemory, fit, requests_held

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from cluster.application_args import AppArgs, PoolArgs, StandInArgs
 from cluster.checks.checkpoint import context_of, read_config
-from cluster.finding import Finding, error, errors_at, warning
+from cluster.config_finding import Finding, error, errors_at, warning
 from cluster.placement_group import CPU_CARD
 from models.cards import Card, UnknownCard, load_cards
 from models.catalogue import Catalogue, Model, UnknownModel, load_catalogue

@@ -31,7 +31,7 @@ from cluster.checks.routing import (
 )
 from cluster.checks.serve_file import serve_findings
 from cluster.checks.serve_here import here_findings
-from cluster.finding import ARGS, HTTP, ROUTING, Finding, Unchecked, error
+from cluster.config_finding import ARGS, HTTP, ROUTING, Finding, Unchecked, error
 from cluster.machine.host import Host, this_host
 from cluster.machine.inventory import Inventory
 from cluster.placement_group import CPU_CARD

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from cluster.application_args import STAND_IN_KEY_ENV, AppArgs
 from cluster.checks.rules import rule_findings
-from cluster.finding import ROUTING, Finding, error, warning
+from cluster.config_finding import ROUTING, Finding, error, warning
 from cluster.profile import Profile
 from models.lookup import did_you_mean
 from models.money import format_usd

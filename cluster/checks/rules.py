@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.application_args import AppArgs
-from cluster.finding import ROUTING, Finding, error, warning
+from cluster.config_finding import ROUTING, Finding, error, warning
 from models.lookup import did_you_mean
 from runtime.config import GatewayConfig
 from runtime.config_problems import Path, given

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from cluster.checks.serve_options import option_findings
-from cluster.finding import (
+from cluster.config_finding import (
     APPLICATION,
     EXAMPLE,
     ROUTING,

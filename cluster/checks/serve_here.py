@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import Any
 
-from cluster.finding import APPLICATION, SCHEDULER, Finding, at_path, error, warning
+from cluster.config_finding import APPLICATION, SCHEDULER, Finding, at_path, error, warning
 from runtime.config_problems import Path, given
 
 PATHS_OF_LOGS: tuple[Path, ...] = tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cluster.finding import APPLICATION, HTTP, Finding, at_path, error, warning
+from cluster.config_finding import APPLICATION, HTTP, Finding, at_path, error, warning
 from runtime.config_problems import Path, given
 
 TLS_OPTIONS = ("ssl_keyfile", "ssl_certfile", "ssl_keyfile_password", "ssl_ca_certs")

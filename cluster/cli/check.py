@@ -19,7 +19,7 @@ from cluster.cli.data_flows.lines import map_lines
 from cluster.cli.report_file import check_writable, write_report
 from cluster.cli.terminal import Plain, note, visible
 from cluster.cli.typer_options import option, takes
-from cluster.finding import Finding
+from cluster.config_finding import Finding
 from cluster.machine.host import this_host
 from cluster.machine.inventory import inventory
 from cluster.profile import Profile

@@ -15,7 +15,7 @@ from typing import Any
 
 from cluster.checks.routing import loop_findings, offer_findings
 from cluster.checks.serve_file import serve_findings
-from cluster.finding import ROUTING, Finding, at_path
+from cluster.config_finding import ROUTING, Finding, at_path
 from cluster.profile import Profile, read_parts
 from models.yaml_file import BadYaml, read_yaml
 from runtime.config_problems import where

@@ -13,7 +13,7 @@ from cluster.application_args import PoolArgs
 from cluster.checks.checkpoint import checkpoint_findings, context_of, read_config
 from cluster.checks.memory import memory_findings
 from cluster.checks.pools import Known, ResolvedPool, resolve_parts
-from cluster.finding import Severity
+from cluster.config_finding import Severity
 
 KNOWN = Known.load()
 QWEN = KNOWN.models.get("qwen3-32b")

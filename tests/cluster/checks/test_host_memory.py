@@ -11,7 +11,7 @@ from cluster.application_args import PoolArgs
 from cluster.checks.host_memory import host_findings
 from cluster.checks.memory import memory_findings
 from cluster.checks.pools import Known, ResolvedPool, resolve_parts
-from cluster.finding import Finding, Severity, warning
+from cluster.config_finding import Finding, Severity, warning
 from cluster.machine.host import Host
 from runtime.config_problems import where
 

@@ -21,7 +21,7 @@ from cluster.checks.machine import (
     tiny_findings,
 )
 from cluster.checks.pools import Known, resolve_parts
-from cluster.finding import Severity
+from cluster.config_finding import Severity
 from cluster.machine.capacity import WAIT_ENV
 from cluster.machine.host import Host
 from cluster.machine.inventory import Inventory, SeenCard

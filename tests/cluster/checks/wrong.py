@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from cluster.finding import Severity
+from cluster.config_finding import Severity
 from cluster.machine.ports import free_ports
 from cluster.profile import LOCAL_PROFILE
 

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from cluster.checks.report import Place, Report, Surroundings, check_file
-from cluster.finding import ARGS, HTTP, ROUTING, at_path
+from cluster.config_finding import ARGS, HTTP, ROUTING, at_path
 from cluster.machine.inventory import Inventory
 from cluster.reference.config_example import SMALLEST, Section
 from cluster.reference.config_sections import SECTIONS
