@@ -23,7 +23,7 @@ from cluster.ingress import IMPORT_PATH
 from cluster.placement_group import placement
 from cluster.replica_directory import Directory
 from cluster.scheduler_deployment import Scheduler, build_edge
-from cluster.state import drain_s_max, state_folder
+from cluster.state_folder import drain_s_max, state_folder
 from models.money import NANO_PER_USD
 from models.tiny.checkpoint import ensure_tiny_moe
 from runtime.config_problems import describe

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from cluster.replica_leases import RENEW_S, Registration
 from cluster.run.start_report import Reporter
-from cluster.state import drain_s_max
+from cluster.state_folder import drain_s_max
 from runtime.edge.private_server import PrivateServer
 from runtime.engine.engine_settings import EngineFacts, EngineSettings
 from runtime.engine.health import HealthCheck

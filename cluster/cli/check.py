@@ -23,7 +23,7 @@ from cluster.config_finding import Finding
 from cluster.machine.host import this_host
 from cluster.machine.inventory import inventory
 from cluster.profile import Profile
-from cluster.state import state_folder
+from cluster.state_folder import state_folder
 from runtime.config_problems import UNKNOWN, Problem, where
 from runtime.engine.verify_vllm_settings import Question
 from runtime.engine.vllm_adapter.settings_verdict import Verdict

@@ -19,7 +19,7 @@ from cluster.profile import load
 from cluster.run.address import NothingRuns, cluster_address, existing_token
 from cluster.run.doctor import card_checks, examine
 from cluster.run.doctor_check import Check, Verdict
-from cluster.state import state_folder
+from cluster.state_folder import state_folder
 from models.cards import load_cards
 
 EXIT_PROBLEM = 1

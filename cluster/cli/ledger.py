@@ -16,7 +16,7 @@ from cluster.cli import common_options
 from cluster.cli.ledger_show_lines import story_lines
 from cluster.cli.terminal import note, page, visible
 from cluster.cli.typer_options import argument, option, takes
-from cluster.state import state_folder
+from cluster.state_folder import state_folder
 from models.money import aligned_usd, format_usd
 from runtime.ledger.audit import audit
 from runtime.ledger.request_history import story

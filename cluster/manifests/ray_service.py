@@ -18,7 +18,7 @@ from cluster.application_args import PoolArgs
 from cluster.machine.haproxy import BINARY_ENV
 from cluster.manifests.serve_config import HTTP_PORT, as_yaml, nodes_taken
 from cluster.placement_group import card_resource
-from cluster.state import DRAIN_ENV, STATE_ENV
+from cluster.state_folder import DRAIN_ENV, STATE_ENV
 from models.cards import Card
 from models.layout import Layout
 

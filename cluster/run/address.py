@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from cluster.state import ADDRESS_FILE, STATE_ENV
+from cluster.state_folder import ADDRESS_FILE, STATE_ENV
 from runtime.errors import ConfigError
 
 RAY_ADDRESS_ENV = "RAY_ADDRESS"  # Ray's own, where an operator names a cluster

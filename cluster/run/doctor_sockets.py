@@ -14,7 +14,7 @@ from cluster.machine.ports import port_is_free
 from cluster.profile import Profile
 from cluster.run import supervisor
 from cluster.run.doctor_check import Check, Verdict
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 
 DASHBOARD_PORT = 8265
 DASHBOARD_PROGRAM = "ray/dashboard/dashboard.py"

@@ -10,7 +10,7 @@ from cluster.machine.haproxy import BINARY_ENV
 from cluster.machine.ports import PortRange
 from cluster.run import scratch
 from cluster.run.address import TOKEN_FILE, existing_token
-from cluster.state import DRAIN_ENV, STATE_ENV
+from cluster.state_folder import DRAIN_ENV, STATE_ENV
 from runtime.edge.auth import ensure_local_key
 from runtime.run_mark import RUN_ENV
 

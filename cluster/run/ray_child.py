@@ -37,7 +37,7 @@ from cluster.run.ray_failure import in_words
 from cluster.run.start_report import Reporter
 from cluster.run.start_watch import RAY
 from cluster.serve_status import failure, statuses
-from cluster.state import ADDRESS_FILE, drain_s_max
+from cluster.state_folder import ADDRESS_FILE, drain_s_max
 from runtime.engine.process_setup import die_with_parent
 from runtime.start_failed import StartFailed
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cluster.state import state_folder
+from cluster.state_folder import state_folder
 from runtime.run_mark import run_id
 from runtime.start_failed import StartFailed
 

@@ -35,7 +35,7 @@ from cluster.run.files import RunFiles, run_files
 from cluster.run.scratch import Scratch
 from cluster.run.start_watch import StartWatch
 from cluster.run.unwritable import what_to_do
-from cluster.state import STATE_ENV, drain_s_max
+from cluster.state_folder import STATE_ENV, drain_s_max
 from runtime.engine.process_log import last_lines
 from runtime.errors import ConfigError
 from runtime.start_failed import StartFailed

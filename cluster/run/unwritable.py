@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 
 _BY_ERRNO = {
     errno.ENOSPC: "free some space",

@@ -9,7 +9,7 @@ import pytest
 from ray.serve._private.build_app import build_app
 
 from cluster.application import build
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from runtime.errors import ConfigError
 
 ENGINE = {"device": "cpu", "tensor_parallel": 2}

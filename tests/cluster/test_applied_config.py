@@ -26,7 +26,7 @@ from cluster.applied_config import (
 )
 from cluster.engine_deployment import registrations
 from cluster.replica_directory import Directory
-from cluster.state import DRAIN_ENV
+from cluster.state_folder import DRAIN_ENV
 from runtime.edge.edge_context import Edge
 from runtime.edge.private_server import PrivateServer
 from runtime.errors import ConfigError

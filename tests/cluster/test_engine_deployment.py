@@ -11,7 +11,7 @@ import pytest
 from cluster import engine_deployment as module
 from cluster.engine_deployment import Engine, StandIn, registrations
 from cluster.run.start_report import Phase, folder, read
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from runtime.engine.engine_settings import EngineFacts, EngineSettings
 from runtime.errors import BaseloadError, ConfigError
 from runtime.run_mark import RUN_ENV

@@ -17,7 +17,7 @@ from cluster import scheduler_deployment as deployment
 from cluster.engine_deployment import registrations
 from cluster.replica_directory import Directory
 from cluster.replica_leases import Registration
-from cluster.state import DRAIN_ENV
+from cluster.state_folder import DRAIN_ENV
 from runtime.edge.auth import hash_key
 from runtime.edge.edge_context import Edge
 from runtime.edge.private_server import PrivateServer

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from cluster.run.environment import ray_authentication
-from cluster.state import ADDRESS_FILE
+from cluster.state_folder import ADDRESS_FILE
 
 
 def deploy(state: Path, document: dict[str, Any]) -> None:

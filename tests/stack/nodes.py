@@ -22,7 +22,7 @@ import psutil
 from cluster.machine import processes
 from cluster.placement_group import card_resource
 from cluster.run.environment import environment
-from cluster.state import ADDRESS_FILE
+from cluster.state_folder import ADDRESS_FILE
 from tests.stack.running import PYTEST_ENV, is_engine
 
 RAY = Path(sys.executable).parent / "ray"

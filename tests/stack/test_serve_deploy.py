@@ -22,7 +22,7 @@ import yaml
 from cluster.machine import processes
 from cluster.machine.ports import free_ports
 from cluster.profile import LOCAL_PROFILE
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from runtime.run_mark import RUN_ENV
 from tests.stack.caller import broken, caller
 from tests.stack.running import PYTEST_ENV, Stack

@@ -10,7 +10,7 @@ from typing import Any, cast
 from ray.serve.schema import ServeDeploySchema
 
 from cluster.application import build
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from models.prices import load_price_book
 from runtime.config import load_config
 from runtime.edge.auth import KeyRing, ensure_local_key, hash_key

@@ -18,7 +18,7 @@ from cluster.checks.report import Place, Surroundings, check_file
 from cluster.machine.inventory import Inventory
 from cluster.manifests.card_profiles import PROFILES
 from cluster.profile import LOCAL_PROFILE
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from models.tiny.checkpoint import ensure_tiny_moe
 from tests.cluster.checks.starting import started_from
 

@@ -19,7 +19,7 @@ from cluster.cli.main import main
 from cluster.machine.host import Host
 from cluster.machine.inventory import Inventory
 from cluster.run import supervisor
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from models.tiny.checkpoint import ensure_tiny_moe
 from models.yaml_file import read_yaml
 from runtime.config_problems import where

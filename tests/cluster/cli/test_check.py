@@ -17,7 +17,7 @@ from cluster.checks.data_flows.form import DataFlowMap
 from cluster.cli import check as cli_check
 from cluster.cli.main import app, main
 from cluster.profile import LOCAL_PROFILE
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from runtime.engine.vllm_adapter.settings_verdict import Verdict
 from tests.cluster.checks.data_flows.sample import file as data_flows_file
 

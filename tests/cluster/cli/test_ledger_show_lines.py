@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from cluster.cli.ledger_show_lines import REASONS, story_lines
 from cluster.cli.main import app
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from runtime.ledger.request_history import story
 from runtime.ledger.rows import Ending, Reserve, Row
 from runtime.request.evidence import Evidence, Found, TargetVerdict

@@ -18,7 +18,7 @@ from cluster.cli import main as cli
 from cluster.cli.main import app, main
 from cluster.machine.ports import free_ports
 from cluster.run import address, supervisor
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from runtime.edge.auth import KeyRing
 from runtime.start_failed import StartFailed
 from tests.runtime.ledger.samples import opened, reserve, settle

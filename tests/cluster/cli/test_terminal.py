@@ -16,7 +16,7 @@ from cluster.cli.doctor import _table
 from cluster.cli.main import app
 from cluster.cli.terminal import Plain, page, visible
 from cluster.run.doctor_check import Check, Verdict
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from tests.runtime.ledger.samples import opened, reserve, settle
 
 FOREIGN = ["[/x]", "[bold]sale[/bold]", "[red", ":warning:", "[link=http://x]y[/link]", "零售 [1]"]

@@ -23,7 +23,7 @@ from cluster.run.doctor import (
     version_checks,
 )
 from cluster.run.doctor_check import Check, Verdict
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from models.cards import load_cards
 from runtime.engine.instruction_set import FORCED_ENV, Amx
 

@@ -21,7 +21,7 @@ from cluster.run.doctor_sockets import (
     listeners,
     port_check,
 )
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 
 LISTENING = (
     "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); "

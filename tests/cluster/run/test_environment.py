@@ -11,7 +11,7 @@ from ray.serve._private import constants
 
 from cluster.machine.ports import PortRange, claim_range
 from cluster.run.environment import environment, ports_environment
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from runtime.run_mark import RUN_ENV
 
 

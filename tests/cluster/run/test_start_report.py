@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster.run.start_report import Phase, Report, Reporter, folder, forget, read
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from runtime.run_mark import RUN_ENV
 from runtime.start_failed import StartFailed
 

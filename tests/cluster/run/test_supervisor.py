@@ -22,7 +22,7 @@ from cluster.run import scratch, supervisor
 from cluster.run.files import run_files
 from cluster.run.start_report import Report
 from cluster.run.supervisor import Run
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from runtime.errors import ConfigError
 from runtime.start_failed import StartFailed
 

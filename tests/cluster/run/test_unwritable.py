@@ -12,7 +12,7 @@ from cluster.machine.ports import free_ports
 from cluster.profile import LOCAL_PROFILE, load
 from cluster.run.supervisor import preflight
 from cluster.run.unwritable import what_to_do
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from runtime.errors import ConfigError
 
 

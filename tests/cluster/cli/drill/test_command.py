@@ -15,7 +15,7 @@ from cluster.cli.drill import command
 from cluster.cli.main import app
 from cluster.drill.form import DrillReport, IncidentReport, Misplaced, Side
 from cluster.profile import LOCAL_PROFILE
-from cluster.state import STATE_ENV
+from cluster.state_folder import STATE_ENV
 from runtime.engine.vllm_adapter.settings_verdict import Verdict
 
 RUNNER = CliRunner()
