@@ -14,7 +14,7 @@ from ray.serve.handle import DeploymentHandle
 from starlette.types import ASGIApp
 
 from cluster.applied_config import ConfigNote, all_errors, refusal
-from cluster.one_scheduler import refuse_second
+from cluster.refuse_second_scheduler import refuse_second
 from cluster.replica_leases import Registration
 from cluster.state_folder import drain_s_max
 from models.prices import load_price_book

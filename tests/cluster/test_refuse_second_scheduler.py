@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ray import serve
 
-from cluster import one_scheduler
+from cluster import refuse_second_scheduler
 from cluster.replica_directory import Directory
 from runtime.start_failed import StartFailed
 from tests.cluster.test_scheduler_deployment import scheduler
@@ -50,7 +50,7 @@ def test_the_first_one_serves_on_and_says_so(
 ) -> None:
     replica(0, num_replicas=2)
     with caplog.at_level(logging.WARNING):
-        one_scheduler.refuse_second()
+        refuse_second_scheduler.refuse_second()
     assert "stays the only one: num_replicas: 2" in caplog.text
 
 
