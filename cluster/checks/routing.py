@@ -11,7 +11,7 @@ from datetime import date
 from urllib.parse import urlsplit
 
 from cluster.application_args import STAND_IN_KEY_ENV, AppArgs
-from cluster.checks.rules import rule_findings
+from cluster.checks.routing_rules import rule_findings
 from cluster.config_finding import ROUTING, Finding, error, warning
 from cluster.profile import Profile
 from models.lookup import did_you_mean
