@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.checks.offers_and_limits import OfferFact
 from cluster.checks.pools import ResolvedPool
 from cluster.checks.report import Report
-from cluster.checks.routing import OfferFact
 from cluster.config_finding import Finding
 from cluster.manifests.serve_config import nodes_taken
 from cluster.placement_group import CPU_CARD

@@ -21,14 +21,14 @@ from cluster.checks.machine import (
     tiny_findings,
 )
 from cluster.checks.memory import memory_findings
-from cluster.checks.pools import TINY_MODEL, Known, Resolved, ResolvedPool, resolve_parts
-from cluster.checks.routing import (
+from cluster.checks.offers_and_limits import (
     OfferFact,
     loop_findings,
     offer_findings,
     offers,
     routing_findings,
 )
+from cluster.checks.pools import TINY_MODEL, Known, Resolved, ResolvedPool, resolve_parts
 from cluster.checks.serve_file import serve_findings
 from cluster.checks.serve_here import here_findings
 from cluster.config_finding import ARGS, HTTP, ROUTING, Finding, Unchecked, error

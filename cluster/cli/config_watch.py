@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cluster.checks.routing import loop_findings, offer_findings
+from cluster.checks.offers_and_limits import loop_findings, offer_findings
 from cluster.checks.serve_file import serve_findings
 from cluster.config_finding import ROUTING, Finding, at_path
 from cluster.profile import Profile, read_parts
