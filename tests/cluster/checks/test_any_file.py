@@ -12,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cluster.checks.facts import as_json, as_lines
+from cluster.checks.config_summary import as_json, as_lines
 from cluster.checks.pools import Known
 from cluster.checks.report import Place, Surroundings, check_file
 from cluster.machine.inventory import Inventory
