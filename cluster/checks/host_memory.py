@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from cluster.checks.checkpoint import own_shape
-from cluster.checks.memory import UNCOUNTED_FLAGS, flags_of, kv_bytes, kv_dtype
+from cluster.checks.gpu_memory import UNCOUNTED_FLAGS, flags_of, kv_bytes, kv_dtype
 from cluster.checks.pools import CPU_BLOCK_TOKENS, ResolvedPool
 from cluster.config_finding import Finding, error, warning
 from cluster.machine.host import Host

@@ -10,6 +10,7 @@ from pathlib import Path as FilePath
 
 from cluster.application_args import STAND_IN_KEY_ENV
 from cluster.checks.engines import Ask, Engine, engine_findings
+from cluster.checks.gpu_memory import memory_findings
 from cluster.checks.machine import (
     PortFact,
     distinct_ports,
@@ -20,7 +21,6 @@ from cluster.checks.machine import (
     ports_in_use,
     tiny_findings,
 )
-from cluster.checks.memory import memory_findings
 from cluster.checks.offers_and_limits import (
     OfferFact,
     loop_findings,
