@@ -16,7 +16,7 @@ from ray.serve import Application
 from cluster.application_args import STAND_IN_KEY_ENV, AppArgs, StandInArgs
 from cluster.applied_config import Configuration
 from cluster.autoscaling import autoscaling_config
-from cluster.checks.pools import TINY_MODEL, Known, ResolvedPool, pool_of, resolve
+from cluster.checks.resolve_pools import TINY_MODEL, Known, ResolvedPool, pool_of, resolve
 from cluster.config_finding import refuse_errors
 from cluster.engine_deployment import Engine, StandIn
 from cluster.ingress import IMPORT_PATH

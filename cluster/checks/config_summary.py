@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.checks.offers_and_limits import OfferFact
-from cluster.checks.pools import ResolvedPool
 from cluster.checks.report import Report
+from cluster.checks.resolve_pools import ResolvedPool
 from cluster.config_finding import Finding
 from cluster.manifests.serve_config import nodes_taken
 from cluster.placement_group import CPU_CARD

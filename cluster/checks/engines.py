@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path as FilePath
 
-from cluster.checks.pools import TINY_MODEL
+from cluster.checks.resolve_pools import TINY_MODEL
 from cluster.config_finding import Finding, Unchecked, error
 from runtime.config_problems import Path
 from runtime.engine.allowed_vllm_flags import FIELD_OF_FLAG

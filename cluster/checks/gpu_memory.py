@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.checks.checkpoint import own_shape
-from cluster.checks.pools import ResolvedPool
+from cluster.checks.resolve_pools import ResolvedPool
 from cluster.config_finding import Finding, error, warning
 from models.shape import Shape
 from models.sizing.kv_cache import KvDtype, default_kv_dtype, kv_bytes_per_token_per_card

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from cluster.checks.checkpoint import own_shape
 from cluster.checks.gpu_memory import UNCOUNTED_FLAGS, flags_of, kv_bytes, kv_dtype
-from cluster.checks.pools import CPU_BLOCK_TOKENS, ResolvedPool
+from cluster.checks.resolve_pools import CPU_BLOCK_TOKENS, ResolvedPool
 from cluster.config_finding import Finding, error, warning
 from cluster.machine.host import Host
 from cluster.placement_group import CPU_CARD

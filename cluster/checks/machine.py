@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 
 from cluster.checks.checkpoint import checkpoint_findings
 from cluster.checks.host_memory import host_findings
-from cluster.checks.pools import ResolvedPool
+from cluster.checks.resolve_pools import ResolvedPool
 from cluster.config_finding import ARGS, HTTP, ROUTING, Finding, error, warning
 from cluster.machine import ports
 from cluster.machine.capacity import WAIT_ENV

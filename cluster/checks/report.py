@@ -28,7 +28,7 @@ from cluster.checks.offers_and_limits import (
     offers,
     routing_findings,
 )
-from cluster.checks.pools import TINY_MODEL, Known, Resolved, ResolvedPool, resolve_parts
+from cluster.checks.resolve_pools import TINY_MODEL, Known, Resolved, ResolvedPool, resolve_parts
 from cluster.checks.serve_file import serve_findings
 from cluster.checks.serve_here import here_findings
 from cluster.config_finding import ARGS, HTTP, ROUTING, Finding, Unchecked, error

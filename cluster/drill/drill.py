@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from cluster.checks.data_flows.words import some
-from cluster.checks.pools import ResolvedPool
+from cluster.checks.resolve_pools import ResolvedPool
 from cluster.drill.figures import (
     P50,
     P99,

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster.checks.pools import ResolvedPool, pool_of
+from cluster.checks.resolve_pools import ResolvedPool, pool_of
 from cluster.drill.scripted_targets import (
     HOST,
     KEY,

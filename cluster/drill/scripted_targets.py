@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from cluster.checks.pools import ResolvedPool
+from cluster.checks.resolve_pools import ResolvedPool
 from runtime.config_provider import ProviderConfig
 from runtime.edge.private_server import PrivateServer
 from runtime.engine.engine_settings import EngineFacts

@@ -12,7 +12,7 @@ import pytest
 from cluster.application_args import PoolArgs
 from cluster.checks.checkpoint import checkpoint_findings, context_of, read_config
 from cluster.checks.gpu_memory import memory_findings
-from cluster.checks.pools import Known, ResolvedPool, resolve_parts
+from cluster.checks.resolve_pools import Known, ResolvedPool, resolve_parts
 from cluster.config_finding import Severity
 
 KNOWN = Known.load()

@@ -10,7 +10,7 @@ import pytest
 from cluster.application_args import PoolArgs
 from cluster.checks.gpu_memory import memory_findings
 from cluster.checks.host_memory import host_findings
-from cluster.checks.pools import Known, ResolvedPool, resolve_parts
+from cluster.checks.resolve_pools import Known, ResolvedPool, resolve_parts
 from cluster.config_finding import Finding, Severity, warning
 from cluster.machine.host import Host
 from runtime.config_problems import where

@@ -20,7 +20,7 @@ from cluster.checks.machine import (
     refused_address,
     tiny_findings,
 )
-from cluster.checks.pools import Known, resolve_parts
+from cluster.checks.resolve_pools import Known, resolve_parts
 from cluster.config_finding import Severity
 from cluster.machine.capacity import WAIT_ENV
 from cluster.machine.host import Host

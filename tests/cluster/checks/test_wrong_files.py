@@ -12,8 +12,8 @@ from typing import Any, cast
 import pytest
 
 from cluster.checks.engines import ask_vllm
-from cluster.checks.pools import Known
 from cluster.checks.report import Place, Report, Surroundings, check_file
+from cluster.checks.resolve_pools import Known
 from cluster.cli import check as cli_check
 from cluster.cli.main import main
 from cluster.machine.host import Host

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cluster.checks.pools import Known, resolve
+from cluster.checks.resolve_pools import Known, resolve
 from cluster.drill.drill import Plan, drill
 from cluster.drill.form import DrillReport, IncidentReport, Line
 from cluster.drill.scenarios import Scenario

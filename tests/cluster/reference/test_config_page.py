@@ -73,7 +73,7 @@ def test_a_sections_path_leads_to_its_keys(section: Section) -> None:
     steps: list[str | int] = []
     for part in path:
         steps += [part, *ENTRIES.get(part, [])]
-    # What stands under `engine` is read by itself: cluster.checks.pools.
+    # What stands under `engine` is read by itself: cluster.checks.resolve_pools.
     model, at = (EngineSettings, []) if path[-1:] == ["engine"] else (ROOTS[root], steps)
     assert known_names(model, tuple(at)) == list(section.model.model_fields)
 
