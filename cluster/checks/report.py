@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path as FilePath
 
 from cluster.application_args import STAND_IN_KEY_ENV
-from cluster.checks.engines import Ask, Engine, engine_findings
+from cluster.checks.ask_vllm import Ask, Engine, engine_findings
 from cluster.checks.gpu_memory import memory_findings
 from cluster.checks.machine import (
     PortFact,

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from cluster.checks.engines import ask_vllm
+from cluster.checks.ask_vllm import ask_vllm
 from cluster.checks.report import Place, Report, Surroundings, check_file
 from cluster.checks.resolve_pools import Known
 from cluster.cli import check as cli_check
