@@ -12,7 +12,7 @@ import typer
 
 from cluster.checks.ask_vllm import ask_vllm
 from cluster.checks.config_summary import as_json, as_lines
-from cluster.checks.data_flows.build import data_flow_map
+from cluster.checks.data_flows.data_flow_map import data_flow_map
 from cluster.checks.report import Place, Report, Surroundings, check_file
 from cluster.cli import common_options
 from cluster.cli.data_flows.lines import map_lines

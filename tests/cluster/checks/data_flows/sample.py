@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from cluster.checks.data_flows.build import data_flow_map
+from cluster.checks.data_flows.data_flow_map import data_flow_map
 from cluster.checks.data_flows.form import DataFlowMap
 from cluster.profile import LOCAL_PROFILE, load
 
