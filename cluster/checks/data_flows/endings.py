@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 
 from cluster.checks.data_flows.flows import ALLOWED, Flows, Kind
-from cluster.checks.data_flows.form import Ending
 from cluster.checks.data_flows.kinds import TenantKind
+from cluster.checks.data_flows.map_schema import Ending
 from cluster.checks.data_flows.survey import Target, agreement
 from cluster.checks.data_flows.words import of_users, some
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from cluster.checks.data_flows.flows import ALLOWED
-from cluster.checks.data_flows.form import Flow, Recipient, Record
+from cluster.checks.data_flows.map_schema import Flow, Recipient, Record
 from runtime.config import GatewayConfig
 from runtime.wire.tags import Sensitivity, is_personal
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from cluster.checks.data_flows.form import Agreement, Recipient, Registered
+from cluster.checks.data_flows.map_schema import Agreement, Recipient, Registered
 from runtime.config import GatewayConfig
 from runtime.routing.rule_restriction import facts_by_target
 from runtime.targets.build_compliance_matrix import version_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.checks.data_flows.flows import ALLOWED
-from cluster.checks.data_flows.form import DataFlowMap
+from cluster.checks.data_flows.map_schema import DataFlowMap
 from cluster.cli.data_flows.words import (
     of_ending,
     of_flow,

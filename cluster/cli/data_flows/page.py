@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.pages.templates import environment
 from cluster.checks.data_flows.flows import ALLOWED
-from cluster.checks.data_flows.form import DataFlowMap
+from cluster.checks.data_flows.map_schema import DataFlowMap
 from cluster.cli.data_flows import words
 
 _TEMPLATES = environment("cluster.cli.data_flows", is_html=True)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from cluster.checks.data_flows.endings import SOON_DAYS
 from cluster.checks.data_flows.flows import ALLOWED, COMPLIANCE
-from cluster.checks.data_flows.form import DataFlowMap, Ending, Flow, Recipient, Record, Verdict
+from cluster.checks.data_flows.map_schema import (
+    DataFlowMap,
+    Ending,
+    Flow,
+    Recipient,
+    Record,
+    Verdict,
+)
 from cluster.checks.data_flows.words import counted, of_users, some
 
 UNKNOWN = "not stated"

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from cluster.checks.data_flows.form import DataFlowMap
+from cluster.checks.data_flows.map_schema import DataFlowMap
 from cluster.cli import check as cli_check
 from cluster.cli.main import app, main
 from cluster.profile import LOCAL_PROFILE

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from cluster.checks.data_flows.data_flow_map import data_flow_map
-from cluster.checks.data_flows.form import DataFlowMap
+from cluster.checks.data_flows.map_schema import DataFlowMap
 from cluster.profile import LOCAL_PROFILE, load
 
 TODAY = date(2026, 11, 30)
