@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from cluster.checks.data_flows.words import some
+from cluster.checks.data_flows.list_in_words import some
 from cluster.checks.resolve_pools import ResolvedPool
 from cluster.drill.figures import (
     P50,

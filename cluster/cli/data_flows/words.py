@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cluster.checks.data_flows.endings import SOON_DAYS
 from cluster.checks.data_flows.flows import ALLOWED, COMPLIANCE
+from cluster.checks.data_flows.list_in_words import counted, of_users, some
 from cluster.checks.data_flows.map_schema import (
     DataFlowMap,
     Ending,
@@ -12,7 +13,6 @@ from cluster.checks.data_flows.map_schema import (
     Record,
     Verdict,
 )
-from cluster.checks.data_flows.words import counted, of_users, some
 
 UNKNOWN = "not stated"
 _WHY = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from cluster.checks.data_flows.words import some
+from cluster.checks.data_flows.list_in_words import some
 from cluster.cli.terminal import page, visible
 from cluster.drill.form import DrillReport, IncidentReport, Line, Side
 from cluster.drill.words import endings_text, usd
