@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from cluster.checks.data_flows.flows import Flows
-from cluster.checks.data_flows.kinds import (
+from cluster.checks.data_flows.survey import targets_of
+from cluster.checks.data_flows.tenant_kinds import (
     ELSEWHERE,
     TenantKind,
     UserIn,
@@ -16,7 +17,6 @@ from cluster.checks.data_flows.kinds import (
     tenant_kinds,
     users_of,
 )
-from cluster.checks.data_flows.survey import targets_of
 from runtime.config import GatewayConfig
 from runtime.config_rules import AUTO, DEFAULT_TASK
 from runtime.wire.tag_terms import TagTerms

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from cluster.checks.data_flows.kinds import (
+from cluster.checks.data_flows.map_schema import Flow, Registered, Verdict
+from cluster.checks.data_flows.survey import Target, called, matrix_of_targets, registered
+from cluster.checks.data_flows.tenant_kinds import (
     ELSEWHERE,
     TenantKind,
     UserIn,
@@ -14,8 +16,6 @@ from cluster.checks.data_flows.kinds import (
     named_countries,
     users_of,
 )
-from cluster.checks.data_flows.map_schema import Flow, Registered, Verdict
-from cluster.checks.data_flows.survey import Target, called, matrix_of_targets, registered
 from runtime.config import GatewayConfig
 from runtime.targets.build_compliance_matrix import PROTECTION
 from runtime.wire.tags import Sensitivity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cluster.checks.data_flows.kinds import ELSEWHERE
+from cluster.checks.data_flows.tenant_kinds import ELSEWHERE
 from scheduler.compliance.jurisdictions import GROUPS
 
 NAMES_SHOWN, COUNTRIES_SHOWN = 8, 12

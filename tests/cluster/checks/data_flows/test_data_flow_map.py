@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cluster.checks.data_flows.kinds import ELSEWHERE
 from cluster.checks.data_flows.map_schema import DataFlowMap, Flow, Verdict
+from cluster.checks.data_flows.tenant_kinds import ELSEWHERE
 from cluster.profile import load
 from runtime.config import GatewayConfig
 from runtime.targets.build_compliance_matrix import traits_of, version_of
