@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from cluster.checks.data_flows.flows import ALLOWED, Flows, Kind
-from cluster.checks.data_flows.survey import targets_of
+from cluster.checks.data_flows.recipients import targets_of
 from cluster.drill.form import Misplaced
 from cluster.drill.request_kinds import RequestKind
 from cluster.drill.scripted_targets import Received

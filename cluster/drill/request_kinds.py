@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from cluster.checks.data_flows.flows import Flows
-from cluster.checks.data_flows.survey import targets_of
+from cluster.checks.data_flows.recipients import targets_of
 from cluster.checks.data_flows.tenant_kinds import (
     ELSEWHERE,
     TenantKind,

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from cluster.checks.data_flows.flows import ALLOWED, Flows, Kind
 from cluster.checks.data_flows.list_in_words import of_users, some
 from cluster.checks.data_flows.map_schema import Ending
-from cluster.checks.data_flows.survey import Target, agreement
+from cluster.checks.data_flows.recipients import Target, agreement
 from cluster.checks.data_flows.tenant_kinds import TenantKind
 
 SOON_DAYS = 60

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from cluster.checks.data_flows.map_schema import Flow, Registered, Verdict
-from cluster.checks.data_flows.survey import Target, called, matrix_of_targets, registered
+from cluster.checks.data_flows.recipients import Target, called, matrix_of_targets, registered
 from cluster.checks.data_flows.tenant_kinds import (
     ELSEWHERE,
     TenantKind,
