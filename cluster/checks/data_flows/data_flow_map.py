@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from cluster.checks.data_flows.endings import endings
+from cluster.checks.data_flows.agreement_endings import endings
 from cluster.checks.data_flows.flows import Flows
 from cluster.checks.data_flows.map_schema import DataFlowMap
 from cluster.checks.data_flows.recipients import recipient, targets_of

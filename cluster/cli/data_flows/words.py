@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.checks.data_flows.endings import SOON_DAYS
+from cluster.checks.data_flows.agreement_endings import SOON_DAYS
 from cluster.checks.data_flows.flows import ALLOWED, COMPLIANCE
 from cluster.checks.data_flows.list_in_words import counted, of_users, some
 from cluster.checks.data_flows.map_schema import (
