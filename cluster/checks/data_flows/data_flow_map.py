@@ -7,8 +7,8 @@ from datetime import date
 from cluster.checks.data_flows.agreement_endings import endings
 from cluster.checks.data_flows.flows import Flows
 from cluster.checks.data_flows.map_schema import DataFlowMap
+from cluster.checks.data_flows.processing_records import records
 from cluster.checks.data_flows.recipients import recipient, targets_of
-from cluster.checks.data_flows.records import records
 from cluster.checks.data_flows.tenant_kinds import tenant_kinds
 from cluster.profile import Profile
 
