@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cluster.checks.data_flows.flows import ALLOWED
 from cluster.checks.data_flows.map_schema import DataFlowMap
-from cluster.cli.data_flows.words import (
+from cluster.cli.data_flows.map_in_words import (
     of_ending,
     of_flow,
     of_loss,
