@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cluster.checks.data_flows.list_in_words import some
 from cluster.checks.resolve_pools import ResolvedPool
+from cluster.drill.drill_report import DrillReport, IncidentReport, Line, Misplaced
 from cluster.drill.figures import (
     P50,
     P99,
@@ -23,7 +24,6 @@ from cluster.drill.figures import (
     spent_by_request,
 )
 from cluster.drill.forbidden import WhyNot, misplaced, misplaced_in_ledger, why_not
-from cluster.drill.form import DrillReport, IncidentReport, Line, Misplaced
 from cluster.drill.gateway_copy import GatewayCopy, gateway_copy, pool_name
 from cluster.drill.request_kinds import RequestKind, request_kinds
 from cluster.drill.scenarios import Incident, Scenario, incidents, with_empty_matrix

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from cluster.drill.form import Ending, Side
+from cluster.drill.drill_report import Ending, Side
 from cluster.drill.traffic import Seen
 from models.money import NanoUsd, format_usd
 from runtime.ledger.rows import NO_TARGET

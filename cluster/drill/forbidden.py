@@ -12,7 +12,7 @@ from datetime import date
 
 from cluster.checks.data_flows.flows import ALLOWED, Flows, Kind
 from cluster.checks.data_flows.recipients import targets_of
-from cluster.drill.form import Misplaced
+from cluster.drill.drill_report import Misplaced
 from cluster.drill.request_kinds import RequestKind
 from cluster.drill.scripted_targets import Received
 from runtime.config import GatewayConfig

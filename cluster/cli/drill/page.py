@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from benchmarks.pages.templates import environment
 from cluster.cli.drill.lines import HEADS, row, summary, total
-from cluster.drill.form import DrillReport
+from cluster.drill.drill_report import DrillReport
 
 _TEMPLATES = environment("cluster.cli.drill", is_html=True)
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from cluster.cli import check as cli_check
 from cluster.cli.drill import command
 from cluster.cli.main import app
-from cluster.drill.form import DrillReport, IncidentReport, Misplaced, Side
+from cluster.drill.drill_report import DrillReport, IncidentReport, Misplaced, Side
 from cluster.profile import LOCAL_PROFILE
 from cluster.state_folder import STATE_ENV
 from runtime.engine.vllm_adapter.settings_verdict import Verdict
