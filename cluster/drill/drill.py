@@ -25,11 +25,11 @@ from cluster.drill.figures import (
 )
 from cluster.drill.forbidden import WhyNot, misplaced, misplaced_in_ledger, why_not
 from cluster.drill.gateway_copy import GatewayCopy, gateway_copy, pool_name
+from cluster.drill.incident_verdict import verdict
 from cluster.drill.request_kinds import RequestKind, request_kinds
 from cluster.drill.scenarios import Incident, Scenario, incidents, with_empty_matrix
 from cluster.drill.scripted_targets import Received
 from cluster.drill.traffic import Seen, caller
-from cluster.drill.words import verdict
 from runtime.config import GatewayConfig
 from runtime.engine.scripted_engine import ASKED_KEPT_MAX
 from runtime.errors import ConfigError

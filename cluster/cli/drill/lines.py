@@ -7,7 +7,7 @@ from rich.table import Table
 from cluster.checks.data_flows.list_in_words import some
 from cluster.cli.terminal import page, visible
 from cluster.drill.drill_report import DrillReport, IncidentReport, Line, Side
-from cluster.drill.words import endings_text, usd
+from cluster.drill.incident_verdict import endings_text, usd
 
 COLUMNS = 180  # of a table, where stdout is no terminal
 HEADS = (
