@@ -17,8 +17,8 @@ from cluster.cli.drill.options import DrillOptions
 from cluster.cli.report_file import check_writable, origin, write_report
 from cluster.cli.terminal import note
 from cluster.cli.typer_options import takes
-from cluster.drill.drill import Plan, drill
 from cluster.drill.drill_report import DrillReport
+from cluster.drill.run_drill import Plan, drill
 from cluster.drill.scenarios import Incident, Scenario
 from cluster.profile import Profile
 from runtime.targets.provider_accounts import utc_today

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.checks.resolve_pools import Known, resolve
-from cluster.drill.drill import Plan, drill
 from cluster.drill.drill_report import DrillReport, IncidentReport, Line
+from cluster.drill.run_drill import Plan, drill
 from cluster.drill.scenarios import Scenario
 from cluster.profile import parse
 from tests.runtime.routing.example import document
