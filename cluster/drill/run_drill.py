@@ -12,8 +12,7 @@ from pathlib import Path
 
 from cluster.checks.data_flows.list_in_words import some
 from cluster.checks.resolve_pools import ResolvedPool
-from cluster.drill.drill_report import DrillReport, IncidentReport, Line, Misplaced
-from cluster.drill.figures import (
+from cluster.drill.before_and_during import (
     P50,
     P99,
     Spent,
@@ -23,6 +22,7 @@ from cluster.drill.figures import (
     side,
     spent_by_request,
 )
+from cluster.drill.drill_report import DrillReport, IncidentReport, Line, Misplaced
 from cluster.drill.forbidden import WhyNot, misplaced, misplaced_in_ledger, why_not
 from cluster.drill.gateway_copy import GatewayCopy, gateway_copy, pool_name
 from cluster.drill.incident_verdict import verdict
