@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cluster.drill.forbidden import misplaced, misplaced_in_ledger, why_not
+from cluster.drill.misplaced_requests import misplaced, misplaced_in_ledger, why_not
 from cluster.drill.request_kinds import request_kinds
 from cluster.drill.scenarios import Scenario
 from cluster.drill.scripted_targets import Received
