@@ -19,7 +19,7 @@ from benchmarks.rig.provenance import provenance
 from benchmarks.simulation.traces import BadTrace
 from cluster.cli.bench.options import BenchOptions
 from cluster.cli.bench.output import show, watching
-from cluster.cli.bench.parse import check_folder, replay, setting_of, traffic_of
+from cluster.cli.bench.parse_options import check_folder, replay, setting_of, traffic_of
 from cluster.cli.report_file import check_writable, write_report
 from cluster.cli.terminal import note
 from runtime.errors import ConfigError
