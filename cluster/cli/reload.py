@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cluster.cli.config_watch import Change, ConfigWatch
-from cluster.run.handover import Handover
+from cluster.run.config_handover import Handover
 from runtime.config_version import digest_of
 
 APPLIED_S_MAX = 30.0

@@ -13,7 +13,7 @@ import yaml
 from cluster.cli.config_watch import Change, ConfigWatch
 from cluster.cli.reload import APPLIED_S_MAX, Reload
 from cluster.profile import LOCAL_PROFILE, Profile, load
-from cluster.run.handover import Handover
+from cluster.run.config_handover import Handover
 from runtime.config_version import digest_of
 
 Edit = Callable[[dict[str, Any], dict[str, Any], dict[str, Any]], None]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cluster.run.handover import Follower, Handover, hand_over
+from cluster.run.config_handover import Follower, Handover, hand_over
 
 
 class Receiver:
