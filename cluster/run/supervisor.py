@@ -34,7 +34,7 @@ from cluster.run.environment import DRAIN_S, environment, ports_environment
 from cluster.run.files import RunFiles, run_files
 from cluster.run.scratch import Scratch
 from cluster.run.start_watch import StartWatch
-from cluster.run.unwritable import what_to_do
+from cluster.run.unwritable_folder import what_to_do
 from cluster.state_folder import STATE_ENV, drain_s_max
 from runtime.engine.process_log import last_lines
 from runtime.errors import ConfigError

@@ -11,7 +11,7 @@ import pytest
 from cluster.machine.ports import free_ports
 from cluster.profile import LOCAL_PROFILE, load
 from cluster.run.supervisor import preflight
-from cluster.run.unwritable import what_to_do
+from cluster.run.unwritable_folder import what_to_do
 from cluster.state_folder import STATE_ENV
 from runtime.errors import ConfigError
 
