@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import yaml
 
-from cluster.run.files import beside
+from cluster.run.run_files import beside
 
 NAME = "reload.yaml"
 

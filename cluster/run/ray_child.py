@@ -32,8 +32,8 @@ from cluster.machine.capacity import WAIT_ENV, shortage
 from cluster.machine.host import this_host
 from cluster.machine.inventory import custom_resources, inventory
 from cluster.run.config_handover import Follower
-from cluster.run.files import beside
 from cluster.run.ray_failure import in_words
+from cluster.run.run_files import beside
 from cluster.run.start_report import Reporter
 from cluster.run.start_watch import RAY
 from cluster.serve_status import failure, statuses

@@ -31,7 +31,7 @@ from cluster.machine.ports import PortRange, claim_range, port_is_free
 from cluster.profile import Profile
 from cluster.run import scratch, start_report
 from cluster.run.environment import DRAIN_S, environment, ports_environment
-from cluster.run.files import RunFiles, run_files
+from cluster.run.run_files import RunFiles, run_files
 from cluster.run.scratch import Scratch
 from cluster.run.start_watch import StartWatch
 from cluster.run.unwritable_folder import what_to_do

@@ -19,7 +19,7 @@ import pytest
 from cluster.machine.ports import claim_range, free_ports
 from cluster.profile import LOCAL_PROFILE, Profile, load
 from cluster.run import scratch, supervisor
-from cluster.run.files import run_files
+from cluster.run.run_files import run_files
 from cluster.run.start_report import Report
 from cluster.run.supervisor import Run
 from cluster.state_folder import STATE_ENV

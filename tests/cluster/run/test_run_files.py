@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster.run.files import beside, run_files
+from cluster.run.run_files import beside, run_files
 
 
 def test_the_first_run_has_the_plain_names_and_the_second_its_port(tmp_path: Path) -> None:
