@@ -35,8 +35,8 @@ from cluster.cli.typer_options import option, takes
 from cluster.machine.ports import free_ports
 from cluster.profile import Profile
 from cluster.run import supervisor
-from cluster.run.address import NothingRuns, existing_token, stack_address
 from cluster.run.config_handover import hand_over
+from cluster.run.ray_address import NothingRuns, existing_token, stack_address
 from cluster.state_folder import state_folder
 from runtime.edge.auth import hash_key, new_key
 from runtime.errors import BaseloadError, ConfigError

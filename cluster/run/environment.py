@@ -9,7 +9,7 @@ from pathlib import Path
 from cluster.machine.haproxy import BINARY_ENV
 from cluster.machine.ports import PortRange
 from cluster.run import scratch
-from cluster.run.address import TOKEN_FILE, existing_token
+from cluster.run.ray_address import TOKEN_FILE, existing_token
 from cluster.state_folder import DRAIN_ENV, STATE_ENV
 from runtime.edge.auth import ensure_local_key
 from runtime.run_mark import RUN_ENV

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from cluster.cli import main as cli
 from cluster.cli.main import app, main
 from cluster.machine.ports import free_ports
-from cluster.run import address, supervisor
+from cluster.run import ray_address, supervisor
 from cluster.state_folder import STATE_ENV
 from runtime.edge.auth import KeyRing
 from runtime.start_failed import StartFailed
@@ -92,8 +92,8 @@ def test_without_a_stack_there_is_nothing_to_list_and_nothing_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
     monkeypatch.setenv(STATE_ENV, str(tmp_path / "state"))
-    monkeypatch.delenv(address.RAY_ADDRESS_ENV, raising=False)
-    monkeypatch.setattr(address, "RAY_CURRENT", tmp_path / "none")
+    monkeypatch.delenv(ray_address.RAY_ADDRESS_ENV, raising=False)
+    monkeypatch.setattr(ray_address, "RAY_CURRENT", tmp_path / "none")
     began_s = time.monotonic()
     done = RUNNER.invoke(app, command)
     assert time.monotonic() - began_s < 5

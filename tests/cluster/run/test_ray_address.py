@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from cluster.machine.ports import free_ports
-from cluster.run import address
-from cluster.run.address import NothingRuns, cluster_address, existing_token, stack_address
+from cluster.run import ray_address
 from cluster.run.environment import ray_authentication
+from cluster.run.ray_address import NothingRuns, cluster_address, existing_token, stack_address
 
 
 @pytest.fixture(autouse=True)
 def nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(address.RAY_ADDRESS_ENV, raising=False)
-    monkeypatch.setattr(address, "RAY_CURRENT", tmp_path / "current")
+    monkeypatch.delenv(ray_address.RAY_ADDRESS_ENV, raising=False)
+    monkeypatch.setattr(ray_address, "RAY_CURRENT", tmp_path / "current")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_the_run_that_answers_is_found_among_those_of_a_folder(
 def test_an_operator_may_name_the_cluster(
     tmp_path: Path, answering: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(address.RAY_ADDRESS_ENV, answering)
+    monkeypatch.setenv(ray_address.RAY_ADDRESS_ENV, answering)
     assert stack_address(tmp_path / "none") == answering
 
 
