@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cluster.machine.haproxy import BINARY_ENV
 from cluster.machine.ports import PortRange
-from cluster.run import scratch
+from cluster.run import scratch_folder
 from cluster.run.ray_address import TOKEN_FILE, existing_token
 from cluster.state_folder import DRAIN_ENV, STATE_ENV
 from runtime.edge.auth import ensure_local_key
@@ -21,7 +21,7 @@ PROXY_CHECK_S = 1  # a HAProxy that is gone is started again after three checks
 
 def environment(run_id: str, state: Path) -> dict[str, str]:
     """Of any process of the run, on any node; a value that the operator has set stays."""
-    folder = str(scratch.folder(run_id))
+    folder = str(scratch_folder.folder(run_id))
     wanted = {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         BINARY_ENV: str(Path(sys.executable).parent / "baseload-haproxy"),

@@ -29,10 +29,10 @@ import yaml
 from cluster.machine import processes
 from cluster.machine.ports import PortRange, claim_range, port_is_free
 from cluster.profile import Profile
-from cluster.run import scratch, start_report
+from cluster.run import scratch_folder, start_report
 from cluster.run.environment import DRAIN_S, environment, ports_environment
 from cluster.run.run_files import RunFiles, run_files
-from cluster.run.scratch import Scratch
+from cluster.run.scratch_folder import Scratch
 from cluster.run.start_watch import StartWatch
 from cluster.run.unwritable_folder import what_to_do
 from cluster.state_folder import STATE_ENV, drain_s_max
@@ -65,7 +65,7 @@ class Run:
     child: subprocess.Popen[bytes]
     files: RunFiles
     ports: PortRange
-    scratch: Scratch
+    scratch_folder: Scratch
     reports: Path  # the folder of its processes' reports
     profile: Profile
     watch_parent: bool  # end when the `make` that started us ends
@@ -110,8 +110,8 @@ def start(profile: Profile, state: Path, *, watch_parent: bool) -> Run:
         try:
             files = run_files(state, profile.port)
             undo.callback(files.close)
-            scratch.sweep()
-            own = scratch.make(run_id)
+            scratch_folder.sweep()
+            own = scratch_folder.make(run_id)
             undo.callback(own.remove)
             reports.mkdir(mode=0o700, parents=True)
             files.config.write_text(yaml.safe_dump(profile.document, sort_keys=False))

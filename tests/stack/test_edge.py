@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cluster.run.scratch import folder
+from cluster.run.scratch_folder import folder
 from tests.stack.running import Stack
 
 CHAT = "/v1/chat/completions"

@@ -18,7 +18,7 @@ import pytest
 
 from cluster.machine.ports import claim_range, free_ports
 from cluster.profile import LOCAL_PROFILE, Profile, load
-from cluster.run import scratch, supervisor
+from cluster.run import scratch_folder, supervisor
 from cluster.run.run_files import run_files
 from cluster.run.start_report import Report
 from cluster.run.supervisor import Run
@@ -170,7 +170,7 @@ def _run(folder: Path, port: int, code: str = "import time; time.sleep(60)") -> 
         subprocess.Popen([sys.executable, "-c", code], stdout=log, stderr=log) as child,
     ):
         ports = claim_range(port)
-        own = scratch.make(secrets.token_hex(8))
+        own = scratch_folder.make(secrets.token_hex(8))
         reports = folder / "reports"
         reports.mkdir()
         try:
