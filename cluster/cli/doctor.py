@@ -16,8 +16,8 @@ from cluster.cli.terminal import page
 from cluster.cli.typer_options import option, takes
 from cluster.machine.inventory import Inventory, custom_resources, inventory
 from cluster.profile import load
-from cluster.run.doctor_check import Check, Verdict
 from cluster.run.doctor_examine import card_checks, examine
+from cluster.run.doctor_verdict import Check, Verdict
 from cluster.run.ray_address import NothingRuns, cluster_address, existing_token
 from cluster.state_folder import state_folder
 from models.cards import load_cards

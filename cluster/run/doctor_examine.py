@@ -15,9 +15,9 @@ from pathlib import Path
 from cluster.machine.host import this_host
 from cluster.machine.inventory import Inventory, SeenCard, inventory
 from cluster.profile import Profile
-from cluster.run.doctor_check import Check, Verdict
 from cluster.run.doctor_host import cores_check, disk_check, free_bytes, memory_check
 from cluster.run.doctor_sockets import dashboard_check, listeners, port_check
+from cluster.run.doctor_verdict import Check, Verdict
 from models.cards import Card, load_cards
 from runtime.engine import instruction_set
 from runtime.engine.instruction_set import Amx, InstructionSet

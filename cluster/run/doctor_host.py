@@ -8,7 +8,7 @@ import psutil
 
 from cluster.machine.host import Host
 from cluster.run import supervisor
-from cluster.run.doctor_check import Check, Verdict
+from cluster.run.doctor_verdict import Check, Verdict
 
 GIB = 1 << 30
 MEMORY_BYTES_ADVISED = 8 * 10**9  # as the README asks for

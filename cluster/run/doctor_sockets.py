@@ -13,7 +13,7 @@ import psutil
 from cluster.machine.ports import port_is_free
 from cluster.profile import Profile
 from cluster.run import supervisor
-from cluster.run.doctor_check import Check, Verdict
+from cluster.run.doctor_verdict import Check, Verdict
 from cluster.state_folder import STATE_ENV
 
 DASHBOARD_PORT = 8265

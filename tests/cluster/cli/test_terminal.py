@@ -15,7 +15,7 @@ import cluster
 from cluster.cli.doctor import _table
 from cluster.cli.main import app
 from cluster.cli.terminal import Plain, page, visible
-from cluster.run.doctor_check import Check, Verdict
+from cluster.run.doctor_verdict import Check, Verdict
 from cluster.state_folder import STATE_ENV
 from tests.runtime.ledger.samples import opened, reserve, settle
 

@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from cluster.cli.main import app
 from cluster.machine.inventory import Inventory, SeenCard, custom_resources, inventory
 from cluster.profile import LOCAL_PROFILE, Profile, load
-from cluster.run.doctor_check import Check, Verdict
 from cluster.run.doctor_examine import (
     HELD_MIB_MAX,
     amx_check,
@@ -23,6 +22,7 @@ from cluster.run.doctor_examine import (
     pins,
     version_checks,
 )
+from cluster.run.doctor_verdict import Check, Verdict
 from cluster.state_folder import STATE_ENV
 from models.cards import load_cards
 from runtime.engine.instruction_set import FORCED_ENV, Amx

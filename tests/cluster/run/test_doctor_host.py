@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cluster.machine.host import Host, this_host
-from cluster.run.doctor_check import Verdict
 from cluster.run.doctor_host import cores_check, disk_check, free_bytes, memory_check
+from cluster.run.doctor_verdict import Verdict
 
 GIB = 1 << 30
 

@@ -13,7 +13,6 @@ import pytest
 
 from cluster.profile import LOCAL_PROFILE, load
 from cluster.run import doctor_sockets, supervisor
-from cluster.run.doctor_check import Verdict
 from cluster.run.doctor_sockets import (
     DASHBOARD_PORT,
     Listener,
@@ -21,6 +20,7 @@ from cluster.run.doctor_sockets import (
     listeners,
     port_check,
 )
+from cluster.run.doctor_verdict import Verdict
 from cluster.state_folder import STATE_ENV
 
 LISTENING = (
