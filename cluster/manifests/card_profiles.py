@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.manifests.planning import Planned
+from cluster.manifests.planned_model import Planned
 from cluster.manifests.serve_config import serve_file
 from models.cards import find_card
 from models.catalogue import load_catalogue

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from cluster.application_args import AutoscalingArgs
-from cluster.manifests.planning import Planned
+from cluster.manifests.planned_model import Planned
 from models.cards import Card
 from models.catalogue import Model
 from models.layout import CARDS_PER_NODE, Layout

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
-from cluster.manifests.planning import Planned
+from cluster.manifests.planned_model import Planned
 from models.planner import LayoutPlan
 from models.sizing.memory import GIB
 

@@ -21,7 +21,7 @@ from benchmarks.pages.drawing import (
 )
 from benchmarks.pages.templates import environment
 from cluster.cli.plan.output import layout_json, title, verdict
-from cluster.manifests.planning import Planned
+from cluster.manifests.planned_model import Planned
 from models.planner import LayoutPlan, curve
 from models.sizing.memory import GIB
 
