@@ -10,8 +10,8 @@ from cluster.cli.plan.output import document, table, verdict
 from cluster.cli.report_file import check_writable, write_report
 from cluster.cli.terminal import note, page
 from cluster.cli.typer_options import takes
-from cluster.manifests.model_config import read_model_config
 from cluster.manifests.planned_model import Planned
+from cluster.manifests.read_model_config import read_model_config
 from models.cards import UnknownCard, find_card, load_cards
 from models.catalogue import Model, UnknownModel, load_catalogue
 from models.hf.config import BadModelConfig, shape_of
