@@ -12,7 +12,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from benchmarks.documents.markdown import paragraphs, table
 from cluster.enum_comments import NoMeaning, commented
-from cluster.reference.watch import WATCH
+from cluster.reference.watch_list import WATCH
 from runtime.config import METRICS_PORTS_TRIED
 from runtime.gateway import OBSERVE_S
 from runtime.observers.metrics import PrometheusMetrics

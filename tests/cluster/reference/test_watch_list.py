@@ -8,7 +8,7 @@ from enum import StrEnum
 import pytest
 
 from cluster.reference.metrics_page import Series, exported_series, page
-from cluster.reference.watch import WATCH, Watch
+from cluster.reference.watch_list import WATCH, Watch
 from runtime.targets.connection_faults import Fault
 from scheduler.decision import Outcome, Reason
 
