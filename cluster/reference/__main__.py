@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from benchmarks.documents.blocks import BadBlocks
 from benchmarks.documents.command import changed, run
 from cluster.enum_comments import NoMeaning
-from cluster.reference.site import generated, write
+from cluster.reference.generated_files import generated, write
 
 
 def main(argv: Sequence[str] | None = None) -> int:

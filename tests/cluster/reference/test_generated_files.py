@@ -11,7 +11,7 @@ import pytest
 from benchmarks.documents.command import ROOT, changed
 from cluster.reference.__main__ import main
 from cluster.reference.config_page import slug
-from cluster.reference.site import API, MARK, generated, write
+from cluster.reference.generated_files import API, MARK, generated, write
 from runtime.wire.tags import TAG_MEANINGS
 
 LINK = re.compile(r"\]\(([\w.]*)#([\w-]+)\)")
