@@ -6,8 +6,8 @@ import re
 
 from benchmarks.documents.markdown import paragraphs, table
 from cluster.reference.config_example import SMALLEST, Section
+from cluster.reference.config_keys import HEADS, rows
 from cluster.reference.config_sections import SECTIONS
-from cluster.reference.keys import HEADS, rows
 from runtime.request.job import PRIORITIES
 from runtime.wire.tags import NO_TAGS
 

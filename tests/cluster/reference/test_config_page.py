@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from cluster.application_args import AppArgs
 from cluster.profile import HttpOptions
 from cluster.reference.config_example import Section
+from cluster.reference.config_keys import meaning, unit
 from cluster.reference.config_page import page, slug
 from cluster.reference.config_sections import SECTIONS
-from cluster.reference.keys import meaning, unit
 from runtime.config import GatewayConfig
 from runtime.config_problems import known_names
 from runtime.engine.engine_settings import EngineSettings

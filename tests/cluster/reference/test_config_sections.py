@@ -14,8 +14,8 @@ from cluster.checks.report import Place, Report, Surroundings, check_file
 from cluster.config_finding import ARGS, HTTP, ROUTING, at_path
 from cluster.machine.inventory import Inventory
 from cluster.reference.config_example import SMALLEST, Section
+from cluster.reference.config_keys import NONE, rows
 from cluster.reference.config_sections import SECTIONS
-from cluster.reference.keys import NONE, rows
 from runtime.config import GatewayConfig
 from scheduler.settings import Settings
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.enum_comments import NoMeaning
-from cluster.reference.keys import rows, unit
+from cluster.reference.config_keys import rows, unit
 from models.config_values import written
 
 
