@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.documents.blocks import filled
 from benchmarks.documents.command import changed
 from benchmarks.documents.markdown import paragraphs
-from cluster.reference import config_page, headers, metrics_page
+from cluster.reference import config_page, header_tables, metrics_page
 
 MARK = "<!-- written by make docs from the code: change what stands there -->"
 API = "docs/api.md"
@@ -18,7 +18,7 @@ def generated(root: Path) -> dict[str, str]:
     pages = {"docs/config.md": config_page.page(), "docs/metrics.md": metrics_page.page()}
     files = {path: f"{paragraphs(MARK, text)}\n" for path, text in pages.items()}
     by_hand = (root / API).read_text(encoding="utf-8")
-    return files | {API: filled(by_hand, headers.blocks())}
+    return files | {API: filled(by_hand, header_tables.blocks())}
 
 
 def write(root: Path) -> list[str]:

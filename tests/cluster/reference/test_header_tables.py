@@ -7,7 +7,7 @@ import re
 import pytest
 
 from cluster.enum_comments import NoMeaning
-from cluster.reference.headers import blocks
+from cluster.reference.header_tables import blocks
 from runtime.edge.cors import EXPOSED
 from runtime.edge.response_headers import ANSWER_HEADERS
 from runtime.wire.tags import TAG_HEADERS, TAG_MEANINGS, Tags, parse_tags
