@@ -17,7 +17,7 @@ from cluster.applied_config import ConfigNote, all_errors, refusal
 from cluster.refuse_second_scheduler import refuse_second
 from cluster.replica_leases import Registration
 from cluster.state_folder import drain_s_max
-from models.prices import load_price_book
+from models.price_book import load_price_book
 from runtime.config import METRICS_PORTS_TRIED, GatewayConfig, load_config
 from runtime.config_version import RefusedConfig, digest_of
 from runtime.edge.app import create_app

@@ -7,7 +7,7 @@ from datetime import date
 
 from models.package_prices import PackagePrices
 from models.price import Price
-from models.prices import PriceBook, PriceSource
+from models.price_book import PriceBook, PriceSource
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from models.config_values import ConfigSection, Ms
-from models.prices import BadPriceBook, Price, PriceBook, own_prices
+from models.price_book import BadPriceBook, Price, PriceBook, own_prices
 from runtime.config_facts import ComplianceConfig
 from runtime.config_problems import Problem, all_wrong, one_line, problems, wrong_at
 from runtime.config_provider import ProviderConfig

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from models.money import NanoUsd
-from models.prices import PriceBook
+from models.price_book import PriceBook
 from runtime.awaited_decisions import AwaitedDecisions
 from runtime.background import Background
 from runtime.clock import SYSTEM, Clock

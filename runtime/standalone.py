@@ -17,7 +17,7 @@ from typing import Any
 
 import uvloop
 
-from models.prices import load_price_book
+from models.price_book import load_price_book
 from models.yaml_file import BadYaml, read_yaml
 from runtime.config import GatewayConfig, load_config
 from runtime.edge.app import create_app

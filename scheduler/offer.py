@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.prices import Price
+from models.price_book import Price
 from scheduler.arrival import Arrival
 from scheduler.target import Target, TargetKind
 

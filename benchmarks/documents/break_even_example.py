@@ -22,7 +22,7 @@ from benchmarks.economics.study import (
     study,
 )
 from models.layout import CARDS_PER_NODE
-from models.prices import Price, load_price_book
+from models.price_book import Price, load_price_book
 
 USES = tuple(Decimal(share) / 100 for share in (10, 25, 40, 55, 70, 85, 100))
 

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 
 from benchmarks.economics.checks import BadInput, not_negative, priced, share
 from models.money import pico_usd_per_token, usd_per_mtok
-from models.prices import Price, PriceBook
+from models.price_book import Price, PriceBook
 
 NEAR_NAMES_MAX = 5
 GIVEN = "given"

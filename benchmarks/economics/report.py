@@ -23,7 +23,7 @@ from benchmarks.economics.words import figure, monthly_usd, percent
 from benchmarks.pages.drawing import labelled
 from benchmarks.pages.templates import environment
 from models.money import NANO_PER_USD, usd_per_mtok
-from models.prices import Price
+from models.price_book import Price
 
 USES = tuple(Decimal(text) for text in ("1", "0.7", "0.5", "0.3", "0.1"))
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from benchmarks.economics.api_price import TokenMix, value_usd_per_mtok
 from benchmarks.economics.breakeven import break_even_mtok, break_even_utilization
-from models.prices import Price
+from models.price_book import Price
 
 HIT_HIGH = Decimal("0.563")
 

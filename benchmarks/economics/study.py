@@ -13,7 +13,7 @@ from benchmarks.economics.hybrid import MonthlyBill, all_bought, all_local, chea
 from benchmarks.economics.sensitivity import Bar, Point, Span, tornado
 from benchmarks.economics.words import percent
 from models.money import NANO_PER_USD
-from models.prices import Price
+from models.price_book import Price
 
 APIS_MAX = 8  # more lines cannot be told apart in one plot
 

@@ -15,7 +15,7 @@ from benchmarks.economics.hybrid import MonthlyBill
 from benchmarks.economics.sensitivity import Bar, band, mtok_ends, utilization_ends
 from benchmarks.economics.study import Answer, Question, Study, hybrid_in_words, in_words
 from models.money import NANO_PER_USD, PicoUsd, usd_per_mtok
-from models.prices import Price
+from models.price_book import Price
 
 
 def document(study: Study) -> dict[str, object]:

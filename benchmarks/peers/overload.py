@@ -22,7 +22,7 @@ from benchmarks.rig.gateway_alone import PROVIDER
 from benchmarks.rig.open_loop import Answer, OpenLoop, run_apart
 from models.cards import find_card
 from models.money import NANO_PER_USD, NanoUsd
-from models.prices import Price, load_price_book
+from models.price_book import Price, load_price_book
 
 BUDGET_MS = 3_000
 TIMES = 3.0

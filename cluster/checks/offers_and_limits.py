@@ -16,7 +16,7 @@ from cluster.config_finding import ROUTING, Finding, error, warning
 from cluster.profile import Profile
 from models.lookup import did_you_mean
 from models.money import format_usd
-from models.prices import Price, PriceBook
+from models.price_book import Price, PriceBook
 from runtime.config import GatewayConfig, StreamConfig
 from runtime.config_problems import Path, given
 from runtime.config_provider import ProviderConfig

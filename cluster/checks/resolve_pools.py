@@ -21,7 +21,7 @@ from models.cards import Card, UnknownCard, load_cards
 from models.catalogue import Catalogue, Model, UnknownModel, load_catalogue
 from models.data_file import BadDataFile
 from models.money import NanoUsd, format_usd
-from models.prices import PriceBook, load_price_book
+from models.price_book import PriceBook, load_price_book
 from models.shape import Gqa, Mla
 from models.sizing.vllm_layout_rules import refusal
 from runtime.config_problems import UNKNOWN, Path, given, problems

@@ -19,7 +19,7 @@ from cluster.drill.scripted_targets import (
     Received,
     ScriptedTarget,
 )
-from models.prices import load_price_book
+from models.price_book import load_price_book
 from runtime.config import GatewayConfig
 from runtime.edge.app import create_app
 from runtime.edge.auth import KeyRing, hash_key, new_key

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
-from models.prices import Price, PriceBook
+from models.price_book import Price, PriceBook
 from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig
 from runtime.config_provider import ProviderConfig

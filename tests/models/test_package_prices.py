@@ -15,7 +15,7 @@ from genai_prices.data import providers
 
 from models.package_prices import PACKAGE, RELEASED
 from models.price import Price
-from models.prices import PriceBook, load_price_book
+from models.price_book import PriceBook, load_price_book
 
 TODAY = date(2026, 11, 30)
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -137,7 +137,7 @@ import socket, sys
 from datetime import date
 def refuse(*given, **more): raise AssertionError("the network was asked")
 socket.socket.connect = socket.getaddrinfo = refuse
-from models.prices import load_price_book
+from models.price_book import load_price_book
 book, day = load_price_book(), date(2026, 11, 30)
 assert book.price_at("stand-in", "tiny-moe", day)
 assert "genai_prices" not in sys.modules

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from openai import AsyncOpenAI
 
-from models.prices import PriceBook, load_price_book
+from models.price_book import PriceBook, load_price_book
 from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig, load_config
 from runtime.edge.app import create_app

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from openai import APIError, APIStatusError, BadRequestError, InternalServerError
 
-from models.prices import Price, PriceBook
+from models.price_book import Price, PriceBook
 from runtime.targets.local_pools import Pool
 from tests.runtime.parts import KEY_ENV, MODEL, POOL, Stack, chat, stack, until
 from tests.runtime.targets.servers import CHUNKED, END, HOST, chunk

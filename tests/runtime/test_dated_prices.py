@@ -6,8 +6,8 @@ import asyncio
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+from models.price_book import Price, PriceBook
 from models.price_terms import bill_text
-from models.prices import Price, PriceBook
 from runtime.clock import Clock
 from runtime.engine.fault_script import Fault, Script
 from tests.runtime.parts import MODEL, chat, stack, until

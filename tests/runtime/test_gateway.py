@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from models.prices import load_price_book
+from models.price_book import load_price_book
 from runtime.config import load_config
 from runtime.engine.fault_script import Fault, Reports, Script
 from runtime.errors import LedgerUnavailable

@@ -13,8 +13,8 @@ import openai
 import pytest
 
 from models.money import format_usd
+from models.price_book import load_price_book
 from models.price_terms import bill_text
-from models.prices import load_price_book
 from runtime.engine.fault_script import Fault, Script
 from runtime.ledger.usage_report import report
 from tests.runtime.hand import Hand

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from models.price_book import load_price_book
 from models.price_terms import cost_again
-from models.prices import load_price_book
 from runtime.config import load_config
 from runtime.config_version import digest_of
 from runtime.engine.fault_script import Script

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from models.prices import Price, PriceBook
+from models.price_book import Price, PriceBook
 from runtime.ledger.open_store import open_store
 from runtime.targets.local_pools import Pool
 from tests.runtime.parts import KEY_ENV, MODEL, POOL, Stack, stack

@@ -8,7 +8,7 @@ from datetime import date
 from random import Random
 from typing import Any
 
-from models.prices import Price
+from models.price_book import Price
 from scheduler.arrival import Arrival
 from scheduler.choose.bid_price_policy import Policy
 from scheduler.decision import Action

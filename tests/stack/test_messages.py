@@ -20,7 +20,7 @@ import pytest
 from openai import APIStatusError, OpenAI
 
 from cluster.machine.ports import free_ports
-from models.prices import Price, PriceBook
+from models.price_book import Price, PriceBook
 from models.tiny.checkpoint import ensure_tiny_moe
 from tests.runtime.parts import KEY_ENV, MODEL, Stack, stack
 from tests.runtime.vendors import settled

@@ -34,7 +34,7 @@ from cluster.cli.terminal import note
 from cluster.cli.typer_options import takes
 from models.data_file import BadDataFile
 from models.layout import CARDS_PER_NODE
-from models.prices import Price, load_price_book
+from models.price_book import Price, load_price_book
 from runtime.errors import ConfigError
 
 EXIT_INCOMPLETE = 1

@@ -12,7 +12,7 @@ from benchmarks.economics.cost import card_hour
 from benchmarks.economics.demand import Demand, day_curve
 from benchmarks.economics.sensitivity import THETA
 from benchmarks.economics.study import Question
-from models.prices import Price
+from models.price_book import Price
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 

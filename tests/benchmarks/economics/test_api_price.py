@@ -15,7 +15,7 @@ from benchmarks.economics.api_price import (
     value_usd_per_mtok,
 )
 from benchmarks.economics.checks import BadInput
-from models.prices import load_price_book
+from models.price_book import load_price_book
 from tests.benchmarks.economics.example import api
 
 SHARES = st.decimals("0", "1", places=2)

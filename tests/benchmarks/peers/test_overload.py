@@ -20,7 +20,7 @@ from benchmarks.peers.overload import (
     prices,
 )
 from benchmarks.rig.open_loop import FAILED, Answer
-from models.prices import Price
+from models.price_book import Price
 
 PRICE = Price(
     "p", "stand-in", "tiny-moe", 100_000, None, 400_000, date(2026, 1, 1), None, "invented"

@@ -19,7 +19,7 @@ from benchmarks.simulation.offers import (
     make_offer,
     offer_in_words,
 )
-from models.prices import load_price_book
+from models.price_book import load_price_book
 
 KIMI = "deepinfra/moonshotai/Kimi-K2.5"
 

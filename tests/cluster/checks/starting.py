@@ -11,7 +11,7 @@ from ray.serve.schema import ServeDeploySchema
 
 from cluster.application import build
 from cluster.state_folder import STATE_ENV
-from models.prices import load_price_book
+from models.price_book import load_price_book
 from runtime.config import load_config
 from runtime.edge.auth import KeyRing, ensure_local_key, hash_key
 from runtime.key_hash import LOCAL_TENANT

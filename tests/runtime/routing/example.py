@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from models.prices import load_price_book
+from models.price_book import load_price_book
 from runtime.config import load_config
 from runtime.routing.apply_rules import Asked, routing_of
 from runtime.routing.rule_restriction import facts_by_target

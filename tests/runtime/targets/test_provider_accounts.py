@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from models.prices import load_price_book
+from models.price_book import load_price_book
 from runtime.config import load_config
 from runtime.targets.connector import Connector
 from runtime.targets.provider_accounts import Account, open_accounts

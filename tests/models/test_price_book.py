@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.money import pico_usd_per_token
-from models.prices import BadPriceBook, Price, load_price_book
+from models.price_book import BadPriceBook, Price, load_price_book
 
 TOKENS = st.integers(0, 10**9)
 PICO = st.integers(0, 10**9)
