@@ -19,7 +19,7 @@ from importlib.metadata import version
 from typing import Any
 
 from models.money import pico_usd_per_token
-from models.price import TIERS_MAX, BatchPrice, Price, Rates, Tier
+from models.token_price import TIERS_MAX, BatchPrice, Price, Rates, Tier
 
 NAME = "genai-prices"
 # The package does not say when it was released. Another version's day is unknown.

@@ -17,8 +17,8 @@ from typing import Protocol
 from models.data_file import BadDataFile, data_path, read_entries
 from models.lookup import did_you_mean
 from models.package_prices import PACKAGE
-from models.price import Price
 from models.price_entry import PriceEntry
+from models.token_price import Price
 
 __all__ = ["BadPriceBook", "Price", "PriceBook", "PriceSource", "load_price_book", "own_prices"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from models.package_prices import PackagePrices
-from models.price import Price
 from models.price_book import PriceBook, PriceSource
+from models.token_price import Price
 
 
 @dataclass(frozen=True, slots=True)

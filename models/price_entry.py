@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from models.data_file import Entry
 from models.money import PicoUsd, decimal_amount, pico_usd_per_token
-from models.price import TIERS_MAX, BatchPrice, ForeignList, Price, Rates, Tier
+from models.token_price import TIERS_MAX, BatchPrice, ForeignList, Price, Rates, Tier
 
 PICO_PER_TOKEN_PER_MTOK = 1_000_000
 CNY = "CNY"

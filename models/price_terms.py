@@ -10,7 +10,7 @@ import re
 from datetime import date
 
 from models.money import NanoUsd, pico_usd_per_token
-from models.price import TERMS_UNIT, Price, Rates, Tier
+from models.token_price import TERMS_UNIT, Price, Rates, Tier
 
 _AMOUNT = r"([0-9]+\.[0-9]+)"
 _RATES = rf"input {_AMOUNT}(?:, cached {_AMOUNT})?(?:, cache write {_AMOUNT})?, output {_AMOUNT}"

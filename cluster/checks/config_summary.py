@@ -13,7 +13,7 @@ from cluster.config_finding import Finding
 from cluster.manifests.serve_config import nodes_taken
 from cluster.placement_group import CPU_CARD
 from models.money import format_usd
-from models.price import Price, usd_text
+from models.token_price import Price, usd_text
 from runtime.config_problems import is_secret, where
 
 REDACTED = "(not shown)"

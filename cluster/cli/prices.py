@@ -16,9 +16,9 @@ from cluster.cli.terminal import page
 from cluster.cli.typer_options import option, takes
 from cluster.profile import load
 from models.package_prices import PACKAGE
-from models.price import Price, Rates, Tier, usd_text
 from models.price_book import PriceBook, load_price_book
 from models.price_comparison import Stated, differ, known_offers, stated
+from models.token_price import Price, Rates, Tier, usd_text
 from runtime.config import GatewayConfig
 from runtime.targets.provider_accounts import utc_today
 

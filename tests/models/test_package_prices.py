@@ -14,8 +14,8 @@ from genai_prices import Usage
 from genai_prices.data import providers
 
 from models.package_prices import PACKAGE, RELEASED
-from models.price import Price
 from models.price_book import PriceBook, load_price_book
+from models.token_price import Price
 
 TODAY = date(2026, 11, 30)
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from models.price import BatchPrice, ForeignList, Price, Rates, Tier
 from models.price_book import BadPriceBook, load_price_book
+from models.token_price import BatchPrice, ForeignList, Price, Rates, Tier
 
 HEAD = "prices:\n  - {provider: p, model: m, effective_from: 2026-01-01, source: s, "
 USD = 'input_usd_per_mtok: "2.00", output_usd_per_mtok: "4.00"'

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.price import Price, Rates, Tier
 from models.price_terms import bill_text, cost_again, price_in
+from models.token_price import Price, Rates, Tier
 
 TOKENS = st.integers(0, 10**7)
 PICO = st.integers(0, 10**9)
