@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from models.lookup import near_names
+from models.unknown_names import near_names
 from runtime.config_problems import UNKNOWN, Path, known_names, problems
 
 ROUNDS_MAX = 4  # what is left out may uncover what its section lacks

@@ -14,8 +14,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from models.data_file import BadDataFile, Entry, Source, data_path, duplicates, read_entries
-from models.lookup import UnknownName
 from models.money import NanoUsd, nano_usd_per_hour
+from models.unknown_names import UnknownName
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from pydantic import Field
 
 from models.data_file import BadDataFile, Entry, Source, data_path, duplicates, read_entries
 from models.hf.config import BadModelConfig, shape_of
-from models.lookup import NAME_CHARS_MAX, UnknownName
 from models.shape import Shape
 from models.sizing.tensors import tensors
+from models.unknown_names import NAME_CHARS_MAX, UnknownName
 
 _Text = Annotated[str, Field(min_length=1, max_length=200)]
 _Texts = Annotated[tuple[_Text, ...], Field(strict=False)]

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Protocol
 
 from models.data_file import BadDataFile, data_path, read_entries
-from models.lookup import did_you_mean
 from models.package_prices import PACKAGE
 from models.price_entry import PriceEntry
 from models.token_price import Price
+from models.unknown_names import did_you_mean
 
 __all__ = ["BadPriceBook", "Price", "PriceBook", "PriceSource", "load_price_book", "own_prices"]
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from models.data_file import BadDataFile, Entry, Source, data_path, duplicates, read_entries
-from models.lookup import did_you_mean
+from models.unknown_names import did_you_mean
 
 
 class BadVendors(BadDataFile):

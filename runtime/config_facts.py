@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from models.config_values import ConfigSection, written
 from models.data_file import BadDataFile
-from models.lookup import did_you_mean
+from models.unknown_names import did_you_mean
 from runtime.config_types import ModelName
 from runtime.policy_packs import Word, read_pack, rules_of, shipped_packs
 from scheduler.compliance.jurisdictions import COUNTRIES

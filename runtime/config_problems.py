@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from models.lookup import did_you_mean
+from models.unknown_names import did_you_mean
 from runtime.message_text import shown
 
 PROBLEMS_SHOWN_MAX = 12

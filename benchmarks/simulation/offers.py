@@ -13,9 +13,9 @@ from decimal import Decimal
 from functools import cache
 
 from benchmarks.simulation.pools import MODEL
-from models.lookup import UnknownName
 from models.money import PICO_PER_TOKEN_PER_USD_PER_MTOK, pico_usd_per_token
 from models.price_book import Price, PriceBook, load_price_book
+from models.unknown_names import UnknownName
 
 OFFER_TTFT_MS = 600
 OFFER_OUTPUT_TOK_S = 60.0

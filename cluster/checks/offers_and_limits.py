@@ -14,9 +14,9 @@ from cluster.application_args import STAND_IN_KEY_ENV, AppArgs
 from cluster.checks.routing_rules import rule_findings
 from cluster.config_finding import ROUTING, Finding, error, warning
 from cluster.profile import Profile
-from models.lookup import did_you_mean
 from models.money import format_usd
 from models.price_book import Price, PriceBook
+from models.unknown_names import did_you_mean
 from runtime.config import GatewayConfig, StreamConfig
 from runtime.config_problems import Path, given
 from runtime.config_provider import ProviderConfig

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cluster.application_args import AppArgs
 from cluster.config_finding import ROUTING, Finding, error, warning
-from models.lookup import did_you_mean
+from models.unknown_names import did_you_mean
 from runtime.config import GatewayConfig
 from runtime.config_problems import Path, given
 from runtime.config_rules import RuleConfig, called_as_models

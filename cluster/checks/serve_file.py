@@ -24,7 +24,7 @@ from cluster.config_finding import (
     errors_at,
     warning,
 )
-from models.lookup import did_you_mean
+from models.unknown_names import did_you_mean
 from runtime.config_problems import UNKNOWN, Path, given, is_secret, known_names, problems
 
 IMPORT_PATHS = ("cluster.application:build", "cluster.application.build")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from models.lookup import did_you_mean
+from models.unknown_names import did_you_mean
 from runtime.config import GatewayConfig
 from runtime.config_rules import AUTO, DEFAULT_TASK
 from runtime.errors import BadRequest

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from models.catalogue import Model, UnknownModel, load_catalogue
 from models.data_file import BadDataFile
 from models.hf.config import shape_of
-from models.lookup import NAME_CHARS_MAX
 from models.tiny.tokenizer import VOCAB_SIZE
 from models.tiny.weights import TINY, model_config, tensor_shapes
+from models.unknown_names import NAME_CHARS_MAX
 from tests.models.published import published_config
 from tests.models.tiny.params import active_params
 

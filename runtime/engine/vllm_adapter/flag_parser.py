@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from models.lookup import did_you_mean
+from models.unknown_names import did_you_mean
 from runtime.engine.engine_settings import EngineSettings
 from runtime.engine.vllm_adapter.command_line import command_line
 from runtime.errors import ConfigError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.lookup import NAME_CHARS_MAX, did_you_mean, near_names
+from models.unknown_names import NAME_CHARS_MAX, did_you_mean, near_names
 
 KNOWN = ["deepseek-ai/DeepSeek-V3.2", "zai-org/GLM-5", "openai/gpt-oss-120b"]
 
