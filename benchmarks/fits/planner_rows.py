@@ -27,7 +27,7 @@ from pathlib import Path
 
 from models.cards import Card, load_cards
 from models.hf.config import shape_of
-from models.hf.formats import with_fp8_block
+from models.hf.quantization_config import with_fp8_block
 from models.layout import Layout
 from models.shape import Shape
 from models.sizing.tensors import Share, tensors

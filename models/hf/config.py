@@ -12,8 +12,8 @@ from typing import Any
 
 from models.hf.attention import attention_of
 from models.hf.context import context_of
-from models.hf.formats import SCHEMES, formats_of
 from models.hf.keys import BadModelConfig, Keys
+from models.hf.quantization_config import SCHEMES, formats_of
 from models.shape import Dense, FeedForward, Moe, Shape
 
 __all__ = ["BadModelConfig", "shape_of"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from models.hf.formats import BF16, FP32
+from models.hf.quantization_config import BF16, FP32
 from models.shape import CompressedLatent, DeltaNet, Dense, Format, Gqa, Indexer, Mla, Moe, Shape
 
 VOCAB_MULTIPLE = 64  # the engine pads a vocabulary to it

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from models.hf.config import shape_of
-from models.hf.formats import with_fp8_block
+from models.hf.quantization_config import with_fp8_block
 from models.layout import Layout
 from models.shape import Shape
 
