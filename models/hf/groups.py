@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.hf.modules import Kind, Reach, reach
-from models.hf.storage import BF16, Stored, bits_per_weight, compressed
+from models.hf.weight_formats import BF16, Stored, bits_per_weight, compressed
 from models.shape import Format
 
 _EVERY_MATRIX = "Linear"

@@ -14,7 +14,7 @@ from typing import Any
 
 from models.hf.groups import formats_of_groups
 from models.hf.modules import Kind, Reach, reach
-from models.hf.storage import BF16, FP8_BLOCK128, FP32, MXFP4, Stored, fp8, integers
+from models.hf.weight_formats import BF16, FP8_BLOCK128, FP32, MXFP4, Stored, fp8, integers
 from models.shape import Formats, Shape
 
 __all__ = ["BF16", "FP8_BLOCK128", "FP32", "MXFP4", "formats_of", "with_fp8_block"]

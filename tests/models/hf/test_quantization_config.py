@@ -7,7 +7,7 @@ import pytest
 from models.catalogue import load_catalogue
 from models.hf.config import shape_of
 from models.hf.quantization_config import formats_of, with_fp8_block
-from models.hf.storage import BF16, FP8_BLOCK128, FP8_CHANNEL, MXFP4
+from models.hf.weight_formats import BF16, FP8_BLOCK128, FP8_CHANNEL, MXFP4
 from models.shape import Format, Formats
 from models.sizing.memory import GIB
 from models.sizing.tensors import stored_bytes
