@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from models.hf.groups import formats_of_groups
+from models.hf.compressed_tensors import formats_of_groups
 from models.hf.modules import Kind, Reach, reach
 from models.hf.weight_formats import BF16, FP8_BLOCK128, FP32, MXFP4, Stored, fp8, integers
 from models.shape import Formats, Shape
