@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from benchmarks.documents import bench, optimality_gap, other_figures, overhead, peers, planner
+from benchmarks.documents import (
+    bench,
+    optimality_gap,
+    other_figures,
+    overhead_section,
+    peers,
+    planner,
+)
 from benchmarks.documents.markdown import paragraphs
 from benchmarks.documents.results import Result, read_results
 from benchmarks.documents.section import Section
@@ -23,7 +30,7 @@ def _as_it_is(template: str, **names: Any) -> Write:
 
 # Which files a section is written from; what matches none of them comes last.
 SECTIONS: tuple[tuple[str, Write], ...] = (
-    ("overhead.json", overhead.section),
+    ("overhead.json", overhead_section.section),
     ("peers.json", peers.section),
     ("bench*.json", bench.section),
     ("second_opinion.json", _as_it_is("cross_check", figures=FIGURES)),
