@@ -11,7 +11,7 @@ from benchmarks.documents import (
     optimality_gap,
     other_figures,
     overhead_section,
-    peers,
+    peers_section,
     planner,
 )
 from benchmarks.documents.markdown import paragraphs
@@ -31,7 +31,7 @@ def _as_it_is(template: str, **names: Any) -> Write:
 # Which files a section is written from; what matches none of them comes last.
 SECTIONS: tuple[tuple[str, Write], ...] = (
     ("overhead.json", overhead_section.section),
-    ("peers.json", peers.section),
+    ("peers.json", peers_section.section),
     ("bench*.json", bench.section),
     ("second_opinion.json", _as_it_is("cross_check", figures=FIGURES)),
     ("scheduler.json", optimality_gap.section),
