@@ -12,7 +12,7 @@ from benchmarks.documents import (
     other_figures,
     overhead_section,
     peers_section,
-    planner,
+    planner_section,
 )
 from benchmarks.documents.markdown import paragraphs
 from benchmarks.documents.results import Result, read_results
@@ -37,7 +37,7 @@ SECTIONS: tuple[tuple[str, Write], ...] = (
     ("scheduler.json", optimality_gap.section),
     ("scale.json", _as_it_is("scale")),
     ("honesty.json", _as_it_is("sim_vs_real")),
-    ("planner.json", planner.section),
+    ("planner.json", planner_section.section),
 )
 
 
