@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from benchmarks.documents import (
-    bench,
+    bench_section,
     optimality_gap,
     other_figures,
     overhead_section,
@@ -32,7 +32,7 @@ def _as_it_is(template: str, **names: Any) -> Write:
 SECTIONS: tuple[tuple[str, Write], ...] = (
     ("overhead.json", overhead_section.section),
     ("peers.json", peers_section.section),
-    ("bench*.json", bench.section),
+    ("bench*.json", bench_section.section),
     ("second_opinion.json", _as_it_is("cross_check", figures=FIGURES)),
     ("scheduler.json", optimality_gap.section),
     ("scale.json", _as_it_is("scale")),

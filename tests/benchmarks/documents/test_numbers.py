@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.documents import bench, numbers
+from benchmarks.documents import bench_section, numbers
 from benchmarks.documents.command import ROOT
 from benchmarks.documents.other_figures import ROWS_MAX
 from benchmarks.documents.results import FOLDER, read_result
@@ -94,7 +94,7 @@ def test_a_sweep_shows_theta_and_its_curve(tmp_path: Path, price: Decimal | None
 
 def test_a_sweep_without_a_theta_says_why(tmp_path: Path) -> None:
     document = swept(None, tok_s=0.0)
-    section = bench.section(read_result(keep(tmp_path, "bench.json", document)))
+    section = bench_section.section(read_result(keep(tmp_path, "bench.json", document)))
     assert "No theta: every rate" in section.body
     assert section.short == ""
     assert section.plots == {}
@@ -102,7 +102,7 @@ def test_a_sweep_without_a_theta_says_why(tmp_path: Path) -> None:
 
 def test_runs_without_a_sweep_show_their_figures(tmp_path: Path) -> None:
     made = Bench(setting(), Traffic("poisson", 1.0), ORIGIN, [run_of([row()]), run_of([row()], 1)])
-    section = bench.section(read_result(keep(tmp_path, "bench.json", made.as_json())))
+    section = bench_section.section(read_result(keep(tmp_path, "bench.json", made.as_json())))
     assert section.title == "Load on m"
     assert "| first token, p50 | 100 ms | ± 0.0 ms |" in section.body
     assert "| utilization |" not in section.body
