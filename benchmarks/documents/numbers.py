@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from benchmarks.documents import (
     bench_section,
-    optimality_gap,
+    optimality_gap_section,
     other_figures,
     overhead_section,
     peers_section,
@@ -34,7 +34,7 @@ SECTIONS: tuple[tuple[str, Write], ...] = (
     ("peers.json", peers_section.section),
     ("bench*.json", bench_section.section),
     ("second_opinion.json", _as_it_is("cross_check", figures=FIGURES)),
-    ("scheduler.json", optimality_gap.section),
+    ("scheduler.json", optimality_gap_section.section),
     ("scale.json", _as_it_is("scale")),
     ("honesty.json", _as_it_is("sim_vs_real")),
     ("planner.json", planner_section.section),

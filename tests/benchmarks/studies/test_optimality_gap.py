@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.documents import optimality_gap as page
+from benchmarks.documents import optimality_gap_section as page
 from benchmarks.documents.results import read_result
 from benchmarks.simulation import linear_program
 from benchmarks.studies import optimality_gap
