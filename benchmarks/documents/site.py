@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.documents import catalogue, economics_page, numbers
+from benchmarks.documents import economics_page, models_page, numbers
 from benchmarks.documents.blocks import filled
 from benchmarks.documents.command import changed
 from benchmarks.documents.markdown import paragraphs
@@ -22,7 +22,7 @@ MARK = "<!-- written by make docs: change what it is written from -->"
 def generated(root: Path) -> dict[str, str]:
     """Every file by its path below ``root``; raises BadResult and BadBlocks."""
     measured = numbers.sections(root / FOLDER)
-    money, sizes = economics_page.sections(), catalogue.sections()
+    money, sizes = economics_page.sections(), models_page.sections()
     pages = {
         "numbers": page_of("numbers", measured),
         "economics": page_of("economics", money),
