@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.documents import economics_page, models_page, numbers
+from benchmarks.documents import economics_page, models_page, numbers_page
 from benchmarks.documents.blocks import filled
 from benchmarks.documents.command import changed
 from benchmarks.documents.markdown import paragraphs
@@ -21,7 +21,7 @@ MARK = "<!-- written by make docs: change what it is written from -->"
 
 def generated(root: Path) -> dict[str, str]:
     """Every file by its path below ``root``; raises BadResult and BadBlocks."""
-    measured = numbers.sections(root / FOLDER)
+    measured = numbers_page.sections(root / FOLDER)
     money, sizes = economics_page.sections(), models_page.sections()
     pages = {
         "numbers": page_of("numbers", measured),
@@ -30,7 +30,7 @@ def generated(root: Path) -> dict[str, str]:
     }
     files = {f"{DOCS}/{name}.md": f"{paragraphs(MARK, text)}\n" for name, text in pages.items()}
     readme = (root / README).read_text(encoding="utf-8")
-    bodies = {"numbers": numbers.in_short(measured), "claims": money[0].short}
+    bodies = {"numbers": numbers_page.in_short(measured), "claims": money[0].short}
     return files | {README: filled(readme, bodies)} | _plots([*measured, *money, *sizes])
 
 

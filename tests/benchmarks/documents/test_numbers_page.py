@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.documents import bench_section, numbers
+from benchmarks.documents import bench_section, numbers_page
 from benchmarks.documents.command import ROOT
 from benchmarks.documents.other_figures import ROWS_MAX
 from benchmarks.documents.results import FOLDER, read_result
@@ -34,25 +34,25 @@ def swept(price: Decimal | None, tok_s: float = 20.0) -> dict[str, Any]:
 
 
 def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
-    assert numbers.sections(tmp_path) == []
+    assert numbers_page.sections(tmp_path) == []
     page = page_of("numbers", [])
     assert page.startswith("# Numbers\n\nEach section says when and on what it was measured")
     assert page.endswith("on a machine of two cores.")
-    assert numbers.in_short([]) == ""
+    assert numbers_page.in_short([]) == ""
 
 
 def test_one_result_alone_has_the_section_that_it_has_among_all(tmp_path: Path) -> None:
     shutil.copy(RESULTS / "overhead.json", tmp_path)
-    (alone,) = numbers.sections(tmp_path)
+    (alone,) = numbers_page.sections(tmp_path)
     assert alone.text() in (ROOT / "docs/numbers.md").read_text(encoding="utf-8")
 
 
 def test_a_figure_that_changes_changes_its_section(tmp_path: Path) -> None:
     document = json.loads((RESULTS / "overhead.json").read_text())
-    before = numbers.sections(RESULTS)[0]
+    before = numbers_page.sections(RESULTS)[0]
     document["chunks_per_s_per_process"] = 12_345.6
     keep(tmp_path, "overhead.json", document)
-    (after,) = numbers.sections(tmp_path)
+    (after,) = numbers_page.sections(tmp_path)
     assert after.text() != before.text()
     assert "12,346 chunks/s" in after.text()
     assert "12,346 chunks/s" in after.short
@@ -63,7 +63,7 @@ def test_a_result_that_nobody_knows_still_has_a_section(tmp_path: Path) -> None:
     rows = [{"name": "a|b", "ms": 1.5}, {"name": "c", "ms": None, "late": False}]
     found |= {"by_name": rows, "raw": [{"nested": [1]}], "long": [{"n": 1}] * (ROWS_MAX + 1)}
     keep(tmp_path, "h100_moe.json", ORIGIN | found)
-    (section,) = numbers.sections(tmp_path)
+    (section,) = numbers_page.sections(tmp_path)
     assert section.title == "H100 moe"
     for line in (
         "| Tokens s | 1,234.5 |",
@@ -82,7 +82,7 @@ def test_a_sweep_shows_theta_and_its_curve(tmp_path: Path, price: Decimal | None
     document = swept(price)
     keep(tmp_path, "bench.json", document)
     keep(tmp_path, "bench-h100.json", document)
-    found = numbers.sections(tmp_path)
+    found = numbers_page.sections(tmp_path)
     assert [list(section.plots) for section in found] == [["bench-h100"], ["bench"]]
     text = found[1].text()
     assert "![" in text
@@ -113,31 +113,31 @@ def test_two_clients_stand_side_by_side(tmp_path: Path) -> None:
     load = {"load": "8 under way", "figures": dict.fromkeys(FIGURES, figure), "pairs": [{}, {}]}
     asked = {"at_most": 0.05, "seconds": 30.0, "input_tokens": 128, "output_tokens": 64}
     keep(tmp_path, "second_opinion.json", ORIGIN | asked | {"holds": True, "loads": [load]})
-    (section,) = numbers.sections(tmp_path)
+    (section,) = numbers_page.sections(tmp_path)
     assert "| 8 under way | TTFT mean, ms | 10.0 | 10.2 | 1.025 (0.990–1.040) |" in section.body
     assert "All within 5 %." in section.body
     keep(tmp_path, "second_opinion.json", ORIGIN | asked | {"holds": False, "loads": [load]})
-    assert "Not all within 5 %." in numbers.sections(tmp_path)[0].body
+    assert "Not all within 5 %." in numbers_page.sections(tmp_path)[0].body
 
 
 def test_the_planner_stands_without_a_peer(tmp_path: Path) -> None:
     document = json.loads((RESULTS / "planner.json").read_text())
     document.pop("peers", None)
     keep(tmp_path, "planner.json", document)
-    (alone,) = numbers.sections(tmp_path)
+    (alone,) = numbers_page.sections(tmp_path)
     assert "AIConfigurator" not in alone.text() + alone.short
     missing = document | {"peers": ORIGIN | {"peer_left_out": "it is not there", "rows": 1}}
     columns = {"ours": document["held_out"], "plain roofline": document["in_sample"]}
     missing["peers"] |= {"all_rows": columns, "answered_by_all": columns}
     keep(tmp_path, "planner.json", missing)
-    (beside,) = numbers.sections(tmp_path)
+    (beside,) = numbers_page.sections(tmp_path)
     assert "left out: it is not there" in beside.text()
     assert beside.short == alone.short
 
 
 def test_peers_stand_beside_baseload(tmp_path: Path) -> None:
     keep(tmp_path, "peers.json", peers())
-    (section,) = numbers.sections(tmp_path)
+    (section,) = numbers_page.sections(tmp_path)
     text = section.text()
     for line in (
         "| as fast | 0.95 (0.91 to 1.01) | 0.9 | yes |\n| all answered | 1.00 | 1 | yes |",
@@ -158,7 +158,7 @@ def test_a_claim_that_the_engines_leave_room_for_needs_no_excuse(tmp_path: Path)
     document = peers()
     document["engines"][1]["figures"]["chunks_s"]["ratio"] = 0.1
     keep(tmp_path, "peers.json", document)
-    assert "out of reach" not in numbers.sections(tmp_path)[0].body
+    assert "out of reach" not in numbers_page.sections(tmp_path)[0].body
 
 
 def test_verdicts_without_bounds_stand_alone(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_verdicts_without_bounds_stand_alone(tmp_path: Path) -> None:
     for each in document["verdicts"]:
         each["low"] = each["high"] = None
     keep(tmp_path, "peers.json", document)
-    body = numbers.sections(tmp_path)[0].body
+    body = numbers_page.sections(tmp_path)[0].body
     assert "| as fast | 0.95 | 0.9 | yes |" in body
     assert "In brackets" not in body
 
@@ -174,12 +174,12 @@ def test_verdicts_without_bounds_stand_alone(tmp_path: Path) -> None:
 def test_peers_that_were_only_tried_in_part(tmp_path: Path) -> None:
     parts = {"engines": [], "overload": [], "failures": ["a | b"]}
     keep(tmp_path, "peers.json", peers() | parts)
-    (section,) = numbers.sections(tmp_path)
+    (section,) = numbers_page.sections(tmp_path)
     assert section.plots == {}
     assert "What failed: a \\| b." in section.body
     assert "times what the engines answer" not in section.body
     keep(tmp_path, "peers.json", peers() | parts | {"scripted": [], "verdicts": []})
-    assert numbers.sections(tmp_path)[0].short == ""
+    assert numbers_page.sections(tmp_path)[0].short == ""
 
 
 def test_a_cell_that_misses_is_named(tmp_path: Path) -> None:
@@ -188,11 +188,11 @@ def test_a_cell_that_misses_is_named(tmp_path: Path) -> None:
     for cell in document["cells"]:
         cell["misses"] = []
     keep(tmp_path, "scheduler.json", document)
-    assert "Every line that is asked of a cell holds." in numbers.sections(tmp_path)[0].body
+    assert "Every line that is asked of a cell holds." in numbers_page.sections(tmp_path)[0].body
     document["cells"][1]["misses"] = ["a <line>"]
     document["cells"][1]["told"]["slo_attainment"] = 0.99999
     keep(tmp_path, "scheduler.json", document)
-    (section,) = numbers.sections(tmp_path)
+    (section,) = numbers_page.sections(tmp_path)
     assert "Azure conv at 1.1: a &lt;line>." in section.body
     assert "At least 99.99 % of the requests" in section.short
     cell = document["cells"][1]
