@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from benchmarks.documents.blocks import BadBlocks
 from benchmarks.documents.command import run
+from benchmarks.documents.generated_files import generated, stale, write
 from benchmarks.documents.results import BadResult
-from benchmarks.documents.site import generated, stale, write
 
 
 def main(argv: Sequence[str] | None = None) -> int:

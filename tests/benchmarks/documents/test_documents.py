@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks.documents.__main__ import main
 from benchmarks.documents.command import ROOT
+from benchmarks.documents.generated_files import MARK, README, generated, stale, write
 from benchmarks.documents.results import FOLDER
 from benchmarks.documents.section import PLOTS
-from benchmarks.documents.site import MARK, README, generated, stale, write
 
 LINK = re.compile(r"\]\(([^)#]+)\)")
 
