@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 from benchmarks.documents import (
     bench_section,
     optimality_gap_section,
-    other_figures,
     overhead_section,
     peers_section,
     planner_section,
+    unsectioned_result,
 )
 from benchmarks.documents.markdown import paragraphs
 from benchmarks.documents.results import Result, read_results
@@ -48,7 +48,7 @@ def sections(folder: Path) -> list[Section]:
     for pattern, write in SECTIONS:
         for name in sorted(path.name for path in folder.glob(pattern)):
             found.append(write(left.pop(name)))
-    return found + [other_figures.section(result) for result in left.values()]
+    return found + [unsectioned_result.section(result) for result in left.values()]
 
 
 def in_short(found: Sequence[Section]) -> str:

@@ -10,9 +10,9 @@ import pytest
 
 from benchmarks.documents import bench_section, numbers_page
 from benchmarks.documents.command import ROOT
-from benchmarks.documents.other_figures import ROWS_MAX
 from benchmarks.documents.results import FOLDER, read_result
 from benchmarks.documents.template import page_of
+from benchmarks.documents.unsectioned_result import ROWS_MAX
 from benchmarks.load.result import Bench
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.sweep import Sweep, Sweeper
