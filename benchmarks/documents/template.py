@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.documents.markdown import plain, short_count
 from benchmarks.documents.section import Section
-from benchmarks.economics.words import figure, monthly_usd, percent
+from benchmarks.economics.format_figures import figure, monthly_usd, percent
 from benchmarks.load.figures import dollars, milliseconds, per_second
 from benchmarks.pages import UNKNOWN
 from benchmarks.pages.drawing import Plot

@@ -20,7 +20,7 @@ from benchmarks.economics.cost import (
     usd_per_mtok_blended,
     usd_per_mtok_output,
 )
-from benchmarks.economics.words import percent
+from benchmarks.economics.format_figures import percent
 
 TOKENS_PER_MTOK = 1_000_000
 

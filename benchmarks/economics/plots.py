@@ -9,10 +9,10 @@ import matplotlib as mpl
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from benchmarks.economics.breakeven import Verdict
+from benchmarks.economics.format_figures import percent
 from benchmarks.economics.hybrid import all_bought, all_local, cheapest
 from benchmarks.economics.sensitivity import Bar
 from benchmarks.economics.study import APIS_MAX, Answer, Study
-from benchmarks.economics.words import percent
 from benchmarks.pages.drawing import (
     BLACK,
     BLUE,

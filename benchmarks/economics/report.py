@@ -11,6 +11,7 @@ from decimal import Decimal
 from benchmarks.economics.anchors import Anchor
 from benchmarks.economics.claims import Finding
 from benchmarks.economics.cost import usd_per_mtok_blended, usd_per_mtok_output
+from benchmarks.economics.format_figures import figure, monthly_usd, percent
 from benchmarks.economics.plots import bill_by_volume, tornado_bars, utilization_bars
 from benchmarks.economics.study import (
     Question,
@@ -19,7 +20,6 @@ from benchmarks.economics.study import (
     in_words,
     question_in_words,
 )
-from benchmarks.economics.words import figure, monthly_usd, percent
 from benchmarks.pages.drawing import labelled
 from benchmarks.pages.templates import environment
 from models.money import NANO_PER_USD, usd_per_mtok

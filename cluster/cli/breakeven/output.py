@@ -10,10 +10,10 @@ from rich.table import Table
 
 from benchmarks.economics.anchors import Anchor
 from benchmarks.economics.claims import Finding
+from benchmarks.economics.format_figures import figure, monthly_usd, percent
 from benchmarks.economics.sensitivity import band, utilization_ends
 from benchmarks.economics.study import Answer, Study, hybrid_in_words, in_words, question_in_words
 from benchmarks.economics.study_json import document
-from benchmarks.economics.words import figure, monthly_usd, percent
 from cluster.cli.report_file import origin, write_report
 from cluster.cli.terminal import note, page
 

@@ -10,10 +10,10 @@ import pytest
 from benchmarks.economics.anchors import anchors
 from benchmarks.economics.claims import findings
 from benchmarks.economics.demand import flat
+from benchmarks.economics.format_figures import figure
 from benchmarks.economics.plots import LOOKS, bill_by_volume, tornado_bars, utilization_bars
 from benchmarks.economics.report import claims_page, report
 from benchmarks.economics.study import APIS_MAX, Study, study
-from benchmarks.economics.words import figure
 from tests.benchmarks.economics.example import api, cluster, question
 from tests.benchmarks.pages.html_page import Page
 

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.economics.breakeven import Verdict
 from benchmarks.economics.checks import BadInput
 from benchmarks.economics.demand import flat
+from benchmarks.economics.format_figures import percent
 from benchmarks.economics.study import (
     APIS_MAX,
     hybrid_in_words,
@@ -17,7 +18,6 @@ from benchmarks.economics.study import (
     study,
 )
 from benchmarks.economics.study_json import document
-from benchmarks.economics.words import percent
 from tests.benchmarks.economics.example import api, cluster, question
 
 
