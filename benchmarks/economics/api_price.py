@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
 
-from benchmarks.economics.checks import BadInput, not_negative, priced, share
+from benchmarks.economics.input_checks import BadInput, not_negative, priced, share
 from models.money import pico_usd_per_token, usd_per_mtok
 from models.price_book import Price, PriceBook
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from benchmarks.economics.checks import BadInput, above_zero, share, whole
 from benchmarks.economics.cost import (
     HOURS_PER_MONTH,
     MTOK_PER_HOUR,
@@ -19,6 +18,7 @@ from benchmarks.economics.cost import (
     CardHour,
     nano_up,
 )
+from benchmarks.economics.input_checks import BadInput, above_zero, share, whole
 from models.money import NANO_PER_USD, NanoUsd
 
 CARDS_MAX = 1_000_000

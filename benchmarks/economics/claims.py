@@ -16,8 +16,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from benchmarks.economics.checks import number
 from benchmarks.economics.claim_formulas import FORMULAS, Facts, Tier
+from benchmarks.economics.input_checks import number
 from models.data_file import BadDataFile, Entry, duplicates, read_entries
 
 CLAIMS_FILE = Path(__file__).parent / "claims.yaml"

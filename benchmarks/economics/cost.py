@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from benchmarks.economics.checks import BadInput, above_zero, number, priced, share
+from benchmarks.economics.input_checks import BadInput, above_zero, number, priced, share
 from models.money import NANO_PER_USD, NanoUsd, nano_usd_per_hour
 
 HOURS_PER_YEAR = 8_760

@@ -12,8 +12,8 @@ from decimal import Decimal
 from math import cos, isfinite, pi
 from pathlib import Path
 
-from benchmarks.economics.checks import BadInput, above_zero, number
 from benchmarks.economics.cost import MTOK_PER_MONTH
+from benchmarks.economics.input_checks import BadInput, above_zero, number
 from benchmarks.simulation.traces import FORMAT_OF_EXTENSION, BadTrace, TraceRow, read_trace
 
 DAY_STEPS = 96

@@ -18,9 +18,9 @@ from benchmarks.economics.breakeven import (
     api_bill_nano,
     break_even_utilization,
 )
-from benchmarks.economics.checks import BadInput
 from benchmarks.economics.cost import MTOK_PER_MONTH
 from benchmarks.economics.demand import Demand
+from benchmarks.economics.input_checks import BadInput
 from models.money import NanoUsd
 
 WHOLE_TOKENS = Decimal("0.000001")  # of a million

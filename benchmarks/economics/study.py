@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from benchmarks.economics.api_price import TokenMix, value_usd_per_mtok
 from benchmarks.economics.breakeven import BreakEven, Cluster, Verdict, break_even
-from benchmarks.economics.checks import BadInput
 from benchmarks.economics.demand import Demand
 from benchmarks.economics.format_figures import percent
 from benchmarks.economics.hybrid import MonthlyBill, all_bought, all_local, cheapest
+from benchmarks.economics.input_checks import BadInput
 from benchmarks.economics.sensitivity import Bar, Point, Span, tornado
 from models.money import NANO_PER_USD
 from models.price_book import Price

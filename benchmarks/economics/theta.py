@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from benchmarks.economics.checks import BadInput, above_zero
+from benchmarks.economics.input_checks import BadInput, above_zero
 from benchmarks.economics.sensitivity import THETA, Span
 
 FILE_BYTES_MAX = 8 << 20

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.economics.checks import BadInput
+from benchmarks.economics.input_checks import BadInput
 from benchmarks.load.bench import carry_out
 from benchmarks.load.endpoint import BadLoad
 from benchmarks.load.probe import probed

@@ -14,10 +14,10 @@ import typer
 from benchmarks.economics.anchors import anchors
 from benchmarks.economics.api_price import GIVEN, TokenMix, find_price, given_price, is_same_model
 from benchmarks.economics.breakeven import Cluster
-from benchmarks.economics.checks import BadInput, not_negative, number
 from benchmarks.economics.claims import findings
 from benchmarks.economics.cost import nano_up, parse_card_hour
 from benchmarks.economics.demand import DAY_MEAN_TO_PEAK, Demand, day_curve, flat, trace_demand
+from benchmarks.economics.input_checks import BadInput, not_negative, number
 from benchmarks.economics.study import Question, study
 from benchmarks.economics.theta import Theta, read_theta
 from cluster.cli.breakeven.options import (

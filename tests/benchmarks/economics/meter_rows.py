@@ -14,8 +14,8 @@ from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks.economics.checks import BadInput, above_zero, not_negative
 from benchmarks.economics.cost import usd_per_mtok_output
+from benchmarks.economics.input_checks import BadInput, above_zero, not_negative
 
 ROWS_MAX = 100_000
 # MLPerf's server limits for DeepSeek-R1. Its p99 per token is asked of the p90: rows have no other.

@@ -14,7 +14,7 @@ from benchmarks.economics.api_price import (
     is_same_model,
     value_usd_per_mtok,
 )
-from benchmarks.economics.checks import BadInput
+from benchmarks.economics.input_checks import BadInput
 from models.price_book import load_price_book
 from tests.benchmarks.economics.example import api
 

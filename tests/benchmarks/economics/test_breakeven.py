@@ -14,8 +14,8 @@ from benchmarks.economics.breakeven import (
     break_even_mtok,
     break_even_utilization,
 )
-from benchmarks.economics.checks import BadInput
 from benchmarks.economics.cost import card_hour, usd_per_mtok_output
+from benchmarks.economics.input_checks import BadInput
 from tests.benchmarks.economics.example import cluster
 
 POSITIVE = st.decimals("0.01", "1000", places=2)

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.economics.checks import BadInput
 from benchmarks.economics.cost import (
     HOURS_PER_MONTH,
     HOURS_PER_YEAR,
@@ -17,6 +16,7 @@ from benchmarks.economics.cost import (
     usd_per_mtok_output,
     usd_per_mtok_split,
 )
+from benchmarks.economics.input_checks import BadInput
 
 POSITIVE = st.decimals("0.01", "10000", places=2)
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.economics import demand as module
-from benchmarks.economics.checks import BadInput
 from benchmarks.economics.demand import (
     DAY_MEAN_TO_PEAK,
     Demand,
@@ -16,6 +15,7 @@ from benchmarks.economics.demand import (
     flat,
     trace_demand,
 )
+from benchmarks.economics.input_checks import BadInput
 from tests.benchmarks.economics.example import DATA
 
 HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens\n"

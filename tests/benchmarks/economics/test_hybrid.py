@@ -7,13 +7,13 @@ import pytest
 
 from benchmarks.economics import hybrid
 from benchmarks.economics.breakeven import Cluster
-from benchmarks.economics.checks import BadInput
 from benchmarks.economics.demand import Demand, day_curve, flat
 from benchmarks.economics.hybrid import (
     all_bought,
     all_local,
     cheapest,
 )
+from benchmarks.economics.input_checks import BadInput
 from tests.benchmarks.economics.example import cluster
 
 CURVES = 20

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.economics.checks import BadInput
+from benchmarks.economics.input_checks import BadInput
 from tests.benchmarks.economics.example import DATA
 from tests.benchmarks.economics.meter_rows import read_meter_rows, sweeps
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from benchmarks.economics.breakeven import Verdict
-from benchmarks.economics.checks import BadInput
 from benchmarks.economics.demand import flat
 from benchmarks.economics.format_figures import percent
+from benchmarks.economics.input_checks import BadInput
 from benchmarks.economics.study import (
     APIS_MAX,
     hybrid_in_words,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.economics.checks import BadInput
+from benchmarks.economics.input_checks import BadInput
 from benchmarks.economics.sensitivity import THETA
 from benchmarks.economics.theta import read_theta
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from benchmarks.economics.checks import (
+from benchmarks.economics.input_checks import (
     BadInput,
     above_zero,
     not_negative,
