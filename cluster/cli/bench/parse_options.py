@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.economics.cost import parse_card_hour
-from benchmarks.economics.theta import read_theta
+from benchmarks.economics.read_theta import read_theta
 from benchmarks.load.endpoint import BadLoad, Endpoint, base_url
 from benchmarks.load.measures import Slo
 from benchmarks.load.schedule import Arrivals, Traffic

@@ -18,8 +18,8 @@ from benchmarks.economics.claims import findings
 from benchmarks.economics.cost import nano_up, parse_card_hour
 from benchmarks.economics.demand import DAY_MEAN_TO_PEAK, Demand, day_curve, flat, trace_demand
 from benchmarks.economics.input_checks import BadInput, not_negative, number
+from benchmarks.economics.read_theta import Theta, read_theta
 from benchmarks.economics.study import Question, study
-from benchmarks.economics.theta import Theta, read_theta
 from cluster.cli.breakeven.options import (
     MEANS,
     ApiOptions,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.economics.theta import read_theta
+from benchmarks.economics.read_theta import read_theta
 from benchmarks.load.figures import FIGURES
 from benchmarks.load.measures import measure
 from benchmarks.load.price import cost

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.economics.input_checks import BadInput
+from benchmarks.economics.read_theta import read_theta
 from benchmarks.economics.sensitivity import THETA
-from benchmarks.economics.theta import read_theta
 
 PLAN = {
     "cards": 16,
