@@ -65,7 +65,7 @@ class Run:
     child: subprocess.Popen[bytes]
     files: RunFiles
     ports: PortRange
-    scratch_folder: Scratch
+    scratch: Scratch
     reports: Path  # the folder of its processes' reports
     profile: Profile
     watch_parent: bool  # end when the `make` that started us ends

@@ -29,7 +29,7 @@ from runtime.request_limits import LIMITS, refusals
 START_S_MAX = 120.0  # the compiler imports a large library, maybe from a cold disk
 CPU_S_MAX = 10  # for all constraints of a request; the compiler's own limit is on each
 ANSWER_S_MAX = 90.0  # more than its own limits; for a compiler that does not hold to them
-COMPILER = Path(__file__).with_name("compiler.py")
+COMPILER = Path(__file__).with_name("compiler_process.py")
 
 log = logging.getLogger("baseload.grammar")
 

@@ -1,10 +1,10 @@
 """A process that compiles grammars as an engine would, each in a fork that can be killed.
 
-Run as a file by ``runtime.grammar.compile_check``; it imports nothing of the project, and it is the only
-file that imports xgrammar. A line of JSON in, a line of JSON out. A bad expression can cost
-minutes, gigabytes or the process: here it costs a fork. What compiles quickly can still be slow
-to follow, token by token, in the step that all requests of an engine share: so it is followed
-for a few tokens, too.
+Run as a file by ``runtime.grammar.compile_check``; it imports nothing of the project, and it is the
+only file that imports xgrammar. A line of JSON in, a line of JSON out. A bad expression can cost
+minutes, gigabytes or the process: here it costs a fork. What compiles quickly can still be slow to
+follow, token by token, in the step that all requests of an engine share: so it is followed for a
+few tokens, too.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cluster.checks import ask_vllm
+from cluster.checks import ask_vllm as asking
 from cluster.checks.ask_vllm import Engine, ask_vllm, engine_findings
 from runtime.config_problems import where
 from runtime.engine.engine_settings import EngineSettings
@@ -74,13 +74,13 @@ def question() -> list[Question]:
 
 def test_an_answer_that_does_not_come_or_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     code = "raise SystemExit('libcuda is missing')"
-    monkeypatch.setattr(ask_vllm, "COMMAND", (sys.executable, "-c", code))
+    monkeypatch.setattr(asking, "COMMAND", (sys.executable, "-c", code))
     assert ask_vllm(question(), {}) == "vLLM could not be asked: libcuda is missing"
-    monkeypatch.setattr(ask_vllm, "COMMAND", (sys.executable, "-c", "import time; time.sleep(60)"))
-    monkeypatch.setattr(ask_vllm, "VERIFY_S_MAX", 0.2)
+    monkeypatch.setattr(asking, "COMMAND", (sys.executable, "-c", "import time; time.sleep(60)"))
+    monkeypatch.setattr(asking, "VERIFY_S_MAX", 0.2)
     assert ask_vllm(question(), {}) == "vLLM did not answer within 0 s"
 
 
 def test_vllm_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ask_vllm, "find_spec", lambda name: None)
+    monkeypatch.setattr(asking, "find_spec", lambda name: None)
     assert ask_vllm(question(), {}) == "vLLM is not installed here"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cluster.manifests import read_model_config
+from cluster.manifests import read_model_config as reading
 from cluster.manifests.read_model_config import CONFIG_BYTES_MAX, read_model_config
 from models.hf.config import BadModelConfig, shape_of
 from models.tiny.weights import model_config as tiny_config
@@ -105,7 +105,7 @@ def test_a_repository_has_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     file = tmp_path / "blob"
     file.write_text(json.dumps(QUANTIZED), "utf-8")
     found: dict[str, str | None] = {"hf_quant_config.json": str(file)}
-    monkeypatch.setattr(read_model_config, "_is_reachable", lambda _: True)
+    monkeypatch.setattr(reading, "_is_reachable", lambda _: True)
     monkeypatch.setattr(
         "transformers.PreTrainedConfig.get_config_dict", lambda *_, **__: (dict(TINY), {})
     )
@@ -172,7 +172,7 @@ def test_what_the_hub_answers(monkeypatch: pytest.MonkeyPatch, error: str, told:
         raise OSError(error)
 
     monkeypatch.setattr("transformers.PreTrainedConfig.get_config_dict", fails)
-    monkeypatch.setattr(read_model_config, "_is_reachable", lambda _: True)
+    monkeypatch.setattr(reading, "_is_reachable", lambda _: True)
     assert told in refused("owner/model")
 
 
@@ -180,8 +180,8 @@ def test_a_closed_port_is_not_reachable(monkeypatch: pytest.MonkeyPatch) -> None
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         port = holder.getsockname()[1]
-        assert not read_model_config._is_reachable(f"http://127.0.0.1:{port}")
+        assert not reading._is_reachable(f"http://127.0.0.1:{port}")
         holder.listen()
-        assert read_model_config._is_reachable(f"http://127.0.0.1:{port}")
+        assert reading._is_reachable(f"http://127.0.0.1:{port}")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
-    assert read_model_config._is_reachable(f"http://127.0.0.1:{port}")
+    assert reading._is_reachable(f"http://127.0.0.1:{port}")

@@ -16,7 +16,7 @@ SENT = re.compile(r'"(x-baseload-[a-z-]*[a-z])"')
 def test_every_header_that_is_sent_is_listed() -> None:
     folder = Path(runtime.__file__).parent
     texts = {path.name: path.read_text() for path in folder.rglob("*.py")}
-    del texts["answer_headers.py"]
+    del texts["response_headers.py"]
     sent = {name for text in texts.values() for name in SENT.findall(text)} - TAG_HEADERS.keys()
     assert sent == {name for name in ANSWER_HEADERS if name.startswith("x-baseload-")}
 

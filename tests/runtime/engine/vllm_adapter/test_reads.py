@@ -42,7 +42,7 @@ def held(body):
     return [each["content"]["json_schema"] for each in tag.model_dump()["format"]["tags"][::2]]
 
 names = GenerateBaseServing._raise_if_error.__code__.co_varnames[:3]
-assert names == ("self", "finish_reason", "request_id"), names  # what refusals.py replaces
+assert names == ("self", "finish_reason", "request_id"), names  # what caller_faults.py replaces
 told = []
 for line in sys.stdin:
     try:
