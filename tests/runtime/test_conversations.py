@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from runtime.edge.server import PrivateServer
+from runtime.edge.private_server import PrivateServer
 from runtime.engine.scripted_answer import CHARS_PER_TOKEN
 from tests.runtime.parts import HOST, KEY_ENV, MODEL, Stack, chat, stack
 from tests.runtime.vendors import NAMES, message, prices, settled
