@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from runtime.errors import BaseloadError
 from scheduler.decision import Action, Buy, Dispatch, Hold, Reject
@@ -12,14 +12,18 @@ from scheduler.decision import Action, Buy, Dispatch, Hold, Reject
 class AwaitedDecisions:
     def __init__(self) -> None:
         self._futures: dict[str, asyncio.Future[Dispatch | Buy | Reject]] = {}
+        self._checks: dict[str, Callable[[], None]] = {}
 
-    def expect(self, request_id: str) -> asyncio.Future[Dispatch | Buy | Reject]:
+    def expect(
+        self, request_id: str, check: Callable[[], None]
+    ) -> asyncio.Future[Dispatch | Buy | Reject]:
+        """``check`` raises a BaseloadError once nothing may serve the request any more."""
         future = asyncio.get_running_loop().create_future()
-        self._futures[request_id] = future
+        self._futures[request_id], self._checks[request_id] = future, check
         return future
 
     def forget(self, request_id: str) -> None:
-        del self._futures[request_id]
+        del self._futures[request_id], self._checks[request_id]
 
     def tell(self, actions: Iterable[Action]) -> list[str]:
         """The requests that were given a target, and whose callers had left by then."""
@@ -33,6 +37,16 @@ class AwaitedDecisions:
             elif not isinstance(action, Reject):
                 left.append(action.request_id)
         return left
+
+    def check_all(self) -> None:
+        """Ends the wait of those that nothing may serve any more."""
+        for request_id, future in self._futures.items():
+            if future.done():
+                continue
+            try:
+                self._checks[request_id]()
+            except BaseloadError as error:
+                future.set_exception(error)
 
     def fail_all(self, error: BaseloadError) -> None:
         for future in self._futures.values():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from models.money import NanoUsd
@@ -18,7 +18,7 @@ from runtime.background import Background
 from runtime.clock import SYSTEM, Clock
 from runtime.config import GatewayConfig
 from runtime.config_version import RefusedConfig, first_version
-from runtime.errors import Draining
+from runtime.errors import BaseloadError, Draining
 from runtime.gc_tuning import collect_rarely
 from runtime.ledger.ledger import Ledger
 from runtime.ledger_sweep import sweep_forever
@@ -118,8 +118,9 @@ class Gateway:
         self.matrix, self.routing, self.applied = matrix, routing, applied
         self.config, self.accounts, self._priced_on = config, accounts, today
         self._scheduler.set_settings(settings, [a.offer for a in accounts.values()], self._now())
+        self._awaited.check_all()
 
-    def _renew_prices(self) -> None:
+    def renew_prices(self) -> None:
         """Before anything is decided or bought: a price may have begun or ended with the day."""
         if utc_today(self.clock) != self._priced_on:
             log.info("a new day: the offers' prices are renewed")
@@ -201,13 +202,17 @@ class Gateway:
             return frozenset()
         return self._buyable[tags.sensitivity] & self.allowance(tenant, tags).offers
 
-    async def decide(self, arrival: Arrival, failed: tuple[Target, ...]) -> Dispatch | Buy:
+    async def decide(
+        self, arrival: Arrival, failed: tuple[Target, ...], check: Callable[[], None]
+    ) -> Dispatch | Buy:
         """Waits for the scheduler's answer, which is none of those that have ``failed`` it; raises
-        what a rejection means to the caller."""
+        what a rejection means to the caller, or what ``check`` does once nothing may serve it."""
         if self.draining:
             raise Draining()
-        self._renew_prices()
-        future = self._awaited.expect(arrival.request_id)
+        self.renew_prices()
+        if failed:
+            check()  # the configuration may have changed during the attempt before
+        future = self._awaited.expect(arrival.request_id, check)
         try:
             if failed:
                 actions = self._scheduler.on_retry(arrival, failed, self._now())
@@ -215,7 +220,7 @@ class Gateway:
                 actions = self._scheduler.on_arrival(arrival, self._now())
             self._apply(actions)
             action = await future
-        except (asyncio.CancelledError, Draining):
+        except (asyncio.CancelledError, BaseloadError):
             self.finish(arrival.request_id, Outcome.CLIENT_LEFT)
             raise
         finally:
@@ -234,19 +239,6 @@ class Gateway:
             return decision
         self.finish(arrival.request_id, Outcome.CLIENT_LEFT)
         return None
-
-    def target_of(self, decision: Dispatch | Buy, job: Job) -> LocalTarget | Account | None:
-        """What was decided on; None if it has gone since, has no price any more, or the
-        configuration forbids it since."""
-        if isinstance(decision, Dispatch):
-            may_stay = self.allowance(job.tenant, job.tags).is_local
-            return self.locals.get(decision.replica_id) if may_stay else None
-        self._renew_prices()
-        if decision.offer_id not in self.offers_for(job.tenant, job.tags):
-            return None
-        account = self.accounts.get(decision.offer_id)
-        sells = account is not None and account.sells(job.dialect, job.request)
-        return account if sells else None
 
     def first_token(self, request_id: str) -> None:
         self._scheduler.on_first_token(request_id, self._now())
@@ -278,7 +270,7 @@ class Gateway:
             self._tick()
 
     def _tick(self) -> None:
-        self._renew_prices()
+        self.renew_prices()
         now = self._now()
         self.watchdog.look(self.config.stream, self._scheduler.on_progress, now)
         self._apply(self._scheduler.on_tick(now))

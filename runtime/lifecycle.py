@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from math import ceil, inf
 
 from models.money import format_usd
@@ -32,6 +33,7 @@ from runtime.hedge import first_to_speak
 from runtime.opening import Opening
 from runtime.relay import BodyWriter, Relay, Send, head, part
 from runtime.request.job import Job
+from runtime.still_allowed import require_place, target_of
 from runtime.wire.dialect import WholeAnswer
 from scheduler.decision import Buy, Dispatch, Outcome, Reason
 from scheduler.target import Target
@@ -71,6 +73,7 @@ class _Passage:
         self._job = job
         self._writer = writer
         self._limits = limits_of(gateway.config.stream, job)
+        self._check = partial(require_place, gateway, job)  # it may still go somewhere
         self._tried: tuple[Target, ...] = ()
         self._number = 0  # of the last attempt
         self._openings: list[Opening] = []
@@ -146,7 +149,7 @@ class _Passage:
         gateway, job = self._gateway, self._job
         self._tried += (decision.target,)
         self._number += 1
-        target = gateway.target_of(decision, job)
+        target = target_of(gateway, decision, job)
         if target is None:
             gateway.finish(decision.request_id, Outcome.CLIENT_LEFT)  # no failure
             return None
@@ -164,9 +167,9 @@ class _Passage:
                 raise QueueTimeout(OVERDUE)
             arrival = self._job.arrival_at(now_s)
             if left_s == inf:
-                return await self._gateway.decide(arrival, self._tried)
+                return await self._gateway.decide(arrival, self._tried, self._check)
             async with asyncio.timeout(left_s):
-                return await self._gateway.decide(arrival, self._tried)
+                return await self._gateway.decide(arrival, self._tried, self._check)
         except TimeoutError:
             refusal: BaseloadError = QueueTimeout(OVERDUE)
         except (NoTarget, QueueFull, QueueTimeout, SpillCapped) as error:

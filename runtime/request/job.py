@@ -63,6 +63,11 @@ class Job:
         return self.arrival.model
 
     @property
+    def rule(self) -> str:
+        """That chose among models; "" where one was asked for by its name."""
+        return "" if self.record.evidence is None else self.record.evidence.rule
+
+    @property
     def streaming(self) -> bool:
         return self.request.streaming
 

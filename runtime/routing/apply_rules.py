@@ -118,6 +118,11 @@ class Routing:
         narrowed = compiled.restriction.narrowed(allowance, asked.sensitivity)
         return plan(compiled.rule, standings, needs, narrowed, kept)
 
+    def narrowed(self, rule: str, allowance: Allowance, sensitivity: Sensitivity) -> Allowance:
+        """What a rule, as it is now, leaves of what the laws do; one that has gone asks nothing."""
+        compiled = self._by_name.get(rule)
+        return compiled.restriction.narrowed(allowance, sensitivity) if compiled else allowance
+
     def chosen_by(self, asked: Asked) -> tuple[str, str]:
         """The task and the language by which the quality of models is looked up for a request. A
         task that the configuration does not know is none: callers may invent any."""

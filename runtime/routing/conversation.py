@@ -17,8 +17,8 @@ def keep_turn(
 ) -> None:
     """After a whole answer, of which the target reported so many cached tokens. A request that
     names its model is no rule's, and stays there anyway."""
-    evidence, arrival = job.record.evidence, job.arrival
-    if evidence is None or not evidence.rule or not arrival.blocks:
+    arrival = job.arrival
+    if not job.rule or not arrival.blocks:
         return
     name = LOCAL if target.kind is TargetKind.LOCAL else target.id
     caches_nothing = arrival.caching_offer == name and not cached_tokens
