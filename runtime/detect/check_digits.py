@@ -19,7 +19,7 @@ _SG_SHIFT = {"S": 0, "T": 4, "F": 0, "G": 4, "M": 3}
 _TW_LETTERS = "ABCDEFGHJKLMNPQRSTUVXYWZIO"  # in the order of their codes, from 10
 _KR_WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
 _JP_WEIGHTS = (6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
-_LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_LUHN_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 
 
 def is_date(year: str, month: str, day: str) -> bool:
@@ -43,9 +43,9 @@ def weighted(digits: str, weights: tuple[int, ...]) -> int:
 
 def luhn(digits: str) -> bool:
     """ISO/IEC 7812-1, of payment cards."""
-    backwards = [int(digit) for digit in reversed(digits)]
-    doubled = sum(_LUHN_DOUBLED[digit] for digit in backwards[1::2])
-    return (sum(backwards[::2]) + doubled) % 10 == 0
+    backwards = digits.encode()[::-1]
+    total = sum(backwards[::2]) + sum(backwards[1::2].translate(_LUHN_DOUBLED))
+    return (total - len(digits) * ord("0")) % 10 == 0
 
 
 def cn_resident_id(number: str) -> bool:

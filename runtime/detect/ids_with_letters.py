@@ -13,11 +13,14 @@ from runtime.detect.check_digits import (
 )
 
 _GAP = "[ -]{0,2}"
+_FIRST = "([A-Za-z])(?<![0-9A-Za-z].)"  # no digit and no letter is before it
 _LETTERED = re.compile(
-    rf"(?<![0-9A-Za-z])(?=([A-Za-z]{{1,2}}{_GAP}[0-9](?:{_GAP}[0-9]){{5,8}}{_GAP}\(?[0-9A-Za-z]?\)?)"
-    r"(?![0-9A-Za-z]))"
+    rf"{_FIRST}(?=([A-Za-z]?{_GAP}[0-9](?:{_GAP}[0-9]){{5,8}}{_GAP}\(?[0-9A-Za-z]?\)?)(?![0-9A-Za-z]))",
+    re.S,
 )
-_IBAN = re.compile(r"(?<![0-9A-Za-z])(?=([A-Za-z]{2}[0-9]{2}(?:[ .\-/_]{0,2}[0-9A-Za-z]){11,30}))")
+_IBAN = re.compile(
+    rf"{_FIRST}(?=([A-Za-z][0-9]{{2}}(?:[ .\-/_]{{0,2}}[0-9A-Za-z]){{11,30}}))", re.S
+)
 _SHAPES: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("hk_id", re.compile(r"[A-Z]{1,2}[0-9]{6}[0-9A]"), hk_identity_card),
     ("sg_nric", re.compile(r"[STFGM][0-9]{7}[A-Z]"), sg_identity_number),
@@ -50,12 +53,12 @@ _PUNCTUATION = str.maketrans("", "", " -()./_")
 def lettered_kind(window: str) -> str | None:
     """The name of the first such number in it."""
     for found in _LETTERED.finditer(window):
-        number = found[1].translate(_PUNCTUATION).upper()
+        number = (found[1] + found[2]).translate(_PUNCTUATION).upper()
         for name, shape, checks in _SHAPES:
             if shape.fullmatch(number) and checks(number):
                 return name
     for found in _IBAN.finditer(window):
-        number = found[1].translate(_PUNCTUATION).upper()
+        number = (found[1] + found[2]).translate(_PUNCTUATION).upper()
         length = IBAN_LENGTHS.get(number[:2])
         if length is not None and len(number) >= length and iban(number[:length]):
             return "iban"

@@ -10,50 +10,43 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 
 from runtime.detect.ids_of_digits import Budget, OutOfBounds, number_kind
 from runtime.detect.ids_with_letters import lettered_kind
-from runtime.detect.normal_form import normal_form
+from runtime.detect.normal_form import normal_form, plain_separators
+from runtime.detect.other_writings import of_tags, other_writings
+from runtime.detect.said_numbers import said_kind
 
-DETECTOR_VERSION = "2026-11-30.2"
+DETECTOR_VERSION = "2026-11-30.3"
 CHARS_MAX = 4_000_000
-LOOKS_MAX = 200_000  # numbers whose digits were checked
+LOOKS_MAX = 100_000  # numbers whose digits were checked
 
 _CONTEXT = 40  # characters before and after digits, for words and letters that belong to them
 _JOINT = 64  # characters on each side of where two parts meet
 # Where digits are at all, so that nothing else is searched; separators of any kind, few of them.
 _CLUSTER = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){5,}")
 # The domain may be of any script.
-_EMAIL = re.compile(r"[\w.+%-](?<!\bgit)@[^\W_](?:[\w-]{0,62}\.)+[^\W\d_]{2}")
+_EMAIL = re.compile(
+    r"@(?<=[\w.+%-]@)(?<!\bgit@)[^\W_](?:[\w\u00b7\u2010-\u2015-]{0,62}\.){1,9}[^\W\d_]{2}"
+)
 _SPELLED_EMAIL = re.compile(
     r"(?i)[\[({<] ?at ?[\])}>] ?[\w-]{1,63}(?:\.| ?[\[({<] ?(?:dot|\.) ?[\])}>] ?)[^\W\d_]{2}"
 )
 _PHONE = re.compile(
     r"(?<![0-9A-Za-z)\]=])\+[ (]{0,2}[1-9](?:[ \-().]{0,2}[0-9]){7,14}(?![0-9A-Za-z])"
 )
-_SAID_PHONE = re.compile(
-    r"(?i)(?:\b(?:phone|tel|telephone|mobile|whatsapp|hotline|telefon|telepon|hp|sđt|vx|wx)"
-    r"(?![A-Za-z])"
-    r"|电话|電話|手机|手機|联系方式|聯絡|携帯|전화|điện thoại)"
-    r"[^0-9A-Za-z\n]{0,12}[+(]{0,2}[0-9](?:[ \-()]{0,2}[0-9]){6,13}(?![0-9A-Za-z])"
-)
-_SAID_NUMBER = re.compile(
-    r"(?i)(?:passport|护照|護照|旅券|여권|hộ chiếu|paspor)(?: ?(?:no|number|号|號|番号)?)?"
-    r"[^0-9A-Za-z\n]{0,8}(?:is |为|是)?[A-Z]{0,2}[0-9]{6,9}(?![0-9A-Za-z])"
-    r"|(?:身份证|身分證|社会安全|social security|\bssn\b)[^0-9A-Za-z\n]{0,12}"
-    r"[0-9](?:[ -]?[0-9]){8,17}"
-)
 _PLATE = re.compile(
     "[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼]"
-    "[A-HJ-NP-Z][- ]?(?=[A-HJ-NP-Z0-9]{0,5}[0-9])[A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9挂学警港澳]"
+    "[A-HJ-NP-Z][-· •]?(?=[A-HJ-NP-Z0-9]{0,5}[0-9])[A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9挂学警港澳]"
     "(?![0-9A-Za-z])"
 )
 _HOME = re.compile(
-    "(?:路|街|道|巷|弄)(?:[0-9]{1,5}|[一二三四五六七八九十百零〇]{1,6})(?:号|號|弄)"
-    "|[0-9]{1,4}(?:室|楼[0-9]{1,4}|单元)"
+    "[路街道巷弄室楼单](?:"
+    "(?<=[路街道巷弄])(?:[0-9]{1,5}|[一二三四五六七八九十百零〇]{1,6})[号號弄]"
+    "|(?<=[0-9]室)|(?<=[0-9]楼)[0-9]|(?<=[0-9]单)元)"
 )
-_PLACE = re.compile("(?:省|市|区|區|县|縣|镇)")
+_PLACE = re.compile("[省市区區县縣镇]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +73,20 @@ def find_personal_data(texts: Iterable[str]) -> Finding:
     budget = Budget(LOOKS_MAX)
     try:
         for text in [*parts, *_joints(parts)]:
-            if kinds := _kinds(normal_form(text), budget):
-                return Finding(frozenset(kinds))
+            for reading in _readings(text):
+                if kinds := _kinds(reading, budget):
+                    return Finding(frozenset(kinds))
     except OutOfBounds:
         return INCOMPLETE
     return NOTHING
+
+
+def _readings(text: str) -> Iterator[str]:
+    """In one form, and what it says in another writing."""
+    plain = normal_form(text)
+    yield plain
+    for other in chain(other_writings(plain), of_tags(text)):
+        yield normal_form(other)
 
 
 def _joints(parts: Sequence[str]) -> Iterator[str]:
@@ -116,19 +118,29 @@ def _kinds(text: str, budget: Budget) -> set[str]:
             kinds.add("cn_plate")
         if (home := _HOME.search(text)) and _PLACE.search(text, max(0, home.start() - _CONTEXT)):
             kinds.add("address")
-    for cluster in _CLUSTER.finditer(text):
-        kind = _kind_in(text, cluster.start(), cluster.end(), budget)
-        if kind is not None:
-            kinds.add(kind)
-            break
+    found = (_kind_in(window, budget) for window in _windows(text))
+    kinds.update(kind for kind in islice(filter(None, found), 1))
     return kinds
 
 
-def _kind_in(text: str, start: int, end: int, budget: Budget) -> str | None:
-    """Of the digits from ``start`` to ``end``, with the words and letters around them."""
-    window = text[max(0, start - _CONTEXT) : end + _CONTEXT]
+def _windows(text: str) -> Iterator[str]:
+    """The surroundings of digits, each character of the text in one of them at most."""
+    start, end = 0, 0
+    for cluster in _CLUSTER.finditer(text):
+        if cluster.start() - _CONTEXT > end:
+            if end:
+                yield text[start:end]
+            start = max(0, cluster.start() - _CONTEXT)
+        end = cluster.end() + _CONTEXT
+    if end:
+        yield text[start:end]
+
+
+def _kind_in(window: str, budget: Budget) -> str | None:
+    """Of the digits in it, with the words and letters around them."""
+    window = plain_separators(window)
     if kind := number_kind(window, budget) or lettered_kind(window):
         return kind
-    if ("+" in window and _PHONE.search(window)) or _SAID_PHONE.search(window):
+    if "+" in window and _PHONE.search(window):
         return "phone"
-    return "document_number" if _SAID_NUMBER.search(window) else None
+    return said_kind(window)
