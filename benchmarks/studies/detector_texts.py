@@ -73,7 +73,7 @@ def json_numbers(chars: int) -> str:
 def digits(chars: int) -> str:
     """A table of counts with commas between them."""
     random = Random(2)
-    rows = (",".join(str(random.randint(0, 99_999)) for _ in range(8)) for _ in count())
+    rows = (",".join(str(random.randint(10_000, 99_999)) for _ in range(8)) for _ in count())
     return _filled(rows, "\n", chars)
 
 

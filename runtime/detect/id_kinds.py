@@ -39,6 +39,11 @@ class Kind:
     partings: tuple[tuple[int, ...], ...] = ()
     is_common: bool = False
 
+    @property
+    def is_weak(self) -> bool:
+        """Lists of years and of amounts pass for it."""
+        return self.is_common or self in APART
+
 
 def payment_card(digits: str) -> bool:
     is_of_no_scheme = digits[0] in "01789" or (digits[0] == "2" and not "2221" <= digits <= "2721")
@@ -133,7 +138,13 @@ WHOLE: dict[int, tuple[Kind, ...]] = {
             "phone", cn_mobile_dialled_abroad, ((2, 2, 11), (4, 11), (4, 3, 4, 4), (2, 2, 3, 4, 4))
         ),
     ),
-    18: (Kind("cn_resident_id", cn_resident_id),),
+    18: (
+        Kind(
+            "cn_resident_id",
+            cn_resident_id,
+            ((6, 8, 4), (6, 4, 4, 4), (4, 4, 4, 4, 2), (6, 6, 6), (3, 3, 3, 3, 3, 3)),
+        ),
+    ),
 }
 for _length in range(13, 20):
     _card = Kind("payment_card", payment_card, _CARD_PARTS)

@@ -13,11 +13,11 @@ import re
 from collections.abc import Collection, Iterator
 
 from runtime.detect.check_digits import cn_resident_id
-from runtime.detect.id_kinds import DIGITS_MAX, DIGITS_MIN, Kind, partings, whole_kind
+from runtime.detect.id_kinds import DIGITS_MAX, DIGITS_MIN, WHOLE, Kind, partings, whole_kind
 
-_GAP = r"[^0-9A-Za-z]{0,3}"  # between two digits of a number that is surely one
+_GAP = r"[^0-9A-Za-z]{0,3}+"  # between two digits of a number that is surely one
 _ROW_GAP = r"[ \t\r\n\-]{1,3}"  # of any other: versions and dates have dots and strokes
-_PART_GAP = r"[ \t\r\n.\-/_()*`:]{1,4}"  # between two of its parts
+_PART_GAP = r"[ \t\r\n.\-/_()*`:杠]{1,4}"  # between two of its parts
 _FIRST = r"[0-9](?<![0-9A-Za-z].)"  # no digit and no letter is before it
 _END = r"(?![0-9A-Za-z])"
 _NOT_DECIMALS = r"(?<![0-9]\..)"
@@ -30,6 +30,13 @@ _ROW = re.compile(
     re.S,
 )
 _ROW_CHARS_MAX = 3 * DIGITS_MAX
+# Parts with the same sign between all of them, of any kind but those of lists and of reckoning.
+_SAME_GAP = r"[^0-9A-Za-z\r\n,;+=<>^%&]{1,6}+|[\"'][,+ ]{0,4}[\"']"
+_SIGNED = re.compile(
+    rf"{_FIRST}[0-9]{{0,5}}+(?P<gap>{_SAME_GAP})[0-9]{{1,13}}(?:(?P=gap)[0-9]{{1,13}})+{_END}",
+    re.S,
+)
+_MOBILE_AFTER_LETTERS = re.compile(rf"1(?:(?<=[G-Zg-z]1)|(?<=[Ii][Dd]1))[3-9][0-9]{{9}}{_END}")
 _NEAR_BEFORE = re.compile(r"[0-9][ \t.\-/_,]{1,3}$")
 _NEAR_AFTER = re.compile(r"[ \t.\-/_,]{1,3}[0-9]")
 _LINE_BEFORE = re.compile(r"[0-9][ \t.,]?\r?\n[ \t]{0,3}$")
@@ -93,11 +100,16 @@ def number_kind(window: str, budget: Budget) -> str | None:
         budget.spend()
         if kind := whole_kind(row):
             return kind
+    for row, kinds in _signed(window):
+        budget.spend()
+        for each in kinds:
+            if each.checks(row):
+                return each.name
     for found in _PARTED.finditer(window):
         budget.spend()
         if kind := _parted_kind(window, found.start()):
             return kind
-    return None
+    return "phone" if _MOBILE_AFTER_LETTERS.search(window) else None
 
 
 def _rows(window: str) -> Iterator[str]:
@@ -109,6 +121,21 @@ def _rows(window: str) -> Iterator[str]:
             digits = _digits(row[0])
             if DIGITS_MIN <= len(digits) <= DIGITS_MAX and not _is_of_table(window, *row.span()):
                 yield digits
+
+
+def _signed(window: str) -> Iterator[tuple[str, list[Kind]]]:
+    """The digits of numbers that stand by themselves with one sign between all their parts, and
+    what they can be; of lists, as in "1988年、1992年、1996年", only what few numbers can be."""
+    for found in _SIGNED.finditer(window):
+        parts, gap = _PART.findall(found[0]), found["gap"]
+        before = window[max(0, found.start() - len(gap) - 1) : found.start()]
+        if before.endswith(gap) and before[0].isdigit():
+            continue
+        sizes = tuple(map(len, parts))
+        is_apart = len(sizes) == sum(sizes) and "|" not in gap
+        kinds = WHOLE.get(len(sizes), ()) if is_apart else _PARTINGS.get(sizes, ())
+        is_list = any(char in ",、" or char.isalpha() for char in gap)
+        yield "".join(parts), [kind for kind in kinds if not (is_list and kind.is_weak)]
 
 
 def _parted_kind(window: str, start: int) -> str | None:
@@ -151,4 +178,4 @@ def _is_of_table(window: str, start: int, end: int) -> bool:
 
 
 def _digits(row: str) -> str:
-    return "".join(char for char in row.upper() if char.isalnum())
+    return "".join(char for char in row.upper() if char.isascii() and char.isalnum())

@@ -49,6 +49,7 @@ _INVISIBLE = re.compile(f"[{INVISIBLE}]")
 ODD = re.compile(f"[^{ORDINARY}]")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\u4e00-\u9fff]")
 _DASHES = frozenset("·˗᠆•⁃−─━➖⸺⸻〜〰・ーㅡ")  # more than Unicode calls so
+_BLANK_BRAILLE = "\u2800"
 _CROSSES = frozenset("×ΧχХх✕✖")  # that look as the letter X
 _UNSEEN = ("Mn", "Me", "Cf", "Cc")
 
@@ -101,7 +102,7 @@ def _plain_separator(char: str) -> str:
         return "X"
     if category in _UNSEEN:
         return ""
-    return " " if category == "Zs" else char
+    return " " if category in ("Zs", "Zl", "Zp") or char == _BLANK_BRAILLE else char
 
 
 def _digits(found: re.Match[str]) -> str:

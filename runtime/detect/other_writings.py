@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from runtime.detect.normal_form import ODD
 
 _BASE64_CHARS = "[A-Za-z0-9+/_-]"
-# Of a phone number alone it has 16; e-mail wraps its lines.
-_BASE64 = re.compile(f"{_BASE64_CHARS}{{16,}}(?:\r?\n{_BASE64_CHARS}{{16,}})*")
+# Of a phone number alone it has 15; e-mail wraps its lines.
+_BASE64 = re.compile(f"{_BASE64_CHARS}{{15,}}(?:\r?\n{_BASE64_CHARS}{{15,}})*")
 _URL_SAFE = str.maketrans("-_", "+/", "\r\n")
 _TEXT_SHARE_MIN = 0.9  # a piece may end within a character
 
@@ -30,21 +30,21 @@ _NUMBER_WORDS = (
     "れい いち に さん し ご ろく しち はち く",
 )
 _DIGIT_OF = {word: str(at) for row in _NUMBER_WORDS for at, word in enumerate(row.split())}
-_DIGIT_OF |= {"double": "D", "triple": "T"}
+_DIGIT_OF |= {"double": "D", "triple": "T", "x": "X"}
 _VIETNAMESE = "không một hai ba bốn năm sáu bảy tám chín".split()  # "ba" is eight in Chinese
 _VIETNAMESE_DIGIT_OF = {word: str(at) for at, word in enumerate(_VIETNAMESE)}
 _BETWEEN_WORDS = ",.-/"
-_SPELLED = re.compile("[0-9DT]{7,24}")
+_SPELLED = re.compile("[0-9DT]{7,24}X?")
 _REPEATED = re.compile("([DT])([0-9])")
 
-_ZEROS, _ONES = "Oo\u039f\u03bf\u041e\u043e", "Il|\u0406\u0456\u04cf"
+_ZEROS, _ONES = "Oo\u039f\u03bf\u041e\u043e", "Il\u0406\u0456\u04cf"
 _LETTERS = _ZEROS + _ONES + "\u0417\u0437\u0431"
 _LOOKALIKES = str.maketrans(_LETTERS, "0" * len(_ZEROS) + "1" * len(_ONES) + "336")
 _ALIKE = f"[0-9{_LETTERS}]"
 _MISTYPED = re.compile(rf"{_ALIKE}(?<!\w.)(?:[ -]?{_ALIKE}){{10,22}}(?!\w)", re.S)
 _IS_MISTYPED = re.compile(rf"[{_LETTERS}](?:(?<=[0-9].)|(?=[0-9]))", re.S)
 _DIGIT = re.compile("[0-9]")
-_TRUE_DIGITS_MIN = 0.5
+_TRUE_DIGITS_MIN = 0.4
 
 _TAGS = re.compile("[\U000e0020-\U000e007e]{6,}")  # shown by nothing, read by a model
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 
+from runtime.detect.email_addresses import has_email_address
 from runtime.detect.ids_of_digits import Budget, OutOfBounds, number_kind
 from runtime.detect.ids_with_letters import lettered_kind
 from runtime.detect.normal_form import normal_form, plain_separators
@@ -23,15 +24,13 @@ CHARS_MAX = 4_000_000
 LOOKS_MAX = 100_000  # numbers whose digits were checked
 
 _CONTEXT = 40  # characters before and after digits, for words and letters that belong to them
+_BLANK = " \t\r\n-.,"
 _JOINT = 64  # characters on each side of where two parts meet
 # Where digits are at all, so that nothing else is searched; separators of any kind, few of them.
-_CLUSTER = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){5,}")
-# The domain may be of any script.
-_EMAIL = re.compile(
-    r"@(?<=[\w.+%-]@)(?<!\bgit@)[^\W_](?:[\w\u00b7\u2010-\u2015-]{0,62}\.){1,9}[^\W\d_]{2}"
-)
-_SPELLED_EMAIL = re.compile(
-    r"(?i)[\[({<] ?at ?[\])}>] ?[\w-]{1,63}(?:\.| ?[\[({<] ?(?:dot|\.) ?[\])}>] ?)[^\W\d_]{2}"
+_CLUSTER = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,6}[0-9]){5,}")
+_UUID = re.compile(
+    r"[0-9a-fA-F](?<![0-9A-Za-z].)[0-9a-fA-F]{7}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9A-Za-z])",
+    re.S,
 )
 _PHONE = re.compile(
     r"(?<![0-9A-Za-z)\]=])\+[ (]{0,2}[1-9](?:[ \-().]{0,2}[0-9]){7,14}(?![0-9A-Za-z])"
@@ -91,7 +90,8 @@ def _readings(text: str) -> Iterator[str]:
 
 def _joints(parts: Sequence[str]) -> Iterator[str]:
     """Around where one part ends and the next begins: as if nothing were between them, and as if
-    something were, but within a row of digits."""
+    something were, but within a row of digits. Then of each part with the next but one: somebody
+    answered between two halves of a number."""
     for glue in (_nothing, _digits_only) if len(parts) > 1 else ():
         whole = parts[0]
         ends = []
@@ -99,6 +99,15 @@ def _joints(parts: Sequence[str]) -> Iterator[str]:
             ends.append(len(whole))
             whole += glue(before, after) + after
         yield "\n\n\n".join(whole[max(0, end - _JOINT) : end + _JOINT] for end in ends)
+    pairs = zip(parts, parts[2:], strict=False)
+    halves = [(before.rstrip(_BLANK), after.lstrip(_BLANK)) for before, after in pairs]
+    across = [
+        before[-_JOINT:] + after[:_JOINT]
+        for before, after in halves
+        if before[-1:].isdigit() and after[:1].isdigit()
+    ]
+    if across:
+        yield "\n\n\n".join(across)
 
 
 def _nothing(before: str, after: str) -> str:
@@ -111,7 +120,7 @@ def _digits_only(before: str, after: str) -> str:
 
 def _kinds(text: str, budget: Budget) -> set[str]:
     kinds = set()
-    if ("@" in text and _EMAIL.search(text)) or _SPELLED_EMAIL.search(text):
+    if has_email_address(text):
         kinds.add("email")
     if not text.isascii():
         if _PLATE.search(text):
@@ -138,7 +147,7 @@ def _windows(text: str) -> Iterator[str]:
 
 def _kind_in(window: str, budget: Budget) -> str | None:
     """Of the digits in it, with the words and letters around them."""
-    window = plain_separators(window)
+    window = _UUID.sub(" ", plain_separators(window))
     if kind := number_kind(window, budget) or lettered_kind(window):
         return kind
     if "+" in window and _PHONE.search(window):

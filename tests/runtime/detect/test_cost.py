@@ -15,6 +15,7 @@ import pytest
 from benchmarks.studies.detector_texts import TEXTS
 from runtime.detect import (
     decoded,
+    email_addresses,
     ids_of_digits,
     ids_with_letters,
     normal_form,
@@ -27,6 +28,7 @@ from runtime.detect.personal_data import NOTHING, find_personal_data
 
 MODULES = (
     decoded,
+    email_addresses,
     ids_of_digits,
     ids_with_letters,
     normal_form,
@@ -40,6 +42,7 @@ TAKES_WHAT_IT_READS = {
     "ids_of_digits._PART",
     "ids_of_digits._PARTS",  # a handful of parts, of which one is longer than any pattern asks for
     "ids_of_digits._ROW",
+    "ids_of_digits._SIGNED",
     "normal_form._HAN_NUMBER",
     "other_writings._BASE64",
     "other_writings._TAGS",
