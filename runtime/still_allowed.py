@@ -10,7 +10,7 @@ from runtime.errors import NoCompliantTarget
 from runtime.gateway import Gateway
 from runtime.request.job import Job
 from runtime.targets.membership import LocalTarget
-from runtime.targets.providers import Account
+from runtime.targets.provider_accounts import Account
 from scheduler.compliance.compliance_matrix import Allowance
 from scheduler.decision import Buy, Dispatch
 
