@@ -58,7 +58,7 @@ class Configuration:
         await self.check_health()
 
     async def check_health(self) -> None:
-        """Serve's poll. ConfigError while a `user_config` stands refused."""
+        """Answers Serve's poll. ConfigError while a `user_config` stands refused."""
         note: ConfigNote = await self._directory.config.remote()
         if note.refused is not None:
             raise ConfigError(note.refused)

@@ -37,7 +37,8 @@ def wanted_replicas(
     replica_usd_per_hour: float,
     occupancy_max: float,
 ) -> int:
-    """None: Prometheus does not know, so nothing changes for that reason."""
+    """The number of replicas that a pool should have. None: Prometheus does not know, so nothing
+    changes for that reason."""
     if spill_usd_per_hour is not None and spill_usd_per_hour >= replica_usd_per_hour:
         return replicas + 1
     if occupancy is None or spill_usd_per_hour is None:

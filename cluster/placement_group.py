@@ -26,7 +26,8 @@ def card_resource(card: str) -> str:
 
 
 def placement(settings: EngineSettings, card: str) -> dict[str, Any]:
-    """For ``Deployment.options``. Replicas on CPUs share a node without reserving any of it."""
+    """The arguments for ``Deployment.options``. Replicas on CPUs share a node without reserving any
+    of it."""
     if card == CPU_CARD:
         return {"ray_actor_options": {"num_cpus": 0}}
     layout, own = settings.layout, card_resource(card)

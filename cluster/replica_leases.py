@@ -41,7 +41,7 @@ class Listing:
     complete: bool
 
     def onto(self, known: Mapping[str, Registration]) -> dict[str, Registration]:
-        """By replica id; ``known`` is what was listed before."""
+        """The registrations by replica id; ``known`` is what was listed before."""
         told = {entry.replica_id: entry for entry in self.entries}
         return told if self.complete else {**known, **told}
 

@@ -209,7 +209,8 @@ class Scheduler:
                 self._listed.set()
 
     async def drain(self) -> None:
-        """Before Serve ends its proxy: that takes all connections with it, whatever runs there."""
+        """Drains before Serve ends its proxy: that takes all connections with it, whatever runs
+        there."""
         if self._gateway is not None:
             await self._gateway.drain(drain_s_max())
 

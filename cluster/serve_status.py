@@ -29,7 +29,7 @@ _LOG = re.compile(rf"^{LOG_HEADING}(?P<path>.+):$")
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Of a deployment, or of the whole application; the words are Serve's."""
+    """The status of a deployment, or of the whole application; the words are Serve's."""
 
     name: str
     status: str
@@ -37,7 +37,7 @@ class Status:
 
 
 def statuses(overviews: Iterable[StatusOverview]) -> Iterator[Status]:
-    """Deployments first: that of their application only says which of them failed."""
+    """The statuses, deployments first: that of their application only says which of them failed."""
     for overview in overviews:
         for each in overview.deployment_statuses:
             yield Status(each.name, each.status.value, each.message)
@@ -54,7 +54,7 @@ def failure(statuses: Iterable[Status]) -> StartFailed | None:
 
 
 def cause(status: Status) -> StartFailed:
-    """From the traceback in its message: our own error, or the last line of another."""
+    """The cause by the traceback in its message: our own error, or the last line of another."""
     match = list(_OURS.finditer(status.message))
     if match:
         first, *rest = match[-1]["text"].splitlines()

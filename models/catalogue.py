@@ -75,7 +75,8 @@ class Model(Entry):
     notes: _Texts = ()
 
     def shape(self) -> Shape:
-        """Raises BadModelConfig; never for an entry of a catalogue that was loaded."""
+        """The model's shape. Raises BadModelConfig; never for an entry of a catalogue that was
+        loaded."""
         return shape_of(self.config)
 
     @property
@@ -100,7 +101,7 @@ class Model(Entry):
 
     @property
     def total_params(self) -> int:
-        """Of the text model, without draft and vision layers."""
+        """The parameters of the text model, without draft and vision layers."""
         return sum(tensor.params for tensor in tensors(self.shape()))
 
     @property

@@ -41,7 +41,7 @@ class Layout:
 
     @property
     def ep(self) -> int:
-        """Expert-parallel size: 1 where experts are sliced instead."""
+        """The expert-parallel size: 1 where experts are sliced instead."""
         return self.experts_over if self.expert_parallel else 1
 
     def __str__(self) -> str:

@@ -32,7 +32,7 @@ class PriceSource(Protocol):
 
     @property
     def name(self) -> str:
-        """For people: a file, or a package with its release."""
+        """The name that people read: a file, or a package with its release."""
         ...
 
     def price_at(self, provider: str, model: str, on: date) -> Price | None:

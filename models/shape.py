@@ -50,7 +50,8 @@ class Mla:
 
 @dataclass(frozen=True, slots=True)
 class CompressedLatent:
-    """DeepSeek-V4 attention: a window of latents, and beyond it one latent per ``ratio`` tokens.
+    """DeepSeek-V4's attention has a window of latents, and beyond it one latent per ``ratio``
+    tokens.
 
     ``ratio`` 0: the window only. Layers of ratio 4 carry an indexer.
     """

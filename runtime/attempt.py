@@ -154,7 +154,8 @@ class Attempt:
         *,
         started: bool,
     ) -> None:
-        """For a cancelled task: the caller left, the process is going down, or a rival has won."""
+        """Ends the attempt of a cancelled task: the caller left, the process is going down, or a
+        rival has won."""
         ending = Ending.SETTLE if started else Ending.VOID
         row = self._end(ending, bill, outcome, detail)
         if row is not None:

@@ -24,11 +24,13 @@ class AttemptLimits:
     hedge_after_s: float  # infinite where no rival is asked
 
     def first_token_s_max(self, number: int) -> float:
-        """Of the attempt with this number, counted from 1."""
+        """How long the attempt with this number, counted from 1, may wait for its first token, in
+        seconds."""
         return self.first_token_s[min(number, len(self.first_token_s)) - 1]
 
     def at_model_of(self, job: Job) -> AttemptLimits:
-        """With the limit that a rule sets for one of its models, at any of its attempts."""
+        """These limits with the one that a rule sets for one of its models, at any of its
+        attempts."""
         if job.first_token_ms_max is None or not job.streaming:
             return self
         return replace(self, first_token_s=(job.first_token_ms_max / 1000,))

@@ -15,7 +15,8 @@ from runtime.wire.reported_usage import Usage
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """Counts are None where nobody reported or estimated them."""
+    """The tokens that an attempt is billed for. Counts are None where nobody reported or estimated
+    them."""
 
     prompt_tokens: int | None
     cached_tokens: int | None
@@ -76,11 +77,12 @@ class Reckoning:
         self._is_learned = False
 
     def bill(self, output_tokens_most: int) -> Bill:
-        """As far as the answer has come."""
+        """Counts what is billed as far as the answer has come."""
         return Bill.of(self.said.usage, output_tokens_most, self._tokens)
 
     def learn(self, bill: Bill) -> None:
-        """From an answer that has come to its end. A count that cannot be teaches nothing."""
+        """Learns from an answer that has come to its end. A count that cannot be teaches
+        nothing."""
         self._is_learned = True
         if bill.source is UsageSource.LIMIT or bill.completion_tokens is None:
             return
@@ -88,7 +90,7 @@ class Reckoning:
         self._learn_length(bill.completion_tokens, is_complete=not self.said.cut_off)
 
     def learn_the_rest(self) -> None:
-        """From an answer that did not come to its end: it would have been longer."""
+        """Learns from an answer that did not come to its end: it would have been longer."""
         if not self._is_learned:
             self._learn_length(self._tokens(), is_complete=False)
 

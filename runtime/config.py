@@ -213,7 +213,8 @@ def read_config(data: Any) -> tuple[GatewayConfig | None, list[Problem]]:
 
 
 def load_config(data: Any) -> GatewayConfig:
-    """Validates; ConfigError tells every problem in one line, each with its path."""
+    """Validates a configuration; ConfigError tells every problem in one line, each with its
+    path."""
     config, found = read_config(data)
     if config is None:
         error = ConfigError(one_line(found))

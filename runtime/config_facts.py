@@ -106,7 +106,7 @@ class FactsConfig(ConfigSection):
     """Papers that the vendor has passed on, such as technical-documentation."""
 
     def facts(self, models: Collection[str], *, is_own: bool = False) -> TargetFacts:
-        """Of a target with these models."""
+        """The facts of a target with these models."""
         registrations = [each.registration() for each in self.registrations]
         return TargetFacts(
             storage_regions=self.storage_regions,
@@ -166,7 +166,7 @@ class ComplianceConfig(ConfigSection):
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """Of all packs, in their order."""
+        """The rules of all packs, in their order."""
         return self._rules
 
     def with_rule(self, rule: Rule) -> Self:

@@ -81,7 +81,8 @@ def one_line(problems: Sequence[object]) -> str:
 
 
 def where(path: Iterable[str | int]) -> str:
-    """``pools[0].engine``; a key that has a dot in it stands in brackets, too."""
+    """The place of a value, such as ``pools[0].engine``; a key that has a dot in it stands in
+    brackets, too."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -118,7 +119,7 @@ def is_secret(path: Iterable[str | int]) -> bool:
 
 
 def wrong_at(path: Path, wrong: str) -> PydanticCustomError:
-    """For validators of a whole model: raise it to say which of its fields is meant."""
+    """The error that a validator of a whole model raises to say which of its fields is meant."""
     return PydanticCustomError(_AT, "{wrong}", {"path": list(path), "wrong": wrong})
 
 

@@ -52,7 +52,8 @@ class _Memo:
 
 
 def digest_of(config: GatewayConfig) -> str:
-    """Of all that is in force, with defaults, the rules of policy packs and own prices."""
+    """The digest of all that is in force, with defaults, the rules of policy packs and own
+    prices."""
     last = _Memo.last
     if last is None or last[0] is not config:
         last = _Memo.last = (config, _digest_of(config))

@@ -108,7 +108,7 @@ class Gateway:
         self._background.spawn("sweep", sweep_forever(self.ledger, self._read_news, self._clocks))
 
     def reconfigure(self, config: GatewayConfig) -> None:
-        """Atomic: all that may fail comes first. Books and waiting requests stay."""
+        """All or nothing: what may fail comes first. Books and waiting requests stay."""
         today = utc_today(self.clock)
         accounts = open_accounts(config, self._prices, self.connector, today)
         matrix, settings = matrix_of(config, accounts, self.pools), config.settings()
@@ -121,7 +121,7 @@ class Gateway:
         self._awaited.check_all()
 
     def renew_prices(self) -> None:
-        """Before anything is decided or bought: a price may have begun or ended with the day."""
+        """Called before a decision or a purchase: a price may have begun or ended with the day."""
         if utc_today(self.clock) != self._priced_on:
             log.info("a new day: the offers' prices are renewed")
             self.reconfigure(self.config)
@@ -145,7 +145,7 @@ class Gateway:
 
     @property
     def config_version(self) -> str:
-        """Of the configuration that decides now."""
+        """The version of the configuration that decides now."""
         return str(self.applied)
 
     @property
@@ -231,7 +231,7 @@ class Gateway:
         return action
 
     def decide_at_once(self, arrival: Arrival, failed: tuple[Target, ...]) -> Dispatch | Buy | None:
-        """As ``decide``, for what must not wait: None where no target has room for it now."""
+        """Decides for what must not wait: None where no target has room for it now."""
         actions = self._scheduler.on_retry(arrival, failed, self._now())
         decision = next(each for each in actions if each.request_id == arrival.request_id)
         self._apply([each for each in actions if each is not decision])

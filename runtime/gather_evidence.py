@@ -24,8 +24,8 @@ def evidence_of(
     finding: Finding | None,
     asked: str,
 ) -> Evidence:
-    """Before any target was looked at; ``finding`` is None where nobody looked for anything, and
-    ``asked`` what the request calls its model."""
+    """The evidence before any target was looked at; ``finding`` is None where nobody looked for
+    anything, and ``asked`` what the request calls its model."""
     days = timedelta(gateway.config.compliance.retain_days)
     return Evidence(
         said=words_of(said),

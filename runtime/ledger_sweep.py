@@ -18,7 +18,7 @@ log = logging.getLogger("baseload.gateway")
 async def sweep_forever(
     ledger: Ledger, read_news: Callable[[], Awaitable[None]], clocks: SharedClocks
 ) -> None:
-    """Until the ledger has failed for good: readiness and health say so."""
+    """Sweeps until the ledger has failed for good: readiness and health say so."""
     while True:
         try:
             if swept := await asyncio.to_thread(ledger.sweep):

@@ -59,8 +59,8 @@ class Accepted:
 
 
 async def plan_request(gateway: Gateway, accepted: Accepted) -> Job:
-    """Its job. ModelNotFound, NoCompliantTarget, NoSuitableModel, ContextTooLong or BadRequest
-    where nothing may be asked for it."""
+    """Makes a request its job. ModelNotFound, NoCompliantTarget, NoSuitableModel, ContextTooLong or
+    BadRequest where nothing may be asked for it."""
     asked, rule = _asked(gateway, accepted)
     told = accepted.request.with_defaults(temperature=rule.temperature, max_tokens=rule.max_tokens)
     if told is not accepted.request:

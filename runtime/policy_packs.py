@@ -102,7 +102,7 @@ def _expanded(when: When) -> When:
 
 
 def shipped_packs() -> dict[str, Path]:
-    """By name."""
+    """The shipped packs by name."""
     return {path.stem: path for path in sorted(data_path(_FOLDER).glob("*.yaml"))}
 
 

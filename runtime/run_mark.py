@@ -8,5 +8,5 @@ RUN_ENV = "BASELOAD_RUN"
 
 
 def run_id() -> str | None:
-    """Of the run that this process belongs to; None under `serve run`, which has none."""
+    """The id of the run that this process belongs to; None under `serve run`, which has none."""
     return os.environ.get(RUN_ENV)

@@ -33,8 +33,8 @@ def model_not_found(gateway: Gateway) -> ModelNotFound:
 
 
 def context_tokens_max(gateway: Gateway, model: str) -> int:
-    """Of the pool; where only offers serve the model, of the one that takes the most; of a rule,
-    of the candidate that takes the most."""
+    """The most tokens that the pool takes; where only offers serve the model, of the one that takes
+    the most; of a rule, of the candidate that takes the most."""
     if gateway.routing.knows(model):
         served = set(gateway.routing.models(model)).intersection(gateway.models())
         return max((context_tokens_max(gateway, each) for each in served), default=0)

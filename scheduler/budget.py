@@ -56,7 +56,7 @@ class Budget(Protocol):
         ...
 
     def spent_nano(self, now: float) -> int:
-        """Of all tenants in the last hour, as the caps count it."""
+        """What all tenants spent in the last hour, in nano-USD, as the caps count it."""
         ...
 
     def counts(self, offer_id: str, now: float) -> bool:

@@ -90,14 +90,14 @@ class Buy:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Queued. A later action of ``on_tick`` or another event ends the wait."""
+    """The request was queued. A later action of ``on_tick`` or another event ends the wait."""
 
     request_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """Refused. ``retry_after_s`` is None where a retry cannot help."""
+    """The request was refused. ``retry_after_s`` is None where a retry cannot help."""
 
     request_id: str
     reason: Reason

@@ -90,7 +90,7 @@ class SpillSettings(_Section):
 
 
 class CircuitBreakerSettings(_Section):
-    """The breakers: one per offer, per account and per replica."""
+    """There is one breaker per offer, per account and per replica."""
 
     failures: int = Field(default=5, ge=1)
     """Failures in a row that shut a target off."""

@@ -71,8 +71,8 @@ class Scheduler:
     # Configuration and membership
 
     def set_settings(self, settings: Settings, offers: Sequence[Offer], now: float) -> None:
-        """Reconfigure. Books, breakers and queues live on, and who waits is valued anew; the next
-        tick reviews them."""
+        """The settings change in place. Books, breakers and queues live on, and who waits is valued
+        anew; the next tick reviews them."""
         self._settings = settings
         for pool in self._pools.values():
             pool.configure(settings)
@@ -125,7 +125,8 @@ class Scheduler:
         return self._admission.serve(state, pool, self._settings, now)
 
     def on_replica_left(self, replica_id: str, now: float) -> list[Action]:
-        """Forget it. Its requests still end by ``on_finish``; the next tick reviews who waits."""
+        """The replica is forgotten. Its requests still end by ``on_finish``; the next tick reviews
+        who waits."""
         state = self._replicas.pop(replica_id, None)
         if state is not None:
             pool = self._pools[state.replica.model]
@@ -140,8 +141,8 @@ class Scheduler:
         return self._admit(arrival, now)
 
     def on_retry(self, arrival: Arrival, failed: Collection[Target], now: float) -> list[Action]:
-        """As ``on_arrival``, after ``on_finish`` of the attempt before; to none of the targets
-        that have ``failed`` it."""
+        """Decides as ``on_arrival`` does, after ``on_finish`` of the attempt before; to none of the
+        targets that have ``failed`` it."""
         excluded = frozenset(map(self._incarnation, failed))
         return self._admit(arrival, now, excluded)
 

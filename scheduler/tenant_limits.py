@@ -117,13 +117,13 @@ class Counted:
 
 
 class TenantLimiter:
-    """Of one scheduler process. Tenants without limits are not counted."""
+    """The limits of tenants in one scheduler process. Tenants without limits are not counted."""
 
     def __init__(self) -> None:
         self._uses: dict[str, _Use] = {}
 
     def enter(self, tenant: str, limits: TenantLimits, now: float) -> Counted | Over:
-        """For a request that has just come."""
+        """Counts a request that has just come."""
         use = self._uses.get(tenant) or self._use_of(tenant, now)
         if limits.in_flight_max is not None and use.in_flight >= limits.in_flight_max:
             return Over(Limit.IN_FLIGHT)

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cluster.profile import LOCAL_PROFILE, load
 
+NAMED = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+Documented = ast.Module | NAMED
+
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("models", "scheduler", "runtime", "cluster", "benchmarks")
 FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 60
+# A docstring that begins so, or is shorter, is the rest of a sentence whose subject is elsewhere.
+FRAGMENT_STARTS = (
+    *("After", "Against", "Among", "As", "At", "Before", "Beside", "Between", "Beyond", "By"),
+    *("For", "From", "In", "Like", "Of", "On", "Over", "Per", "See", "To", "Under", "Until"),
+    *("With", "Without"),
+)
+SENTENCE_WORDS_MIN = 3
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -43,6 +55,36 @@ def test_functions_can_be_read_at_a_glance(room: str) -> None:
         and (node.end_lineno or 0) - node.lineno + 1 > FUNCTION_LINES_MAX
     }
     assert long == set()
+
+
+@pytest.mark.parametrize("text", ["Of one run.", "By name.", "See Sampling.", "Widest first."])
+def test_the_rest_of_a_sentence_is_a_fragment(text: str) -> None:
+    assert _is_fragment(text)
+    assert not _is_fragment(f"The figures are {text.lower()}")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_docstrings_of_public_names_have_a_subject(room: str) -> None:
+    fragments = {
+        f"{path.relative_to(ROOT)}: {name}: {text}"
+        for path in (ROOT / room).rglob("*.py")
+        for name, text in _public_docstrings(ast.parse(path.read_text()), "")
+        if _is_fragment(text)
+    }
+    assert fragments == set()
+
+
+def _is_fragment(text: str) -> bool:
+    words = re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0].split()
+    return words[0] in FRAGMENT_STARTS or len(words) < SENTENCE_WORDS_MIN
+
+
+def _public_docstrings(node: Documented, name: str) -> Iterator[tuple[str, str]]:
+    if text := ast.get_docstring(node):
+        yield name, text
+    for child in node.body:
+        if isinstance(child, NAMED) and not child.name.startswith("_"):
+            yield from _public_docstrings(child, f"{name}.{child.name}".lstrip("."))
 
 
 def test_the_readme_names_every_folder() -> None:

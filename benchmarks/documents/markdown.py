@@ -10,7 +10,7 @@ _RULES = {"l": "---", "r": "--:"}
 
 
 def plain(text: str) -> str:
-    """As it may stand anywhere, in the cell of a table too: one line, without a tag."""
+    """The text as it may stand anywhere, in the cell of a table too: one line, without a tag."""
     line = " ".join(text.split()).replace("|", "\\|").replace("*", "\\*")
     return _TAG.sub("&lt;", line)
 

@@ -42,7 +42,7 @@ SECTIONS: tuple[tuple[str, Write], ...] = (
 
 
 def sections(folder: Path) -> list[Section]:
-    """Of the results that are there."""
+    """The sections of the page, of the results that are there."""
     found = []
     left = {result.name: result for result in read_results(folder, "*.json")}
     for pattern, write in SECTIONS:
@@ -52,5 +52,5 @@ def sections(folder: Path) -> list[Section]:
 
 
 def in_short(found: Sequence[Section]) -> str:
-    """For the README."""
+    """The few numbers that the README shows."""
     return paragraphs(*(section.short for section in found))

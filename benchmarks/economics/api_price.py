@@ -35,7 +35,7 @@ class TokenMix:
 
 
 def value_usd_per_mtok(price: Price, mix: TokenMix) -> Decimal:
-    """V, exactly."""
+    """The value V, in USD per million output tokens, exactly."""
     miss = usd_per_mtok(price.input_pico)
     hit = miss if price.cached_input_pico is None else usd_per_mtok(price.cached_input_pico)
     prompt = (1 - mix.cache_hit) * miss + mix.cache_hit * hit

@@ -55,7 +55,8 @@ class Cluster:
             raise BadInput("the fixed cost per month cannot be negative")
 
     def bill_nano_per_month(self, cards: int) -> NanoUsd:
-        """Of ``cards`` cards; without any there is nothing to pay, the fixed cost included."""
+        """The month's bill of ``cards`` cards, in nano-USD; without any there is nothing to pay,
+        the fixed cost included."""
         if cards == 0:
             return 0
         return cards * self.card.nano_usd * HOURS_PER_MONTH + self.fixed_nano_per_month
@@ -118,5 +119,5 @@ def break_even(cluster: Cluster, value_usd: Decimal, mean_to_peak: Decimal) -> B
 
 
 def api_bill_nano(value_usd: Decimal, mtok: Decimal) -> NanoUsd:
-    """Of M output tokens with their input, rounded up once."""
+    """The API's bill for M output tokens with their input, in nano-USD, rounded up once."""
     return nano_up(value_usd * mtok)

@@ -99,7 +99,8 @@ def parse_card_hour(text: str) -> CardHour:
 def usd_per_mtok_output(
     card: Decimal, tok_s: Decimal, utilization: Decimal = Decimal(1)
 ) -> Decimal:
-    """Of M output tokens: ``card`` USD per card-hour, ``tok_s`` output per card, all cards counted.
+    """The cost of M output tokens: ``card`` USD per card-hour, ``tok_s`` output per card, all cards
+    counted.
 
     Output carries the whole cost, its input included.
     """
@@ -116,7 +117,7 @@ def tok_s_of_both(prefill: Decimal, decode: Decimal, input_per_output: Decimal) 
 
 
 def usd_per_mtok_blended(output_usd: Decimal, input_per_output: Decimal) -> Decimal:
-    """Of M tokens of either kind."""
+    """The cost of M tokens of either kind, in USD."""
     return output_usd / (1 + input_per_output)
 
 

@@ -28,7 +28,7 @@ WHOLE_TOKENS = Decimal("0.000001")  # of a million
 
 @dataclass(frozen=True, slots=True)
 class MonthlyBill:
-    """Of one demand with ``cards`` of one's own and the rest bought."""
+    """The bill of one demand with ``cards`` of one's own and the rest bought."""
 
     cards: int
     local_nano: NanoUsd
@@ -84,7 +84,7 @@ def all_bought(cluster: Cluster, demand: Demand, value_usd: Decimal) -> MonthlyB
 
 
 def all_local(cluster: Cluster, demand: Demand, value_usd: Decimal) -> MonthlyBill:
-    """As many whole replicas as the peak needs, and no fewer than there are."""
+    """The bill with as many whole replicas as the peak needs, and no fewer than there are."""
     owned = cluster.cards // cluster.cards_per_replica
     return bill(cluster, demand, value_usd, max(owned, replicas_for_peak(cluster, demand)))
 

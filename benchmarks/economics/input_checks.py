@@ -57,7 +57,8 @@ def whole(name: str, count: int, at_most: int) -> int:
 
 
 def priced(name: str, text: str | Decimal, units: Callable[[str | Decimal], _T]) -> _T:
-    """In the units of ``models.money``, whose refusals say what is wrong but not of what."""
+    """The price in the units of ``models.money``, whose refusals say what is wrong but not of
+    what."""
     try:
         return units(text)
     except ValueError as error:

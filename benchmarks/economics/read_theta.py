@@ -36,7 +36,7 @@ class Theta:
     model: str | None = None
 
     def at(self, input_per_output: Decimal) -> str:
-        """The source; and the mix that it was found for, where another is asked about."""
+        """Names the source; and the mix that it was found for, where another is asked about."""
         own = self.input_per_output
         if own is None or abs(input_per_output / own - 1) <= SAME_MIX:
             return self.source

@@ -83,7 +83,7 @@ class Bar:
 
 
 def tornado(point: Point, theta_span: Span = THETA) -> tuple[Bar, ...]:
-    """Widest first."""
+    """The bars of every input, the widest first."""
     hit = point.mix.cache_hit
     hit_ends = min(CACHE_HIT.low, hit), max(CACHE_HIT.high, hit)
     bars = (
@@ -107,7 +107,7 @@ def tornado(point: Point, theta_span: Span = THETA) -> tuple[Bar, ...]:
 
 
 def band(bars: Sequence[Bar], of: Callable[[Bar], tuple[Decimal, Decimal]]) -> tuple[float, float]:
-    """From the lowest end of any bar to the highest."""
+    """The span from the lowest end of any bar to the highest."""
     ends = [end for bar in bars for end in of(bar)]
     return float(min(ends)), float(max(ends))
 

@@ -39,7 +39,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Against one API. ``bars`` are the tornado, widest first."""
+    """The answer against one API. ``bars`` are the tornado, widest first."""
 
     price: Price
     break_even: BreakEven

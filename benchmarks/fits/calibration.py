@@ -148,7 +148,7 @@ def read_points(rows: Iterable[dict[str, str]], layout: Layout) -> list[Point]:
 def calibrate(
     points: Sequence[Point], limits: EngineLimits, *, name: str, source: str
 ) -> Calibration:
-    """Raises CalibrationError."""
+    """Fits a profile to the points. Raises CalibrationError where they cannot tell one."""
     samples = [point.step() for point in points]
     fit = fit_steps(samples)
     used = [s for s, error in zip(samples, fit.errors, strict=True) if error is not None]

@@ -108,7 +108,7 @@ def question(row: Row) -> dict[str, str | int]:
 
 
 def ask(python: Path | None, rows: Sequence[Row]) -> PeerAnswers:
-    """Raises NoPeer."""
+    """Asks AIConfigurator about one row. Raises NoPeer where it has no answer."""
     if python is None:
         raise NoPeer("no --peer-python was given")
     questions = json.dumps([question(row) for row in rows])

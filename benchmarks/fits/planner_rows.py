@@ -73,7 +73,7 @@ _FOLDER = re.compile(r"source_file=([^;]*/)?")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measurement. ``model`` groups what has one shape."""
+    """A row is one measurement. ``model`` groups what has one shape."""
 
     row_id: str
     model: str
@@ -99,7 +99,8 @@ class Rows:
 
 
 def read_rows(data: Path, file: Path | None = None) -> Rows:
-    """Of ``file``, or of the sample in the folder ``data``, which also holds the configs."""
+    """Reads the rows of ``file``, or of the sample in the folder ``data``, which also holds the
+    configs."""
     configs, cards = data / "hf_configs", load_cards()
     found: list[Row] = []
     screened: Counter[str] = Counter()
@@ -152,7 +153,8 @@ def _measurement(row: Row) -> tuple[object, ...]:
 
 
 def prompt_peak_share(row: Row) -> float:
-    """Of the dense peak of all cards: what the prompts alone take, over a request's time."""
+    """The share of the dense peak of all cards that the prompts alone take, over a request's
+    time."""
     fp8 = row.shape.formats.dense.name.startswith("fp8")
     tflops = row.card.fp8_dense_tflops if fp8 else row.card.bf16_dense_tflops
     if tflops is None:

@@ -17,7 +17,8 @@ ALL = "all rows"
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Of ``rows`` rows. A bias above 1 means that predictions are too long."""
+    """The errors of predictions over ``rows`` rows. A bias above 1 means that predictions are too
+    long."""
 
     rows: int
     tpot_pct: float
@@ -28,7 +29,7 @@ class Errors:
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """Of each row; NaN where a predictor refused."""
+    """What was predicted of each row; NaN where a predictor refused."""
 
     ttft_ms: Array
     tpot_ms: Array
@@ -42,7 +43,7 @@ class Predicted:
 
 
 def errors_by_model(rows: Sequence[Row], predicted: Predicted) -> dict[str, Errors]:
-    """By model, and of all rows; rows that were refused do not count."""
+    """The errors by model, and of all rows; rows that were refused do not count."""
     models = np.array([row.model for row in rows])
     ttft = predicted.ttft_ms / np.array([row.ttft_ms for row in rows])
     tpot = predicted.tpot_ms / np.array([row.tpot_ms for row in rows])
@@ -52,13 +53,13 @@ def errors_by_model(rows: Sequence[Row], predicted: Predicted) -> dict[str, Erro
 
 
 def middle_and_worst(errors: dict[str, Errors]) -> tuple[float, float]:
-    """Of the models' TPOT errors, in percent."""
+    """The median and the greatest of the models' TPOT errors, in percent."""
     by_model = [each.tpot_pct for model, each in errors.items() if model != ALL and each.rows]
     return float(np.median(by_model)), max(by_model)
 
 
 def as_json(errors: dict[str, Errors]) -> dict[str, dict[str, float | None]]:
-    """Rounded; an error of no rows is null."""
+    """The errors rounded; an error of no rows is null."""
     return {
         model: {
             name: None if value != value else round(value, 2)

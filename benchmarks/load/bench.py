@@ -33,7 +33,8 @@ class Watcher:
 def carry_out(
     bench: Bench, runs: int, *, is_sweep: bool, watcher: Watcher, out: Path | None
 ) -> None:
-    """Fills ``bench``; after each run, what there is so far is kept in ``out``."""
+    """Carries out a benchmark and fills ``bench``; after each run, what there is so far is kept in
+    ``out``."""
     if not 1 <= runs <= RUNS_MAX:
         raise BadLoad(f"--runs {runs}: give 1 to {RUNS_MAX}")
     if is_sweep and bench.traffic.is_closed:

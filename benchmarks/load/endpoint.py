@@ -87,7 +87,7 @@ class Endpoint:
 
 
 def base_url(text: str) -> str:
-    """With /v1 where the address names a host only. Raises BadLoad."""
+    """The address with /v1 where it names a host only. Raises BadLoad."""
     try:
         parts = urlsplit(text)
         is_usable = parts.scheme in ("http", "https") and bool(parts.hostname)

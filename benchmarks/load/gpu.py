@@ -34,7 +34,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """Of all cards together; ``busy_share`` is their mean. ``why_none`` says what is missing.
+    """What was measured of all cards together; ``busy_share`` is their mean. ``why_none`` says what
+    is missing.
 
     Busy is the share of time in which anything ran at all. It is no utilization: a card may be
     busy all the time with a few per cent of what it can do.

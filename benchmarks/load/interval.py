@@ -14,7 +14,8 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Of one run nothing is known about its spread: then there are no bounds."""
+    """A mean and its bounds. Of one run nothing is known about its spread: then there are no
+    bounds."""
 
     mean: float
     low: float | None

@@ -70,7 +70,8 @@ def cost_by_utilization(curve: Sequence[dict[str, Any]]) -> Plot:
 
 @mpl.rc_context(STYLE)
 def latencies(runs: Sequence[Run], slo: Slo) -> Plot:
-    """Of all runs together; a request without a first token keeps its line below 100 %."""
+    """The latencies of all runs together; a request without a first token keeps its line below 100
+    %."""
     figure, axes = single_panel(3.6)
     due = sum(run.measures.requests for run in runs)
     for label, start, colour, style in (

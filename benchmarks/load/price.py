@@ -20,7 +20,8 @@ SECONDS_PER_HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """USD. ``output`` carries the whole cost; ``split`` shares it between output and input."""
+    """The cost of M tokens, in USD. ``output`` carries the whole cost; ``split`` shares it between
+    output and input."""
 
     usd_per_mtok_output: float
     usd_per_mtok_blended: float

@@ -82,7 +82,7 @@ class Prompts:
 
 
 def wording_of(tokenizer: Path) -> Wording:
-    """By a tokenizer.json; the words that are one token each, where there are enough of them."""
+    """The words that are one token each by a tokenizer.json, where there are enough of them."""
     from tokenizers import Tokenizer  # slow to import, and only needed here
 
     try:

@@ -58,7 +58,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Of one process. Near one core, or late in its own loop, it measures itself."""
+    """How busy one load process was. Near one core, or late in its own loop, it measures itself."""
 
     cpu_share: float
     lag_ms_p99: float

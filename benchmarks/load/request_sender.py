@@ -88,7 +88,8 @@ class Sender:
         return replace(row, headers=kept) if kept else row
 
     def unsent(self, ask: Ask) -> Row:
-        """Of a request that was never sent, because too many were under way until the end."""
+        """The row of a request that was never sent, because too many were under way until the
+        end."""
         now_s = self._now_s()
         return self._row(ask, Stream(), (ask.at_s, now_s, now_s), 0, ErrorKind.UNFINISHED)
 

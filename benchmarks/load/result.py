@@ -51,7 +51,7 @@ class Bench:
         return has_all and is_clean and not self.is_interrupted
 
     def errors(self) -> dict[str, tuple[int, str]]:
-        """By kind: how many there were in all windows, and what the first one said."""
+        """The errors by kind: how many there were in all windows, and what the first one said."""
         found: dict[str, tuple[int, str]] = {}
         for run in self.runs:
             for kind, count in run.measures.errors.items():
@@ -60,7 +60,7 @@ class Bench:
         return found
 
     def all_notes(self) -> list[str]:
-        """Each once: of the benchmark, then of its runs."""
+        """The notes, each once: of the benchmark, then of its runs."""
         found = [text for text in (self.flaw, self.unkept) if text is not None]
         if self.sweep is not None:
             found += _of_sweep(self.sweep)

@@ -32,7 +32,8 @@ SCHEMA: dict[str, pl.DataType] = {
 
 
 def table(rows: Iterable[Row], run: int) -> pl.DataFrame:
-    """By schedule. ``run`` is the number of the run that the rows are of."""
+    """The rows as a table, in the order of their schedule. ``run`` is the number of the run that
+    the rows are of."""
     ordered = sorted(rows, key=lambda row: (row.scheduled_s, row.number))
     columns: dict[str, list[object]] = {
         name: [getattr(row, name) for row in ordered]
@@ -49,6 +50,6 @@ def write(frames: Iterable[pl.DataFrame], path: Path) -> None:
 
 
 def read(path: Path) -> dict[int, pl.DataFrame]:
-    """Of each run."""
+    """Reads the rows of each run."""
     whole = pl.read_parquet(path)
     return {int(run): whole.filter(pl.col("run") == run) for run in whole["run"].unique().sort()}

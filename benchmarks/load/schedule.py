@@ -33,8 +33,8 @@ SHARED_BLOCK = 0  # of requests without a trace: all have the same prefix
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request. ``at_s`` means nothing in a closed loop; ``budget_ms``, to the first token, is
-    told to a Baseload."""
+    """An ask is one request. ``at_s`` means nothing in a closed loop; ``budget_ms``, to the first
+    token, is told to a Baseload."""
 
     number: int
     at_s: float
@@ -82,11 +82,12 @@ class Traffic:
         return self.prefix_tokens
 
     def own_rate_per_s(self) -> float:
-        """Of the trace's own times."""
+        """The rate at which the trace itself has requests, per second."""
         return len(self.rows) / _span_s(self.rows)
 
     def asks(self, lasting_s: float) -> list[Ask]:
-        """By time; of a closed loop, the lengths that follow each other, over and over."""
+        """The requests in the order of their time; of a closed loop, the lengths that follow each
+        other, over and over."""
         if self.is_closed:
             return self._numbered([0.0] * (len(self.rows) or 1), self.rows)
         if self.arrivals == "trace":

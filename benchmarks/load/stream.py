@@ -27,7 +27,7 @@ MESSAGE_CHARS_MAX = 200
 
 @dataclass(slots=True)
 class Counters:
-    """Of all answers of a run: the events that their streams count, and reads."""
+    """What is counted over all answers of a run: the events that their streams count, and reads."""
 
     events: int = 0
     reads: int = 0
@@ -59,7 +59,7 @@ class Stream:
     async def read(
         self, content: StreamReader, counters: Counters, now_s: Callable[[], float]
     ) -> None:
-        """Until the answer ends."""
+        """Reads until the answer ends."""
         while part := await content.readany():
             counters.events += self.feed(part, now_s())
             counters.reads += 1

@@ -59,7 +59,8 @@ class Sweep:
 
     @property
     def spread(self) -> float | None:
-        """From the lowest theta to the highest, of their mean; None without two of them."""
+        """The distance from the lowest theta to the highest, as a share of their mean; None without
+        two of them."""
         theta = self.theta
         if theta is None or len(self.thetas) < 2:
             return None
@@ -76,7 +77,7 @@ class Sweep:
         return bool(counts) and max(counts) < REQUESTS_MIN
 
     def curve(self) -> list[dict[str, Any]]:
-        """By utilization, one entry per point."""
+        """The cost by utilization, one entry per point."""
         entries = [self._entry(point) for point in self.points]
         return sorted(entries, key=lambda entry: (entry["rate_per_s"], entry["run"]))
 

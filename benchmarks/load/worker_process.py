@@ -37,7 +37,8 @@ class Tick:
 
 
 def work(pipe: Connection, stopping: Event) -> None:
-    """Until the pipe closes. Ctrl-C is the parent's to hear: it says what becomes of the run."""
+    """Plays plans until the pipe closes. Ctrl-C is the parent's to hear: it says what becomes of
+    the run."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(EOFError, OSError):  # the parent is gone, or has no more to do
         pipe.send(Ready())

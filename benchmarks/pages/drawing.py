@@ -68,7 +68,7 @@ _NOT_FOR_A_PAGE = (
 
 
 def as_svg(figure: Figure) -> str:
-    """As it may stand in a page, several times over: see ``numbered``."""
+    """The plot as SVG that may stand in a page, several times over: see ``numbered``."""
     file = StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None})
     text = file.getvalue()

@@ -14,8 +14,8 @@ from benchmarks.pages import UNKNOWN
 
 
 def environment(package: str, *, is_html: bool, **filters: Callable[..., str]) -> Environment:
-    """Of the templates in ``package`` and here. In HTML all that is filled in is escaped; the
-    filters show a figure that there is."""
+    """The Jinja environment of the templates in ``package`` and here. In HTML all that is filled in
+    is escaped; the filters show a figure that there is."""
     made = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("benchmarks.pages")]),
         undefined=StrictUndefined,

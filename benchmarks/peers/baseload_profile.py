@@ -16,7 +16,7 @@ PATIENT_MS = 60_000  # the budget of who names none: nothing is bought for them
 
 
 def profile(folder: Path, offering: Target, size: Size) -> Path:
-    """As the plain engines are, so that Baseload's are: as many as its profile has."""
+    """A profile whose engines are as the plain ones are: as many as its profile has."""
     engine = {
         "context_tokens_max": CONTEXT_TOKENS_MAX,
         "max_num_seqs": size.running_max,

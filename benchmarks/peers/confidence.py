@@ -38,7 +38,7 @@ def ratio_bounds(ours: Sequence[float], theirs: Sequence[float]) -> Bounds | Non
 
 
 def with_bounds(value: float, low: float | None, high: float | None) -> str:
-    """For a reader."""
+    """The ratio and its bounds as a reader sees them."""
     return f"{value:.2f}" + ("" if low is None or high is None else f" ({low:.2f} to {high:.2f})")
 
 

@@ -11,7 +11,8 @@ from benchmarks.rig.common import Target
 
 @dataclass(frozen=True, slots=True)
 class Overload:
-    """For a load beyond what the engines can do. Who cannot buy is told the rest."""
+    """What a gateway is told for a load beyond what the engines can do. Who cannot buy is told the
+    rest."""
 
     provider: Target
     running_max: int  # requests that all engines together run at once

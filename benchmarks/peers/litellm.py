@@ -1,4 +1,4 @@
-"""LiteLLM's proxy. Past a number of parallel requests per engine it falls back to the provider."""
+"""LiteLLM's proxy: past a number of parallel requests per engine it falls back to the provider."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class Outcome:
 
 
 def prices() -> Prices:
-    """Of today. Raises BenchmarkError where one is not known: it is not nothing."""
+    """The prices of today. Raises BenchmarkError where one is not known: it is not nothing."""
     offer = load_price_book().price_at(PROVIDER, MODEL, datetime.now(UTC).date())
     card = find_card(CARD).nano_usd_per_hour
     if offer is None or card is None:
@@ -111,7 +111,7 @@ def prices() -> Prices:
 
 
 def arrivals(rate_per_s: float, seconds: float, seed: int = 7) -> tuple[Ask, ...]:
-    """Poisson; the same for every way."""
+    """The arrivals are a Poisson process, the same for every way."""
     random = Random(seed)
     asks, at_s = list[Ask](), 0.0
     while (at_s := at_s + random.expovariate(rate_per_s)) < seconds:

@@ -25,7 +25,7 @@ BATCHED_TOKENS_MAX = 2048
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of one engine."""
+    """The size of one engine."""
 
     running_max: int
     kv_blocks: int

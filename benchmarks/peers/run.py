@@ -103,7 +103,7 @@ class PeerComparison:
             raise
 
     def run_scripted(self, folder: Path) -> None:
-        """In front of an upstream that costs next to nothing: the gateways themselves."""
+        """Measures the gateways themselves, in front of an upstream that costs next to nothing."""
         peers = [BASELOAD_ALONE, *self._in_front()]
         with provider(step_ms=0) as upstream, self._started(peers, (upstream,), folder) as ways:
             group = Group(SCRIPTED, Way(DIRECT, (upstream,)), ways)

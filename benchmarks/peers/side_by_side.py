@@ -52,13 +52,13 @@ class Sample:
     after: Measured
 
     def pair(self, figure: str) -> tuple[float, float]:
-        """Of (direct, through)."""
+        """The pair (direct, through)."""
         beside = fmean(getattr(each, figure) for each in (self.before, self.after))
         return beside, getattr(self.through, figure)
 
     @property
     def chunk_share(self) -> float:
-        """Of what the engines gave directly at the time."""
+        """The chunks through this way as a share of what the engines gave directly at the time."""
         beside, through = self.pair("chunks_s")
         return through / beside
 
@@ -113,7 +113,7 @@ def player(window_s: float) -> Play:
 
 
 def in_turn(several: Sequence[T], number: int) -> list[T]:
-    """In the order of this round."""
+    """The ways in the order of this round."""
     return list(several if direct_first(number) else reversed(several))
 
 

@@ -1,4 +1,4 @@
-"""vllm-router (Rust). It has no provider to turn to: past its limits callers wait, then get 429."""
+"""vllm-router, in Rust, has no provider to turn to: past its limits callers wait, then get 429."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class Measured:
 
 
 def endpoint(target: Target, kept_headers: tuple[str, ...] = (), model: str = MODEL) -> Endpoint:
-    """Of the tiny model, whose answers have the length that they are asked for."""
+    """The endpoint of the tiny model, whose answers have the length that they are asked for."""
     return Endpoint(
         target.base_url,
         model,
@@ -101,7 +101,8 @@ def endpoint(target: Target, kept_headers: tuple[str, ...] = (), model: str = MO
 
 
 def run_apart(load: ClosedLoop) -> Measured:
-    """In a process of its own. Raises BenchmarkError if no answer came whole within the window."""
+    """Plays the loop in a process of its own. Raises BenchmarkError if no answer came whole within
+    the window."""
     return measured(load, played_apart(load.plan()))
 
 

@@ -60,7 +60,7 @@ def direct_first(pair: int) -> bool:
 
 
 def contrast(pairs: Sequence[tuple[float, float]]) -> Contrast:
-    """Of (direct, baseload) values."""
+    """The contrast of (direct, baseload) values."""
     ratios = [baseload / direct for direct, baseload in pairs]
     return Contrast(
         direct=median(direct for direct, _ in pairs),

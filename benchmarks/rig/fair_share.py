@@ -15,7 +15,7 @@ NICE, USUAL = -10, 0
 
 
 def raise_session(pid: int | None = None) -> None:
-    """Of process ``pid``; None is this one."""
+    """Raises the share of the session of process ``pid``; None is this one."""
     _set("self" if pid is None else pid, NICE)
 
 

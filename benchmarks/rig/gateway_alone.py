@@ -40,7 +40,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Of the load of one cell."""
+    """The load of one cell."""
 
     offered_chunks_s: int
     answer_tokens: int = ANSWER_TOKENS
@@ -63,7 +63,7 @@ class Cell:
 
     @property
     def cpu_share(self) -> float:
-        """Of one core."""
+        """The gateway's CPU time as a share of one core."""
         return self.measured.cpu_s[GATEWAY] / self.measured.window_s
 
     @property

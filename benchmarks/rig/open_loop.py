@@ -107,7 +107,7 @@ def replica_id(number: int) -> str:
 
 
 def run_apart(loop: OpenLoop) -> Seen:
-    """Raises BenchmarkError."""
+    """Plays the loop in a process of its own. Raises BenchmarkError if that fails."""
     with raised_session():
         try:
             return asyncio.run(_run(loop))

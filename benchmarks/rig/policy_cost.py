@@ -120,7 +120,7 @@ class PolicyCost:
 
 
 def plain_config(upstream_url: str, key: str) -> dict[str, Any]:
-    """Without rules, tags and packs; both models can be bought."""
+    """A configuration without rules, tags and packs; both models can be bought."""
     in_flight_max = 4 * max(CONCURRENCIES)
     return {
         "tenants": {"bench": {"key_sha256": [hashlib.sha256(key.encode()).hexdigest()]}},

@@ -22,7 +22,7 @@ BLOCK_TOKENS = 128  # of vLLM's KV cache on a CPU
 
 
 def limits() -> EngineLimits:
-    """Of one replica of the profile."""
+    """The limits of one replica of the profile."""
     engine = yaml.safe_load(TEMPLATE.read_text())["applications"][0]["args"]["pools"][0]["engine"]
     return EngineLimits(
         kv_tokens_max=engine["kv_blocks"] * BLOCK_TOKENS,

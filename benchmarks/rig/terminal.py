@@ -16,7 +16,7 @@ note = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 def table_console(columns: int = COLUMNS) -> Console:
-    """For tables; a terminal has a width of its own."""
+    """A console for tables; a terminal has a width of its own."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else columns)
 
 

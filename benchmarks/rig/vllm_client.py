@@ -42,7 +42,7 @@ class ClientLoad:
 
 @dataclass(frozen=True, slots=True)
 class ClientFigures:
-    """By either client; rates from the first request to the last token."""
+    """What either client measured; rates from the first request to the last token."""
 
     requests: int
     ttft_ms_mean: float

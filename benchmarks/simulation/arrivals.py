@@ -31,7 +31,8 @@ _BLOCK_HASH_BITS = 64
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Lognormal lengths: the median, the spread of the logarithm, and where they are cut off."""
+    """The lengths are lognormal: the median, the spread of the logarithm, and where they are cut
+    off."""
 
     prompt_median: float = 900.0
     prompt_sigma: float = 0.9

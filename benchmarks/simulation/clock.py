@@ -22,7 +22,7 @@ class Clock:
         heappush(self._events, (when_s, self._count, act, subject))
 
     def run(self, is_over: Callable[[], bool]) -> None:
-        """Until it is over; asked after each event."""
+        """Runs events until it is over, which is asked after each one."""
         while self._events:
             self.now, _, act, subject = heappop(self._events)
             act(subject)

@@ -44,7 +44,8 @@ class EngineRequest:
 
 
 class SimReplica:
-    """``push`` requests; while ``begin_step`` gives an end, call ``end_step`` at that time."""
+    """One modelled replica: ``push`` requests; while ``begin_step`` gives an end, call ``end_step``
+    at that time."""
 
     def __init__(self, profile: Profile, replica: Replica, block_tokens: int) -> None:
         self.profile = profile

@@ -55,7 +55,7 @@ class _Boot:
 
 @dataclass(slots=True)
 class Totals:
-    """Over all boots. The two times are seconds of engine time."""
+    """The sums over all boots. The two times are seconds of engine time."""
 
     busy_s: float = 0.0
     useful_s: float = 0.0
@@ -121,7 +121,8 @@ class Fleet:
         return self._pools[replica_id].model
 
     def send(self, replica_id: str, request: EngineRequest) -> None:
-        """To the boot that lives now; it is broken off if that one is dead on arrival."""
+        """Sends a request to the boot that lives now; it is broken off if that one is dead on
+        arrival."""
         delivery = (self._boots[replica_id], request)
         self._clock.at(self._clock.now + self._dispatch_s, self._deliver, delivery)
 

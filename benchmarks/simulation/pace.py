@@ -38,7 +38,7 @@ def decode_s(
 def decoded_at_least(
     after_s: float, prompt_tokens: Floats, decoded: Floats, profile: Profile
 ) -> Floats:
-    """Of the tokens to be ``decoded``, those that are, so long after the prompt was begun."""
+    """The least of the tokens to be ``decoded`` that are so, so long after the prompt was begun."""
     per_step = profile.batched_tokens_max - profile.running_max
     if per_step < 1:  # those that decode may keep any prompt waiting
         return np.zeros(decoded.size)
@@ -60,7 +60,7 @@ def shares_left(
     slots: int,
     slot_s: float,
 ) -> Floats:
-    """By class and slots since the prompt was begun: the most of its decoding that may be left."""
+    """The most of its decoding that may be left, by class and slots since the prompt was begun."""
     left = np.zeros((int(classes.max()) + 1, slots))
     whole_s = decode_s(decoded, prompt_tokens, profile, by_context=by_context)
     whole_s = np.maximum(whole_s, _INSTANT_S)

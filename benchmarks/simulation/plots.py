@@ -105,7 +105,7 @@ def spend_by_load(trials: Sequence[Trial]) -> Plot:
 
 @mpl.rc_context(STYLE)
 def spend_bars(trials: Sequence[Trial]) -> Plot:
-    """For one load."""
+    """The bars of what each policy spent at one load."""
     outcome = trials[0].outcome
     bars = [("bound", outcome.bound_usd, BLACK)] if outcome.bound_usd is not None else []
     for trial in trials:

@@ -38,7 +38,8 @@ def settled_pools(
 def settled_rules(
     rules: Sequence[RuleShare], pools: Sequence[PoolChoice], offers: Sequence[SimOffer]
 ) -> tuple[RuleShare, ...]:
-    """Without any, each request may be answered by any pool's model, in their order."""
+    """The rules as they are played. Without any, each request may be answered by any pool's model,
+    in their order."""
     if not pools and rules:
         raise ValueError("a rule needs pools with models: say which, as in --pool small,replicas=2")
     if not rules and pools:
@@ -74,7 +75,7 @@ def settled_offers(offers: Sequence[SimOffer], pools: Sequence[PoolChoice]) -> t
 
 
 def asking_of(pools: Sequence[PoolChoice], rules: Sequence[RuleShare]) -> Asking:
-    """Of settled ones."""
+    """What asks by the rules, once they are settled."""
     served = tuple(
         SimPool(pool.model, load_profile(pool.profile or ""), pool.replicas or 0) for pool in pools
     )

@@ -46,7 +46,7 @@ class Profile:
 
     @property
     def limits(self) -> EngineLimits:
-        """As its engine tells them to a scheduler."""
+        """The engine's limits as it tells them to a scheduler."""
         return EngineLimits(
             self.kv_tokens_max, self.context_tokens_max, self.running_max, self.batched_tokens_max
         )

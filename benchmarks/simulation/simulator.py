@@ -89,7 +89,8 @@ def simulate_stream(
     on_progress: OnProgress | None = None,
     spend_usd_max: float | None = None,
 ) -> Run:
-    """Any number of requests, which come in the order of their time. See ``Choices``."""
+    """Simulates as ``simulate`` does any number of requests, which come in the order of their time.
+    See ``Choices``."""
     run = Run(
         pools=tuple(pools),
         policy=policy_name(policy),

@@ -28,7 +28,7 @@ Stage: TypeAlias = Callable[[str, float | None], AbstractContextManager[OnProgre
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One simulation: what was chosen, what it came to, and how it went over time.
+    """A trial is one simulation: what was chosen, what it came to, and how it went over time.
 
     ``grid`` is empty but for the best threshold: it is what each threshold that was tried spent,
     in USD, the best one first. ``notes`` say what the figures lack. ``models`` is what became of
@@ -84,7 +84,8 @@ def sweep(
     with_bound: bool = True,
     stage: Stage = silent,
 ) -> list[Trial]:
-    """By load, then by policy; without any, those of the experiment. Raises BadExperiment."""
+    """Runs the trials by load, then by policy; without any, those of the experiment. Raises
+    BadExperiment."""
     cells = [
         [
             replace(experiment, load=load, policy=policy)

@@ -85,8 +85,8 @@ class Workload:
         return self.work_s(profile) / (self.duration_s * replicas)
 
     def load_of(self, pools: Sequence[SimPool]) -> float:
-        """As ``load``, each request at the first of its models that has a pool; one without any
-        asks for no work."""
+        """The load as ``load`` has it, each request at the first of its models that has a pool; one
+        without any asks for no work."""
         asking = Asking(tuple(pools))
         work_s = self._work_s(lambda request: asking.profile_of(request.rule))
         return sum(work_s) / (self.duration_s * asking.replicas)
@@ -113,7 +113,7 @@ class _Mix:
 
 
 class Choices(TypedDict, total=False):
-    """See ``make_pools_workload``."""
+    """What ``make_pools_workload`` is given for its choices."""
 
     offers: Sequence[SimOffer]
     alternatives: Alternatives

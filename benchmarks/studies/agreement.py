@@ -20,7 +20,7 @@ TTFT_P95_PCT_MAX = 25.0
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one run."""
+    """The figures of one run."""
 
     requests: int
     spilled_share: float
@@ -95,7 +95,7 @@ def real_figures(answers: Sequence[Answer], busy_share: float) -> Figures:
 
 
 def simulated_figures(run: Run, lasting_s: float) -> Figures:
-    """``lasting_s``: the part of the run that counted."""
+    """The figures of the simulation. ``lasting_s``: the part of the run that counted."""
     local, bought = run.ttft_local, run.ttft_bought
     return Figures(
         requests=run.requests,

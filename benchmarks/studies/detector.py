@@ -27,7 +27,7 @@ BATCHES_MIN = 5
 
 
 def cpu_us(work: Callable[[], object], seconds: float) -> float:
-    """Of one call."""
+    """The CPU time of one call, in microseconds."""
     calls, spent_s, batches, least_s = 1, 0.0, 0, float("inf")
     while spent_s < seconds or batches < BATCHES_MIN:
         began_s = time.process_time()

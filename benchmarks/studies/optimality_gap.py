@@ -135,7 +135,7 @@ def _summary(outcome: Outcome) -> dict[str, object]:
 
 
 def cell_of(parts: Sequence[Done]) -> Cell:
-    """From all its parts, in whatever order they were done."""
+    """The cell that all its parts make, in whatever order they were done."""
     first = next(done for done in parts if done.part.priced == "three-offers")
     return Cell(
         trace=first.part.trace,

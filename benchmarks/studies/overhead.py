@@ -59,7 +59,7 @@ QUICK = Effort(pairs=2, window_s=2.0, rounds=1)
 
 
 class Overhead:
-    """One run; ``document`` may be asked for at any time."""
+    """The study is one run; ``document`` may be asked for at any time."""
 
     def __init__(self, effort: Effort, port: int | None) -> None:
         self._effort = effort

@@ -105,7 +105,7 @@ class Pool:
                 self.started.append(action.request_id)
 
     def fill(self, queued: int) -> None:
-        """Until every slot is taken and so many wait."""
+        """Sends requests until every slot is taken and so many wait."""
         while self.scheduler.snapshot(self.now).queue_requests < queued or self._has_slots():
             for _ in range(64):
                 self.take(self.scheduler.on_arrival(self.arrival(), self.now))
@@ -151,7 +151,8 @@ def cpu_us_per_decision(replicas: int, queued: int, decisions: int) -> float:
 
 
 def memory_mib(requests: int, looks: int) -> list[float]:
-    """Of this process while so many requests stream through eight simulated replicas."""
+    """The memory of this process, in MiB, while so many requests stream through eight simulated
+    replicas."""
     profile, process = load_profile("h200"), psutil.Process()
     seen: list[float] = []
 

@@ -86,7 +86,8 @@ class SimVsReal:
         self._ramps: list[Seen] = []
 
     def warm_up(self) -> None:
-        """Two ramps: what the first one tells of the machine sets the top of all that follow."""
+        """Plays two ramps: what the first one tells of the machine sets the top of all that
+        follow."""
         self._ramp()
         expected = self._workload(calibrate(self._ramps, REPLICAS), 0)
         self._top_per_s = RAMP_OVER * len(expected.requests) / expected.duration_s

@@ -84,7 +84,8 @@ def calibrate(ramps: Sequence[Seen], engines: int) -> StackCalibration:
 def play_ramp(
     stack: Stack, rows: Sequence[TraceRow], ttft_budget_ms: int, top_per_s: float, seed: int
 ) -> Seen:
-    """Takes ``RAMP_S``. By itself a warm-up: cold engines compile, which tells nothing of later."""
+    """Plays one ramp, which takes ``RAMP_S``. It is a warm-up by itself: cold engines compile,
+    which tells nothing of later."""
     rising = asks(ramp(rows, top_per_s, RAMP_S), ttft_budget_ms)
     return run_apart(OpenLoop((stack.endpoint,), stack.engines, rising, seed))
 

@@ -99,7 +99,7 @@ def card_usd() -> Decimal:
 
 
 def keep(told: dict[str, Any], name: str, results: Path) -> None:
-    """Without the address of one day."""
+    """Keeps the result without the address of one day."""
     told["endpoint"] = "the local stack"
     told["command"] = command_line("benchmarks.studies.theta")
     terminal.keep(rounded_floats(told), results / name)

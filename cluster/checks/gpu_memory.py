@@ -81,7 +81,7 @@ def flags_of(settings: EngineSettings) -> dict[str, object]:
 
 
 def kv_dtype(flag: object) -> KvDtype | None:
-    """None: the model's own."""
+    """The data type of the KV cache; None is the model's own."""
     if isinstance(flag, str) and flag.startswith("fp8"):
         return "fp8"
     return "bf16" if flag == "bfloat16" else None

@@ -63,7 +63,7 @@ def distinct_ports(facts: Sequence[PortFact]) -> Iterator[Finding]:
 
 
 def machine_findings(profile: Profile) -> list[Finding]:
-    """Of this machine, whether or not something runs on it already."""
+    """What is wrong with this machine, whether or not something runs on it already."""
     return [*_hosts(profile)]
 
 
@@ -118,7 +118,8 @@ def _addresses(profile: Profile) -> Iterator[tuple[Path, str]]:
 
 
 def ports_in_use(facts: Sequence[PortFact]) -> Iterator[Finding]:
-    """For a start: where Baseload runs already, its own ports are in use, and rightly so."""
+    """The ports that a start would find in use: where Baseload runs already, its own ports are in
+    use, and rightly so."""
     for fact in facts:
         why = refused_address(fact.host, fact.port)
         if why is None:
@@ -157,7 +158,7 @@ def refused_address(host: str, port: int) -> str | None:
 
 
 def tiny_findings(folder: FilePath) -> Iterator[Finding]:
-    """Of the folder that the tiny model is made in."""
+    """What is wrong with the folder that the tiny model is made in."""
     try:
         refuse_foreign(folder)
     except (OSError, NotACheckpoint) as refused:

@@ -79,7 +79,7 @@ def offer_findings(
     facts: Sequence[OfferFact],
     environment: Mapping[str, str] | None,
 ) -> list[Finding]:
-    """Of each offer by itself, whatever else the configuration says."""
+    """What is wrong with each offer by itself, whatever else the configuration says."""
     return [
         *_keys(config, environment),
         *_prices(facts),

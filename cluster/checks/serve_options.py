@@ -19,7 +19,7 @@ BUILT_BEFORE = (
 
 
 def option_findings(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Of what is beside ``args`` and ``deployments``."""
+    """What is wrong with the options beside ``args`` and ``deployments``."""
     yield from _http(document)
     yield from _grpc(document)
     yield from _runtime_env(at_path(document, RUNTIME_ENV))

@@ -33,8 +33,8 @@ def here_findings(document: Any) -> Iterator[Finding]:
 
 
 def why_unwritable(folder: FilePath) -> str | None:
-    """None: files can be made in it, or in the first folder above it that is there. Of what is
-    tried nothing is left."""
+    """The reason why no files can be made in it, nor in the first folder above it that is there;
+    None where they can. Of what is tried nothing is left."""
     try:
         there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
         with tempfile.TemporaryDirectory(prefix=".baseload-check-", dir=there):

@@ -36,6 +36,6 @@ def report_page() -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class JsonOption:
-    """Of a command that has no other."""
+    """The options of a command that has no other."""
 
     as_json: bool = json_output()

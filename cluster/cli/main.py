@@ -62,7 +62,7 @@ app.command("drill")(drill_command)
 
 
 def main() -> None:
-    """Console script. A refusal is one line on stderr and exit status 2."""
+    """The console script. A refusal is one line on stderr and exit status 2."""
     try:
         app()
     except BaseloadError as error:

@@ -39,5 +39,5 @@ note = Plain(stderr=True, soft_wrap=True)
 
 
 def page(columns: int = PAGE_COLUMNS) -> Console:
-    """For stdout: as wide as the terminal, and ``columns`` where it is none."""
+    """A page for stdout: as wide as the terminal, and ``columns`` where it is none."""
     return Plain(width=None if sys.stdout.isatty() else columns)

@@ -21,7 +21,7 @@ TITLE, TYPER_INFO = "title", "typer_info"  # in a field's metadata
 
 
 def option(help: str, default: Value = REQUIRED, *names: str, **settings: Any) -> Value:
-    """An option. ``settings`` are those of ``typer.Option``, as in ``min=1``.
+    """A field that is an option. ``settings`` are those of ``typer.Option``, as in ``min=1``.
 
     A switch has no ``--no-`` form unless ``names`` give it one.
     """

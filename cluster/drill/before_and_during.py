@@ -22,7 +22,7 @@ PER = 1_000  # requests that a cost is told for
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """By the ledger, for one request."""
+    """What the ledger says that one request cost."""
 
     attempts: int
     is_bought: bool
@@ -70,7 +70,8 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
 
 
 def added_ms(seen: Iterable[Seen], before_ms: float | None) -> list[float]:
-    """By how much later than ``before_ms`` each answer began with the fault, the least first."""
+    """How much later than ``before_ms`` each answer began with the fault, in ms, the least
+    first."""
     if before_ms is None:
         return []
     return sorted(
@@ -81,7 +82,7 @@ def added_ms(seen: Iterable[Seen], before_ms: float | None) -> list[float]:
 
 
 def place_of(target: str) -> str:
-    """Without the number of a replica: "local", or an offer's id."""
+    """The target without the number of a replica: "local", or an offer's id."""
     kind, _, name = target.partition(":")
     return LOCAL if kind == TargetKind.LOCAL else name
 

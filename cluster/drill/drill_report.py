@@ -34,8 +34,8 @@ class Ending(_Form):
 
 
 class Side(_Form):
-    """Of a kind of requests, before the fault or with it; the most frequent ending comes first.
-    Times are of answers, in ms from a request to its first token."""
+    """What came of a kind of requests, before the fault or with it; the most frequent ending comes
+    first. Times are of answers, in ms from a request to its first token."""
 
     requests: int
     answered: int

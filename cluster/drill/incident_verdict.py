@@ -130,7 +130,7 @@ def _cost(line: Line) -> str:
 
 
 def usd(exact: str) -> str:
-    """To a hundredth of a cent: documents have it exact."""
+    """The amount to a hundredth of a cent: documents have it exact."""
     return f"${Decimal(exact):,.4f}"
 
 

@@ -59,7 +59,7 @@ class Plan:
 
     @property
     def models(self) -> list[str]:
-        """Of the pools."""
+        """The models of the pools."""
         return [pool.args.model for pool in self.pools]
 
     @property

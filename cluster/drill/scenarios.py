@@ -46,7 +46,7 @@ class Incident:
 
 
 def with_empty_matrix(config: GatewayConfig) -> GatewayConfig:
-    """By one more rule, which asks every target for what none has stated."""
+    """The configuration with one more rule, which asks every target for what none has stated."""
     rule = Rule("drill/nothing-allowed", When(), Require(documents=frozenset({NOBODY_HAS})))
     return config.model_copy(update={"compliance": config.compliance.with_rule(rule)})
 

@@ -57,7 +57,7 @@ class ScriptedTarget(Protocol):
     def slow(self, first_token_s: float) -> None: ...
 
     def limit_rate(self) -> None:
-        """From now on it refuses each request as one too many, if it is a provider."""
+        """Makes it refuse each request from now on as one too many, if it is a provider."""
 
 
 def _serial(texts: list[str]) -> int | None:

@@ -175,7 +175,7 @@ def _if_told(nvml: Any, ask: Callable[..., Any], *about: Any) -> Any:
 
 
 def cluster_inventories() -> tuple[Inventory, ...]:
-    """Of every live node of the Ray cluster that this process is connected to."""
+    """The inventories of every live node of the Ray cluster that this process is connected to."""
     import ray  # seconds to import, and a single machine does without
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

@@ -80,7 +80,7 @@ def meaning(model: type[BaseModel], name: str) -> str:
 
 
 def unit(name: str, schema: Mapping[str, Any]) -> str:
-    """Of what is counted or measured; empty for all else."""
+    """The unit of what is counted or measured; empty for all else."""
     kinds = [each.get("type") for each in schema.get("anyOf", [schema])]
     if not any(each in _NUMBERS for each in kinds):
         return ""

@@ -26,7 +26,7 @@ def live_engines(address: str) -> list[dict[str, Any]]:
 
 
 def as_json(entry: Registration) -> dict[str, Any]:
-    """In one level, by the names that scripts know."""
+    """The registration in one level, by the names that scripts know."""
     replica, limits = entry.replica, entry.replica.limits
     return {
         "replica_id": replica.replica_id,

@@ -35,7 +35,7 @@ class Receiver(Protocol):
     def apply(self, user_config: dict[str, Any]) -> None: ...
 
     def refuse(self, errors: list[str]) -> None:
-        """Without errors, an earlier refusal ends."""
+        """Notes what is wrong. Without errors, an earlier refusal ends."""
         ...
 
 
@@ -58,7 +58,7 @@ class Follower:
         self._seen: tuple[int, int] | None = None
 
     def follow(self, wait: Callable[[], bool]) -> None:
-        """Until ``wait`` says that it is over."""
+        """Follows until ``wait`` says that it is over."""
         while not wait():
             try:
                 self.look()

@@ -47,7 +47,7 @@ def examine(profile: Profile, state: Path, seen: Inventory | None = None) -> lis
 
 
 def card_checks(seen: Inventory, known: Mapping[str, Card]) -> list[Check]:
-    """Of one node. Without cards there is only the reason for it."""
+    """The checks of one node's cards. Without cards there is only the reason for it."""
     if not seen.cards:
         why = "; ".join(seen.problems) or "the driver reports no card"
         return [Check("driver", Verdict.WARNING, why, "nothing, if only the CPU profile is to run")]

@@ -52,6 +52,6 @@ def disk_check(state: Path, free_bytes: int) -> Check:
 
 
 def free_bytes(state: Path) -> int:
-    """On the disk that the state folder is on, or will be."""
+    """The bytes that are free on the disk that the state folder is on, or will be."""
     there = next(path for path in (state, *state.absolute().parents) if path.exists())
     return int(psutil.disk_usage(str(there)).free)

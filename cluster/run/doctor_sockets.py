@@ -76,7 +76,7 @@ def port_check(profile: Profile, listeners: Sequence[Listener] = ()) -> Check:
 
 
 def listeners(state: Path) -> Iterator[Listener]:
-    """Of this machine, each once; ``state`` is this run's state folder."""
+    """The listeners of this machine, each once; ``state`` is this run's state folder."""
     seen = set[tuple[str, int]]()
     for connection in psutil.net_connections(kind="tcp"):
         if connection.status != psutil.CONN_LISTEN or not connection.laddr:

@@ -20,7 +20,8 @@ PROXY_CHECK_S = 1  # a HAProxy that is gone is started again after three checks
 
 
 def environment(run_id: str, state: Path) -> dict[str, str]:
-    """Of any process of the run, on any node; a value that the operator has set stays."""
+    """The environment of any process of the run, on any node; a value that the operator has set
+    stays."""
     folder = str(scratch_folder.folder(run_id))
     wanted = {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",

@@ -22,7 +22,7 @@ class NothingRuns(ConfigError):
 
 
 def stack_address(state: Path) -> str:
-    """Of the stack with this state folder, or the one that the environment names."""
+    """The address of the stack with this state folder, or of the one that the environment names."""
     return _first(_told(state), f"no stack runs with this state folder ({state})")
 
 

@@ -19,7 +19,7 @@ LOAD_PER_CORE_BUSY = 2.0
 
 
 def in_words(error: Exception, host: Host) -> str:
-    """One line. ``host`` is this machine as of now."""
+    """What to do about it, in one line. ``host`` is this machine as of now."""
     text = error.message if isinstance(error, BaseloadError) else " ".join(str(error).split())
     line = f"Ray did not start: {type(error).__name__}: {text}"
     if not any(each in text.lower() for each in LATE):

@@ -12,7 +12,7 @@ STEM = "serve"
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Of a run that holds its names until ``close``, or the end of its process."""
+    """The files of a run that holds its names until ``close``, or the end of its process."""
 
     config: Path
     log: Path

@@ -30,7 +30,7 @@ class Phase(StrEnum):
 
 
 class Report(BaseModel):
-    """Of one process. ``part`` is who it is, in words that begin a sentence."""
+    """The report of one process. ``part`` is who it is, in words that begin a sentence."""
 
     model_config = ConfigDict(frozen=True)
 

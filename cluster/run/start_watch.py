@@ -25,7 +25,8 @@ class StartWatch:
         self._told: set[tuple[int, str]] = set()
 
     def failure(self) -> StartFailed | None:
-        """Of the first part that failed. An engine's own word tells more than Ray's of it."""
+        """The failure of the first part that failed. An engine's own word tells more than Ray's of
+        it."""
         for report in sorted(read(self._folder), key=lambda report: report.part == RAY):
             if report.phase is Phase.FAILED:
                 return StartFailed(report.failure, report.log_path, report.log_tail)
@@ -66,7 +67,8 @@ class StartWatch:
         return "starting Ray"
 
     def unfinished(self, waited_s: float, state: Mapping[str, object]) -> StartFailed:
-        """After which patience ends: how far it came, and the log of an engine that hangs."""
+        """What is said where patience ends: how far it came, and the log of an engine that
+        hangs."""
         line = f"not ready after {waited_s:.0f} s: {self.progress(state)}"
         slow = [
             each for each in read(self._folder) if each.phase is Phase.STARTING and each.log_path

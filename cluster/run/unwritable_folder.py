@@ -21,7 +21,8 @@ _BY_ERRNO = {
 
 
 def what_to_do(refused: OSError) -> str:
-    """As the end of a sentence; that another folder can be chosen is true of every reason."""
+    """What to do, as the end of a sentence; that another folder can be chosen is true of every
+    reason."""
     other = f"set {STATE_ENV} to a folder that can be written"
     first = _BY_ERRNO.get(refused.errno or 0)
     return other if first is None else f"{first}, or {other}"

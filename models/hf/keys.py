@@ -19,7 +19,7 @@ class BadModelConfig(ValueError):
 
 
 class Keys:
-    """One config. A key whose value is null counts as absent.
+    """The keys of one config. A key whose value is null counts as absent.
 
     A bad key yields 1, so that the reader goes on and finds the other problems too; nothing is
     built from it, because ``refuse_if_bad`` comes first.
@@ -54,7 +54,8 @@ class Keys:
         return 1
 
     def count_or(self, absent: int, *names: str) -> int:
-        """As ``count``, but 0 is allowed, and so is absence. A list is another key's business."""
+        """Reads as ``count`` does, but 0 is allowed, and so is absence. A list is another key's
+        business."""
         for name in names:
             value = self.config.get(name)
             if value is not None and not isinstance(value, list):

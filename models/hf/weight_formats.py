@@ -57,6 +57,6 @@ def compressed(weights: Any) -> Format | None:
 
 
 def bits_per_weight(form: Format) -> float:
-    """With its share of the scale."""
+    """The bits of a weight with its share of the scale."""
     scale = 8 * form.scale_bytes / form.scale_params if form.scale_params else 0.0
     return form.bits + scale

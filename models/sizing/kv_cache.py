@@ -45,7 +45,8 @@ def default_kv_dtype(shape: Shape) -> KvDtype:
 
 
 def kv_bytes_per_token_per_card(shape: Shape, layout: Layout, kv_dtype: KvDtype) -> int:
-    """Of each token beyond all windows, rounded down; pipeline stages are taken as equal."""
+    """The bytes of each token beyond all windows, rounded down; pipeline stages are taken as
+    equal."""
     per_token = sum(
         _token_bytes(part, layout, kv_dtype) for part in shape.attention if not _is_bounded(part)
     )

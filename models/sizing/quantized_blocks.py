@@ -37,8 +37,8 @@ def whole_blocks_of_experts(shape: Shape, layout: Layout) -> str | None:
 
 
 def whole_blocks_of_linears(shape: Shape, layout: Layout) -> str | None:
-    """``validate_fp8_block_shape``: what is split by its input or alone by its output must
-    split into whole blocks. Merged projections may be ragged."""
+    """vLLM's ``validate_fp8_block_shape`` asks: what is split by its input or alone by its output
+    must split into whole blocks. Merged projections may be ragged."""
     if layout.tp == 1:
         return None
     for name, width, form in _split_linears(shape, layout):
@@ -73,7 +73,8 @@ def expert_slices(layout: Layout) -> int:
 
 
 def shared_experts_are_whole(layout: Layout) -> bool:
-    """``ParallelConfig.use_sequence_parallel_moe``: each card then holds shared experts whole."""
+    """vLLM's ``ParallelConfig.use_sequence_parallel_moe`` says it: each card then holds shared
+    experts whole."""
     return layout.expert_parallel and layout.tp > 1 and layout.dp > 1
 
 

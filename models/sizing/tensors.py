@@ -63,7 +63,7 @@ def tensors(shape: Shape) -> tuple[Tensor, ...]:
 
 
 def vocabulary_rows(shape: Shape) -> int:
-    """Of an embedding, padded."""
+    """The rows of an embedding, padded."""
     return -(-shape.vocab // VOCAB_MULTIPLE) * VOCAB_MULTIPLE
 
 

@@ -32,7 +32,8 @@ def refusal(shape: Shape, layout: Layout) -> str | None:
 
 
 def whole_heads(shape: Shape, layout: Layout) -> str | None:
-    """``ModelConfig.verify_with_parallel_config``; for delta nets, ``divide`` in the layer."""
+    """The rule of ``ModelConfig.verify_with_parallel_config``; for delta nets, ``divide`` in the
+    layer."""
     for part in shape.attention:
         for name, heads in _heads(part):
             if heads % layout.tp:
@@ -51,7 +52,8 @@ def whole_kv_heads(shape: Shape, layout: Layout) -> str | None:
 
 
 def whole_vocabulary(shape: Shape, layout: Layout) -> str | None:
-    """``VocabParallelEmbedding.__init__``: pads the vocabulary, then divides it."""
+    """The rule of ``VocabParallelEmbedding.__init__``, which pads the vocabulary, then divides
+    it."""
     rows = vocabulary_rows(shape)
     if rows % layout.tp:
         return f"a vocabulary of {rows} rows (padded) does not divide by TP {layout.tp}"
@@ -70,10 +72,10 @@ def whole_feed_forward(shape: Shape, layout: Layout) -> str | None:
 
 
 def experts_to_spread(shape: Shape, layout: Layout) -> str | None:
-    """``ModelConfig._verify_with_expert_parallelism``; ``FusedMoEParallelConfig.make``, which
-    ignores the flag for one card. An uneven spread is legal (``determine_expert_map``), except
-    in DeepSeek-V4, whose ``_init_fused_moe_experts`` counts experts per card by floor division.
-    """
+    """The rule of ``ModelConfig._verify_with_expert_parallelism``; ``FusedMoEParallelConfig.make``,
+    which ignores the flag for one card. An uneven spread is legal (``determine_expert_map``),
+    except in DeepSeek-V4, whose ``_init_fused_moe_experts`` counts experts per card by floor
+    division."""
     moe, cards = shape.moe, layout.experts_over
     if not layout.expert_parallel:
         return None

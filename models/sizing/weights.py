@@ -40,7 +40,7 @@ def weights(shape: Shape) -> Weights:
 
 
 def weights_per_card(shape: Shape, layout: Layout) -> int:
-    """Of the card that holds most."""
+    """The weights of the card that holds most."""
     stages = sum(_on_one_card(part, layout) for part in tensors(shape))
     return -(-stages // layout.pp)
 

@@ -15,7 +15,7 @@ INDEX_BYTES_PER_VALUE = 132 / 128  # FP8 with a scale per 128 values
 
 
 def kv_bytes_read(shape: Shape, layout: Layout, kv_dtype: KvDtype, context: float) -> float:
-    """By one card, for one new token of one request."""
+    """The bytes that one card reads for one new token of one request."""
     value_bytes = VALUE_BYTES[kv_dtype]
     total = 0.0
     for part in shape.attention:
@@ -39,7 +39,7 @@ def kv_bytes_read(shape: Shape, layout: Layout, kv_dtype: KvDtype, context: floa
 
 
 def token_operations(shape: Shape, layout: Layout, context: float) -> float:
-    """Of one card, for one new token of one request."""
+    """The operations of one card for one new token of one request."""
     return sum(
         part.layers
         * (_decode_pair(part) * _seen(part, context) / layout.tp + _index_pair(part) * context)
@@ -48,7 +48,7 @@ def token_operations(shape: Shape, layout: Layout, context: float) -> float:
 
 
 def prompt_operations(shape: Shape, layout: Layout, tokens: float) -> float:
-    """Of one card, for a whole prompt: each token looks at those before it."""
+    """The operations of one card for a whole prompt: each token looks at those before it."""
     total = 0.0
     for part in shape.attention:
         pairs = _pairs(_limit(part, tokens), tokens)

@@ -23,9 +23,9 @@ FACTOR_NAMES, ENGINE_NAMES = ([each.name for each in fields(kind)] for kind in (
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """``band_pct``: the measured TPOT of a model that the fit had never seen lay within the
-    predicted one divided and multiplied by ``1 + band_pct / 100``, for ``band_share`` of rows.
-    """
+    """How far predictions may be off. ``band_pct``: the measured TPOT of a model that the fit had
+    never seen lay within the predicted one divided and multiplied by ``1 + band_pct / 100``, for
+    ``band_share`` of rows."""
 
     fitted_on: date
     source: str

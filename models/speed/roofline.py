@@ -51,8 +51,8 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds. ``ttft_s`` is without a queue, ``ttft_closed_loop_s`` with the other clients';
-    ``prompts_s`` is the part of ``tpot_s`` that their prompts take."""
+    """The times in seconds. ``ttft_s`` is without a queue, ``ttft_closed_loop_s`` with the other
+    clients'; ``prompts_s`` is the part of ``tpot_s`` that their prompts take."""
 
     ttft_s: float
     ttft_closed_loop_s: float

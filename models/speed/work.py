@@ -53,10 +53,9 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Of one card. ``_token_s`` is for each token of a step, ``_request_s`` for each running
-    request, the rest for each step or prompt. "Routed" is of experts, whose tokens come from all
-    ranks; "shared" is all else in a layer, whose tokens come from the card's own rank.
-    """
+    """The work of one card. ``_token_s`` is for each token of a step, ``_request_s`` for each
+    running request, the rest for each step or prompt. "Routed" is of experts, whose tokens come
+    from all ranks; "shared" is all else in a layer, whose tokens come from the card's own rank."""
 
     routed_read_s: float
     routed_token_s: float
@@ -88,7 +87,7 @@ class Work:
 
 
 def work_of(shape: Shape, layout: Layout, card: Card, load: Load, kv_dtype: KvDtype) -> Work:
-    """Raises UnknownSpeed."""
+    """The work that a load asks of each card. Raises UnknownSpeed where a figure is not known."""
     rates = _rates(card)
     context = load.input_tokens + load.output_tokens / 2  # of a request halfway
     chunks = -(-load.input_tokens // BATCHED_TOKENS_MAX)

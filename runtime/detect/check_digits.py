@@ -49,7 +49,7 @@ def luhn(digits: str) -> bool:
 
 
 def cn_resident_id(number: str) -> bool:
-    """GB 11643-1999: region, date of birth, sequence, check character."""
+    """The digits are valid by GB 11643-1999: region, date of birth, sequence, check character."""
     if not "11" <= number[:2] <= "83" or not "1850" <= number[6:10] <= "2100":
         return False
     if _CN_CHECK[weighted(number, _CN_WEIGHTS) % 11] != number[17]:
@@ -58,7 +58,8 @@ def cn_resident_id(number: str) -> bool:
 
 
 def kr_resident_number(digits: str) -> bool:
-    """Of those given out before October 2020; later ones have no check digit."""
+    """The digits are valid as those given out before October 2020; later ones have no check
+    digit."""
     offset = 13 if digits[6] in "5678" else 11  # of foreigners
     check = (offset - weighted(digits, _KR_WEIGHTS) % 11) % 10
     return kr_birth_date(digits) and check == int(digits[12])
@@ -72,7 +73,7 @@ def kr_birth_date(digits: str) -> bool:
 
 
 def jp_my_number(digits: str) -> bool:
-    """Ordinance No. 85 of 2014, Article 5."""
+    """The digits are valid by Ordinance No. 85 of 2014, Article 5. 85 of 2014, Article 5."""
     rest = weighted(digits, _JP_WEIGHTS) % 11
     return int(digits[11]) == (0 if rest <= 1 else 11 - rest)
 
@@ -101,6 +102,6 @@ def tw_identity_number(number: str) -> bool:
 
 
 def iban(number: str) -> bool:
-    """ISO 13616: modulo 97."""
+    """The characters are valid by ISO 13616: modulo 97."""
     turned = number[4:] + number[:4]
     return int("".join(str(int(char, 36)) for char in turned)) % 97 == 1

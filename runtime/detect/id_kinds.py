@@ -66,7 +66,8 @@ def vn_citizen_id(digits: str) -> bool:
 
 
 def id_population_number(digits: str) -> bool:
-    """Of Indonesia: the day of birth of women has 40 added."""
+    """The digits can be a population number of Indonesia: the day of birth of women has 40
+    added."""
     if not ("11" <= digits[:2] <= "96" and digits[4:6] > "00"):
         return False
     day = int(digits[6:8])
@@ -170,7 +171,7 @@ def whole_kind(digits: str) -> str | None:
 
 
 def partings() -> dict[tuple[int, ...], list[Kind]]:
-    """Of all kinds, the longest first."""
+    """The partings of all kinds, the longest first."""
     by_parts: dict[tuple[int, ...], list[Kind]] = {}
     kinds = {kind.name + str(kind.partings): kind for each in WHOLE.values() for kind in each}
     for kind in (*kinds.values(), *APART):

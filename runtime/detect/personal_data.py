@@ -65,7 +65,8 @@ INCOMPLETE = Finding(frozenset(), is_complete=False)
 
 
 def find_personal_data(texts: Iterable[str]) -> Finding:
-    """Of all text of one request, in its order; what is split over two of them is found, too."""
+    """Looks through all text of one request, in its order; what is split over two of them is found,
+    too."""
     parts = [text for text in texts if text]
     if sum(map(len, parts)) > CHARS_MAX:
         return INCOMPLETE

@@ -60,6 +60,6 @@ class _Gathered(asyncio.Transport):
 
 
 def body_writer(send: Send) -> UvicornBodyWriter | None:
-    """For the server's own ``send``; None under another server."""
+    """The writer for the server's own ``send``; None under another server."""
     cycle = getattr(send, "__self__", None)
     return UvicornBodyWriter(cycle) if isinstance(cycle, RequestResponseCycle) else None

@@ -10,7 +10,7 @@ from starlette.types import Receive
 
 
 class ClientLeft(Exception):
-    """Before its answer was complete."""
+    """The client left before its answer was complete."""
 
 
 @asynccontextmanager

@@ -63,7 +63,8 @@ class Track:
 
 
 class Boundary:
-    """Outermost: mints the request id, and turns whatever was not foreseen into an opaque 500.
+    """The outermost layer mints the request id, and turns whatever was not foreseen into an opaque
+    500.
 
     A generation route is called past FastAPI's middleware and router: measured, they cost as
     much per request as everything that Baseload does for it.

@@ -9,7 +9,7 @@ from runtime.request.record import RequestRecord
 
 
 def refusal(error: BaseloadError, record: RequestRecord) -> Response:
-    """As the caller's API tells it; the request's line in the log has it, too."""
+    """The error as the caller's API tells it; the request's line in the log has it, too."""
     record.error = error.code
     record.reason = error.reason or record.reason
     form, request_id = record.error_form, record.request_id

@@ -9,7 +9,7 @@ DRAWN_AT_ONCE = 64
 
 
 class RequestIds:
-    """Of one process."""
+    """The ids of one process."""
 
     def __init__(self) -> None:
         self._drawn: list[str] = []

@@ -28,7 +28,7 @@ def kind(schema: Schema) -> str:
 
 
 def alternatives(schema: Schema) -> list[Schema]:
-    """Without null: that a field may be null is told by its not being required."""
+    """The alternatives without null: that a field may be null is told by its not being required."""
     return [each for each in schema.get("anyOf") or [schema] if each.get("type") != "null"]
 
 

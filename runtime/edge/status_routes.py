@@ -22,7 +22,7 @@ def add_information(app: FastAPI, edge: Edge) -> None:
 
 
 def add_pages(app: FastAPI, edge: Edge) -> None:
-    """For people. They are no part of the API, and so not in its document."""
+    """Adds the pages for people. They are no part of the API, and so not in its document."""
 
     @app.get("/", include_in_schema=False)
     async def root(request: Request) -> Response:

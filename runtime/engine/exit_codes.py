@@ -26,8 +26,8 @@ def ended() -> frozenset[BaseProcess]:
 
 
 def exit_codes(before: frozenset[BaseProcess], settle_s: float = SETTLE_S_MAX) -> list[int]:
-    """Of those that are not in ``before``; below zero, a signal's number. [] if all of them live on
-    for ``settle_s``: ends are known a moment after they are felt."""
+    """The exit codes of processes that are not in ``before``; below zero, a signal's number. [] if
+    all of them live on for ``settle_s``: ends are known a moment after they are felt."""
     deadline_s = time.monotonic() + settle_s
     ours = [each for each in started() - before if each.pid is not None]
     while ours:

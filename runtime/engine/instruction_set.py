@@ -58,7 +58,8 @@ class Choice:
 
 
 def choose(amx: Amx | None = None, environ: Mapping[str, str] = os.environ) -> Choice:
-    """Of this machine, or of what is told of one. ConfigError for a value that is none."""
+    """Chooses for this machine, or for what is told of one. ConfigError for a value that is
+    none."""
     forced = environ.get(FORCED_ENV, "auto").strip().lower()
     if forced not in ("auto", *InstructionSet):
         raise ConfigError(f"{FORCED_ENV} must be auto, amx or avx512, not {forced[:40]!r}")
@@ -107,14 +108,16 @@ def _probe(program: Path = Path(amx_probe.__file__)) -> str | None:
 
 
 def hand_down(choice: Choice) -> None:
-    """In the environment of this process, for the engine processes that it starts."""
+    """Writes the choice into the environment of this process, for the engine processes that it
+    starts."""
     os.environ[CHOSEN_ENV] = choice.instruction_set
     if choice.lowered_because is not None:
         _cap_onednn()
 
 
 def apply() -> None:
-    """In an engine process, before its first forward: asks for the tiles, or hides AMX."""
+    """Applies the choice in an engine process, before its first forward: asks for the tiles, or
+    hides AMX."""
     chosen = os.environ.get(CHOSEN_ENV)
     if chosen == InstructionSet.AVX512:
         _hide_amx()

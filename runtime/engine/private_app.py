@@ -34,7 +34,8 @@ def rank_path(rank: int, ranks: int) -> str:
 
 @dataclass
 class PrivateApp:
-    """ASGI app. ``draining`` refuses new work with 503 and lets the running finish."""
+    """The private ASGI app of an engine. ``draining`` refuses new work with 503 and lets the
+    running finish."""
 
     facts: EngineFacts
     meters: Sequence[LoadMeter]  # by rank

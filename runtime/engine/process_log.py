@@ -33,7 +33,7 @@ class OwnLog:
 
 
 def last_lines(path: Path, begin: int = 0) -> list[str]:
-    """Of the file's last 64 KiB, from byte ``begin`` on; [] if it cannot be read."""
+    """The last lines of the file's last 64 KiB, from byte ``begin`` on; [] if it cannot be read."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)

@@ -16,7 +16,7 @@ from runtime.engine.vllm_adapter.settings_verdict import Verdict, verify
 
 
 class Question(BaseModel):
-    """``on_cpu``: what the engine shall run on. ``configure``: see `verify`."""
+    """What vLLM is asked. ``on_cpu``: what the engine shall run on. ``configure``: see `verify`."""
 
     settings: EngineSettings
     on_cpu: bool

@@ -12,7 +12,8 @@ class WorkerFacts:
     """The names carry ours, because vLLM refuses a name that its worker has."""
 
     def baseload_weights_bytes(self) -> int:
-        """Of the weights on this worker's card; a weight that modules share counts once."""
+        """The bytes of the weights on this worker's card; a weight that modules share counts
+        once."""
         worker: Any = self
         held = {
             id(weight): _values(module, weight) * weight.element_size()

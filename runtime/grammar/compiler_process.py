@@ -51,7 +51,8 @@ Verdict = dict[str, Any]
 
 
 def vocabulary() -> list[bytes]:
-    """Like that of a real model in length of tokens and in scripts; the same in every run."""
+    """A vocabulary like that of a real model in length of tokens and in scripts; the same in every
+    run."""
     draw = np.random.default_rng(1)
     letters = "eeetttaaooiinnsshhrrddllccuummwffggyyppbbvkjxqz" + 'EATINS0123456789_-.(){}",:/=<>'
     text = "".join(draw.choice(list(letters), 8 * TOKENS))

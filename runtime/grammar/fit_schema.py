@@ -62,7 +62,8 @@ class Fitted:
 
 
 def fit(schema: dict[str, Any]) -> Fitted:
-    """Raises Unfit. The schema's depth must have been bounded."""
+    """Fits a schema to what the engines' compiler can hold. Raises Unfit where nothing fits. The
+    schema's depth must have been bounded."""
     fitting = _Fitting()
     fitted = fitting.schema(schema, ())
     if not fitting.left_out and not fitting.widened:

@@ -53,7 +53,7 @@ class FeedbackLog:
         return Known(entries[0].tenant or "", _answer(entries)) if entries else None
 
     def record(self, row: Feedback) -> Feedback:
-        """As ``FeedbackWriter.record``."""
+        """Records feedback as ``FeedbackWriter.record`` does."""
         with self._lock:
             if self._closed:
                 raise LedgerUnavailable
@@ -76,7 +76,7 @@ class FeedbackNews:
         self._seq = 0
 
     def read(self, since_ms: int) -> list[FeedbackSum]:
-        """Of answers from ``since_ms`` on; what was told is not told again."""
+        """Reads what was said of answers from ``since_ms`` on; what was told is not told again."""
         with self._store.reading() as reading:
             last_seq = reading.last_feedback_seq()
             if last_seq == self._seq:

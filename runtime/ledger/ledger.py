@@ -86,8 +86,8 @@ class Ledger:
         return await self._ask(row)
 
     def settle_detached(self, row: Settle) -> None:
-        """For a task that may not wait any more. Only a crash or a failed disk loses the row,
-        and then the sweep ends its attempt."""
+        """Settles for a task that may not wait any more. Only a crash or a failed disk loses the
+        row, and then the sweep ends its attempt."""
         self._writer.submit([Ticket(row, None)])
 
     def sweep(self) -> int:

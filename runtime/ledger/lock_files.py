@@ -33,7 +33,7 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 class LockFiles:
-    """A ``Liveness``: the folder of locks beside a ledger."""
+    """This ``Liveness`` is the folder of locks beside a ledger."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -68,7 +68,7 @@ class LockFiles:
 
 
 class HeldLock:
-    """A ``Claim``: the open file on which the lock is."""
+    """This ``Claim`` is the open file on which the lock is."""
 
     def __init__(self, files: LockFiles, owner: str) -> None:
         self._files = files

@@ -52,7 +52,8 @@ class Tables(Protocol):
     """A store's tables, which hold the rules themselves. Each call may raise LedgerUnavailable."""
 
     def insert_if_allowed(self, entries: Sequence[Values]) -> bool:
-        """In a transaction of its own. False where a rule refuses: then nothing was written."""
+        """Inserts in a transaction of its own. False where a rule refuses: then nothing was
+        written."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Nobody else writes while it lasts. Durable at its end, undone by an exception."""
@@ -71,7 +72,7 @@ class OptimisticInsert:
         self._careful = 0  # batches that are looked at before the next is tried at once
 
     def append(self, rows: Sequence[Row]) -> list[Answer]:
-        """As ``Appender.append``."""
+        """Appends as ``Appender.append`` does."""
         if self._head is not None and len(rows) <= AT_ONCE_ROWS_MAX and not self._careful:
             if self._at_once(rows, self._head):
                 return [True] * len(rows)

@@ -38,8 +38,8 @@ UNTOLD = (UsageSource.ESTIMATE.value, UsageSource.NONE.value, "frames")
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """The intent. ``bound_nano_usd`` is the most it can cost, None where no price is known;
-    ``evidence`` is what the request was taken for and who might have it, as JSON."""
+    """The row of an intent. ``bound_nano_usd`` is the most it can cost, None where no price is
+    known; ``evidence`` is what the request was taken for and who might have it, as JSON."""
 
     request_id: str
     attempt: int
@@ -71,7 +71,7 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The ending. Token counts are None where nobody reported them, never 0."""
+    """The row of an ending. Token counts are None where nobody reported them, never 0."""
 
     request_id: str
     attempt: int

@@ -167,7 +167,7 @@ class Reading(Protocol):
         """All of them, in their order, and as they are stored: no index, view or sum is used."""
 
     def entries_of(self, request_id: str) -> list[Entry]:
-        """Of one request, each attempt's reserve and then its ending."""
+        """The entries of one request, each attempt's reserve and then its ending."""
 
     def damage(self) -> list[str]:
         """What is wrong with the store itself: its structure, and rules that are missing in it."""
@@ -180,13 +180,13 @@ class Reading(Protocol):
     def owners_of_open_attempts(self) -> list[str]: ...
 
     def attempts(self, tenant: str | None = None) -> Iterator[Attempt]:
-        """By request and number, of one tenant or of all."""
+        """The attempts by request and number, of one tenant or of all."""
 
     def usage(self, *by: str) -> list[Usage]:
         """Summed by some of an Attempt's fields, in their order; without one, over everything."""
 
     def target_use(self, prefix: str) -> list[TargetUse]:
-        """Of each target whose name begins so."""
+        """The use of each target whose name begins so."""
 
     def exposures(self) -> Exposures: ...
 
@@ -205,23 +205,24 @@ class Reading(Protocol):
         """The number of the newest feedback, 0 while there is none; read on from there, too."""
 
     def feedback_sums(self, after_seq: int, since_ms: int) -> list[FeedbackSum]:
-        """Of feedback after a number, to answers that had ended at a time or later."""
+        """The sums of feedback after a number, to answers that had ended at a time or later."""
 
 
 class Store(Protocol):
     @property
     def name(self) -> str:
-        """As an operator knows it, without a secret."""
+        """The name by which an operator knows it, without a secret."""
 
     @property
     def liveness(self) -> Liveness:
-        """Of the owners that write here."""
+        """The liveness of the owners that write here."""
 
     def appender(self) -> Appender:
         """Makes the store or brings it to this version, and proves that it is durable."""
 
     def feedback_writer(self) -> FeedbackWriter:
-        """Of a store that an appender has made. Used by one thread at a time."""
+        """A writer of feedback, for a store that an appender has made. Used by one thread at a
+        time."""
 
     def reading(self) -> AbstractContextManager[Reading]:
         """Makes and changes nothing."""

@@ -18,8 +18,8 @@ HOUR_MS = 3_600_000
 
 
 class Sums(BaseModel):
-    """Of a set of attempts. Tokens that nobody reported are not in the token counts. A request that
-    was refused for the law's sake counts as a request, without an attempt."""
+    """The sums of a set of attempts. Tokens that nobody reported are not in the token counts. A
+    request that was refused for the law's sake counts as a request, without an attempt."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -14,7 +14,7 @@ class MetricsServer:
         self._server: tuple[WSGIServer, Thread] | None = None
 
     def serve(self, host: str, port: int) -> None:
-        """From here on; OSError when the port is taken, and then nothing changes."""
+        """Serves from here on; OSError when the port is taken, and then nothing changes."""
         opened = start_http_server(port, addr=host, registry=self._registry)
         self.close()
         self._server = opened

@@ -41,11 +41,11 @@ class Estimator:
         return self._tokens.estimate(model, shape)
 
     def answer_tokens(self, model: str, text: str) -> int:
-        """Of what was generated."""
+        """The tokens of what was generated."""
         return self._tokens.estimate(model, PromptShape.of_answer(text)) if text else 0
 
     def lengths(self, kind: Kind) -> LengthCurve:
-        """Of one answer."""
+        """The length curve of one answer."""
         return self._lengths.curve(*kind)
 
     def learn_prompt(self, model: str, shape: PromptShape, prompt_tokens: int) -> None:
@@ -55,7 +55,7 @@ class Estimator:
             self._tokens.learn(model, shape, prompt_tokens)
 
     def learn_answer(self, kind: Kind, output_tokens: int, *, is_complete: bool) -> None:
-        """Of one answer; ``is_complete``: the model ended it."""
+        """Learns the length of one answer; ``is_complete``: the model ended it."""
         self._lengths.observe(*kind, output_tokens, is_complete)
 
     @property

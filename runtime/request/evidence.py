@@ -99,8 +99,8 @@ class Evidence:
         )
 
     def under(self, config_version: str) -> Evidence:
-        """As it is when the target is asked: a request may have waited for longer than a
-        configuration was in force."""
+        """The evidence as it is when the target is asked: a request may have waited for longer than
+        a configuration was in force."""
         if config_version == self.config_version:
             return self
         return replace(self, config_version=config_version)
@@ -119,7 +119,7 @@ class Evidence:
 
 
 def words_of(tags: Tags) -> Words:
-    """Without what the ledger has in columns of its own, and what decides nothing."""
+    """The evidence without what the ledger has in columns of its own, and what decides nothing."""
     words = (
         ("sensitivity", tags.sensitivity.value),
         ("locale", tags.locale),

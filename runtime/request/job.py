@@ -80,7 +80,7 @@ class Job:
         return self.arrival.max_output_tokens + choices * self.arrival.prompt_tokens  # the context
 
     def arrival_at(self, now_s: float) -> Arrival:
-        """For an attempt that begins at this moment: a deadline stays where it was."""
+        """The arrival for an attempt that begins at this moment: a deadline stays where it was."""
         deadline_ms = self.arrival.deadline_ms
         if deadline_ms is None:
             return self.arrival
@@ -93,7 +93,7 @@ class Job:
         return next((each for each in self.others if each.model == model), self)
 
     def with_others(self, others: Iterable[Job], *, buys_cheapest: bool) -> Job:
-        """With what other models may answer instead, in the order in which they are preferred."""
+        """The job with what other models may answer instead, those that are preferred first."""
         others = tuple(others)
         arrival = replace(
             self.arrival,
@@ -105,7 +105,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class ModelTerms:
-    """On which terms one model may answer a request: ``offers`` are those that it may be bought
+    """The terms on which one model may answer a request: ``offers`` are those that it may be bought
     from. The rest is as in an Arrival and a Job."""
 
     model: str
@@ -249,7 +249,7 @@ def _deadline_ms(tags: Tags, arrived_ms: int) -> int | None:
 
 
 def shape_of(request: ModelRequest) -> PromptShape:
-    """Of all its prompts together."""
+    """The shape of all its prompts together."""
     return _shape(request, "".join(request.texts()))
 
 

@@ -15,8 +15,8 @@ from scheduler.target import Target, TargetKind
 def keep_turn(
     sessions: Sessions, job: Job, target: Target, cached_tokens: int | None, now: float
 ) -> None:
-    """After a whole answer, of which the target reported so many cached tokens. A request that
-    names its model is no rule's, and stays there anyway."""
+    """Keeps a turn after a whole answer, of which the target reported so many cached tokens. A
+    request that names its model is no rule's, and stays there anyway."""
     arrival = job.arrival
     if not job.rule or not arrival.blocks:
         return

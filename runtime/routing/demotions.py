@@ -74,7 +74,7 @@ class Demotions:
 def standings(
     table: QualityTable, rule: Rule, candidate: Candidate, task: str
 ) -> Iterator[RuleQuality]:
-    """Over all languages, and in each that something was seen of."""
+    """How candidates stand over all languages, and in each that something was seen of."""
     model, floor = candidate.model, rule.floor(candidate)
     together = table.over_languages(model, task)
     yield RuleQuality(rule.name, model, task, None, floor, together)

@@ -49,7 +49,7 @@ def restriction_of(name: str, rule: RuleConfig, facts: Mapping[str, TargetFacts]
 
 
 def facts_by_target(config: GatewayConfig, pools: Collection[str] = ()) -> dict[str, TargetFacts]:
-    """Of the replicas here, which serve the models of ``pools``, and of every offer."""
+    """The facts of the replicas here, which serve the models of ``pools``, and of every offer."""
     found = {LOCAL: config.compliance.own.facts(pools, is_own=True)}
     for name, provider in config.providers.items():
         found |= {

@@ -66,7 +66,7 @@ class ConnectionFaults:
         self._told: dict[tuple[str, Fault], tuple[float, int]] = {}  # when, and at which count
 
     def note(self, target: str, address: str, error: Exception, now: float) -> None:
-        """Counts it; tells of it unless the same was told a moment ago."""
+        """Counts the fault; tells of it unless the same was told a moment ago."""
         key = (target, fault_of(error))
         self.counts[key] += 1
         told_at_s, told = self._told.get(key, (now - TOLD_EVERY_S, 0))

@@ -77,8 +77,8 @@ def may_have_started(status: int) -> bool:
 
 
 def outcome_of(status: int, pause_s: float | None = None) -> Outcome:
-    """Of an answer that is not the caller's fault. A 503 that says when to come back is no
-    failure."""
+    """The outcome of an answer that is not the caller's fault. A 503 that says when to come back is
+    no failure."""
     if status == 503 and pause_s is not None:
         return Outcome.TARGET_BUSY
     return OUTCOMES.get(status, Outcome.TARGET_FAILED)

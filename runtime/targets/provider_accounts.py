@@ -56,7 +56,7 @@ class Account:
 
 
 def utc_today(clock: Clock = SYSTEM) -> date:
-    """Of which day prices hold. Asked for every purchase, so a day is worked out once."""
+    """The day of which prices hold. Asked for every purchase, so a day is worked out once."""
     return _date(clock.unix_ms() // DAY_MS)
 
 

@@ -147,7 +147,7 @@ class SharedClocks:
         self._file = -1  # its number may be another file's from here on
 
     def clock(self, replica_id: str, generation: int) -> SharedClock:
-        """Of one boot of a replica: the same clock, however often it is asked for."""
+        """The clock of one boot of a replica: the same clock, however often it is asked for."""
         key = blake2b(f"{generation} {replica_id}".encode(), digest_size=16).digest()
         return SharedClock(self, key)
 

@@ -37,7 +37,8 @@ class NameFailure(OSError):
 
 
 def system_look_up(host: str, port: int) -> list[AddressInfo]:
-    """Blocks. Raises OSError, and UnicodeError for what can be no name."""
+    """Looks a name up in the system, and blocks. Raises OSError, and UnicodeError for what can be
+    no name."""
     return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
 

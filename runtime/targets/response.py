@@ -65,7 +65,7 @@ class Response:
     # -- for its reader -----------------------------------------------------------------
 
     async def head(self) -> int:
-        """The status. Raises Broken or TimeoutError if none comes."""
+        """Waits for the status. Raises Broken or TimeoutError if none comes."""
         while not self.status:
             if self._failure is not None:
                 raise self._failure
@@ -88,7 +88,7 @@ class Response:
         self._expiry = asyncio.get_running_loop().call_later(seconds, self._expire)
 
     def close(self) -> None:
-        """Of an answer that has not come to its end: the target sees its client leave."""
+        """Closes an answer that has not come to its end: the target sees its client leave."""
         if not self._is_over():
             self.fail(Broken("closed by its reader"))
             self._transport.abort()

@@ -13,7 +13,7 @@ log = logging.getLogger("baseload.targets")
 
 
 def shut_targets(snapshot: Snapshot) -> dict[str, Condition]:
-    """By target; those whose breaker is closed are not among them."""
+    """The targets that are shut, with why; those whose breaker is closed are not among them."""
     conditions = {str(view.target): view.breaker for view in snapshot.replicas}
     conditions |= {str(view.target): view.breaker for view in snapshot.offers}
     return {
@@ -24,7 +24,7 @@ def shut_targets(snapshot: Snapshot) -> dict[str, Condition]:
 
 
 def described(condition: Condition) -> dict[str, str | int]:
-    """For a JSON document."""
+    """The shut targets for a JSON document."""
     cause = condition.cause.value if condition.cause is not None else ""
     return {"state": condition.state, "cause": cause, "tried_in_s": ceil(condition.left_s)}
 

@@ -14,8 +14,8 @@ from models.vendors import Meaning, VendorTerms
 
 
 def meaning_of(terms: VendorTerms | None, told: dict[str, Any]) -> Meaning | None:
-    """Of a refusal, or of an answer that is one; None where it tells no name that is known. The
-    closest name decides."""
+    """The meaning of a refusal, or of an answer that is one; None where it tells no name that is
+    known. The closest name decides."""
     if terms is None or not terms.errors:
         return None
     return next((terms.errors[name] for name in _names(told) if name in terms.errors), None)

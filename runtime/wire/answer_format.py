@@ -35,7 +35,7 @@ class ResponseFormat(Strict):
 
 
 class StructuredOutputs(Strict):
-    """vLLM's own: exactly one of them."""
+    """vLLM's own way to hold an answer to a form: exactly one of them."""
 
     json_: dict[str, Any] | None = Field(None, alias="json")
     regex: Regex | None = None

@@ -150,7 +150,7 @@ class ChatRequest(Sampling):
     def upstream_fields(
         self, *, openai_only: bool, terms: VendorTerms | None = None
     ) -> dict[str, Any]:
-        """See Sampling.
+        """The fields that a target is sent, by the contract of ``Sampling``.
 
         One of the two names for the bound on the answer is sent: vendors of open models ignore
         the newer one, and an ignored bound costs money.

@@ -28,7 +28,7 @@ class Delivered:
         self._next = 1
 
     def add(self, piece: bytes, frames: int) -> None:
-        """Whole frames; runs once per piece."""
+        """Adds whole frames; runs once per piece."""
         self.bytes += len(piece)
         self.frames = frames = self.frames + frames
         if frames >= self._next:

@@ -35,7 +35,8 @@ class OpenAIErrors:
 
 
 class AnthropicErrors:
-    """Anthropic's form: the type follows from the status, and the request's id is told twice."""
+    """Errors have Anthropic's form: the type follows from the status, and the request's id is told
+    twice."""
 
     def envelope(self, error: BaseloadError, request_id: str) -> dict[str, Any]:
         kind = _ANTHROPIC_TYPES.get(error.status) or (

@@ -6,8 +6,8 @@ EVENT_END = b"\n\n"
 
 
 class EventSplitter:
-    """One stream. Its lines may end in CR, LF or both, and come in any pieces; those of the events
-    that it makes end in LF."""
+    """Cuts one stream. Its lines may end in CR, LF or both, and come in any pieces; those of the
+    events that it makes end in LF."""
 
     __slots__ = ("_after_cr", "_searched", "held")
 

@@ -52,7 +52,7 @@ def is_content(frame: bytes) -> bool:
 
 
 def surely_has_words(content: bytes) -> bool | None:
-    """Of a content frame; None is no verdict."""
+    """Says whether a content frame has words; None is no verdict."""
     if _WORDS.search(content):
         return True
     return False if _ONLY_A_ROLE in content else None
@@ -66,7 +66,7 @@ def last_content_end(chunk: bytes) -> int:
 
 
 def model_told(frames: bytes) -> str | None:
-    """By whom the first of the frames that names a model says to be."""
+    """The model that the first of the frames that names one says to be from."""
     found = _MODEL.search(frames)
     return found[1].decode("utf-8", "replace") if found else None
 

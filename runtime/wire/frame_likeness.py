@@ -16,7 +16,7 @@ _WORDS = re.compile(rb'"(?:content|text|reasoning_content|reasoning)": ?"((?:[^"
 
 
 class Likeness:
-    """Of one stream."""
+    """What the content frames of one stream have in common."""
 
     __slots__ = ("_head", "_head_size", "_tail", "_tail_size", "_tries")
 

@@ -111,7 +111,7 @@ class ModelRequest(Protocol):
         ...
 
     def with_defaults(self, *, temperature: float | None, max_tokens: int | None) -> ModelRequest:
-        """With these where its caller has said nothing."""
+        """The request with these where its caller has said nothing."""
         ...
 
     def ignore(self, names: Iterable[str]) -> None:
@@ -121,5 +121,5 @@ class ModelRequest(Protocol):
     def ignored_header(
         self, *, bought: bool, terms: VendorTerms | None = None
     ) -> tuple[tuple[bytes, bytes], ...]:
-        """For an answer: the names of what was sent and has no effect."""
+        """The value of an answer's header: the names of what was sent and has no effect."""
         ...

@@ -74,7 +74,7 @@ class Usage:
         return told
 
     def at_least(self, other: Usage) -> Usage:
-        """Of each count the greater: what was told once is not taken back by a smaller report."""
+        """The greater of each count: what was told once is not taken back by a smaller report."""
         return Usage(
             _greater(self.prompt_tokens, other.prompt_tokens),
             _greater(self.cached_tokens, other.cached_tokens),

@@ -155,7 +155,7 @@ class Sampling(Strict):
         return self.structured_outputs is not None
 
     def with_defaults(self, *, temperature: float | None, max_tokens: int | None) -> Self:
-        """With these where its caller has said nothing."""
+        """The request with these where its caller has said nothing."""
         told: dict[str, float | int] = {}
         if temperature is not None and self.temperature is None:
             told["temperature"] = temperature
@@ -262,7 +262,7 @@ class Sampling(Strict):
     def ignored_header(
         self, *, bought: bool, terms: VendorTerms | None = None
     ) -> tuple[tuple[bytes, bytes], ...]:
-        """For an answer; of many names the first."""
+        """The value of an answer's header; of many names the first."""
         names = self.ignored_by(bought=bought, terms=terms)
         if not names:
             return ()

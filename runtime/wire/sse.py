@@ -37,7 +37,7 @@ from runtime.wire.reported_usage import Tally, Usage
 
 
 class FrameScanner:
-    """One stream. After an error frame or ``[DONE]`` nothing more is passed on or held."""
+    """Scans one stream. After an error frame or ``[DONE]`` nothing more is passed on or held."""
 
     __slots__ = (
         "_choices",

@@ -28,7 +28,7 @@ class TagTerms:
     is_edge: bool = False
 
     def said(self, headers: Iterable[tuple[str, str]], tenant: str) -> Tags:
-        """By a request of this tenant, or by its defaults."""
+        """The tags that a request of this tenant says, or its defaults."""
         tags = parse_tags(headers, tenant=tenant, defaults=self.defaults, required=self.required)
         if tags.region is not None and not (self.is_edge or tags.region == self.home):
             raise BadRequest(
@@ -39,7 +39,7 @@ class TagTerms:
         return tags
 
     def raised(self, said: Tags) -> Tags:
-        """With at least the protection that the tenant asks for."""
+        """The tags with at least the protection that the tenant asks for."""
         sensitivity = stricter(said.sensitivity, self.floor)
         return said if sensitivity is said.sensitivity else replace(said, sensitivity=sensitivity)
 

@@ -68,7 +68,7 @@ class Tell(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """None: the caller did not say, and no default does."""
+    """A tag is None where the caller did not say, and no default does."""
 
     feature: str | None = None
     task: str | None = None
@@ -85,7 +85,7 @@ NO_TAGS = Tags()
 
 
 def as_personal(tags: Tags) -> Tags:
-    """With at least as much protection as personal data needs."""
+    """The sensitivity with at least as much protection as personal data needs."""
     return replace(tags, sensitivity=stricter(tags.sensitivity, Sensitivity.PII))
 
 

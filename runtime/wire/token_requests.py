@@ -64,7 +64,7 @@ class _Tokens(Strict):
 
 
 def parse_tokenize(body: bytes) -> TokenRequest:
-    """Of a prompt, or of a chat. Raises BadRequest and its like."""
+    """Parses a request for the tokens of a prompt, or of a chat. Raises BadRequest and its like."""
     document = decode(body)
     if isinstance(document, dict) and "messages" in document:
         return _chat(document)

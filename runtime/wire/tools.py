@@ -57,7 +57,7 @@ def compiled_tools(tools: Sequence[Tool], choice: ToolChoice | None) -> Iterator
 
 
 def choice_kind(choice: ToolChoice | None) -> str:
-    """In one word; a model that is told nothing chooses by itself."""
+    """The choice of tools in one word; a model that is told nothing chooses by itself."""
     return "named" if isinstance(choice, NamedTool) else choice or "auto"
 
 
@@ -67,7 +67,7 @@ def is_forced(choice: ToolChoice | None) -> bool:
 
 
 def check_names(tools: Sequence[Tool], choice: ToolChoice | None) -> None:
-    """Of tools whose calls an engine's grammar would spell."""
+    """Checks the names of tools whose calls an engine's grammar would spell."""
     if not is_forced(choice) and not any(compiled_tools(tools, choice)):
         return
     for index, tool in enumerate(tools):

@@ -42,7 +42,7 @@ class OpenAIAnswer:
         return any(finish_reason(choice) in CUT_OFF_REASONS for choice in each_choice(self._told))
 
     def tokens(self, count: Callable[[str], int]) -> int:
-        """Of all that was generated; ``count`` tells them of a text."""
+        """The tokens of all that was generated; ``count`` tells them of a text."""
         return count("".join(map(words, each_choice(self._told))))
 
     def _look_at(self, told: dict[str, Any], choices: int) -> None:

@@ -115,7 +115,7 @@ class DecisionRecorder:
         settings: Settings,
         now: float,
     ) -> Buy | None:
-        """At an offer that may take it; None if there is none. Without a ``reason`` the moment
+        """Buys at an offer that may take it; None if there is none. Without a ``reason`` the moment
         has come: for want of room, or because the room there is costs too much."""
         chosen, offers = offer_to_buy(waiting, pool, self._pools, self._budget, settings, now)
         if chosen is None:

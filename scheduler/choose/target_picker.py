@@ -26,13 +26,14 @@ CANDIDATES_MAX = 32
 
 
 def held_tokens(waiting: QueuedRequest, state: ReplicaState, pool: Pool) -> int:
-    """Of the prompt, what this replica was sent before."""
+    """The tokens of the prompt that this replica was sent before."""
     arrival = waiting.arrival
     return pool.prefixes.hit_blocks(state.replica.replica_id, arrival.blocks) * arrival.block_tokens
 
 
 def prefill_tokens(waiting: QueuedRequest, state: ReplicaState, pool: Pool) -> int:
-    """Of the prompt, what this replica must compute: at least one token, even of a known prompt."""
+    """The tokens of the prompt that this replica must compute: at least one token, even of a known
+    prompt."""
     arrival = waiting.arrival
     if not arrival.blocks or not (held := held_tokens(waiting, state, pool)):
         return arrival.prompt_tokens

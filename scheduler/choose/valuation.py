@@ -64,7 +64,7 @@ def price(waiting: QueuedRequest, pool: Pool, pools: Pools, now: float) -> None:
 
 
 def reprice(waiting: QueuedRequest, pool: Pool, pools: Pools) -> None:
-    """Of one that waits, for which no other model had room."""
+    """Prices anew a request that waits, for which no other model had room."""
     waiting.purchase_nano = waiting.cost_nano = purchase_nano(waiting, pool, pools)
 
 

@@ -40,7 +40,7 @@ def grounds(
     version: str = "",
     model: str | None = None,
 ) -> Grounds:
-    """Of one target for one kind of request; of the ``model`` there that answers."""
+    """The grounds for one target and one kind of request; of the ``model`` there that answers."""
     applying = [rule for rule in rules if rule.when.matches(traits)]
     requires = [rule.require for rule in applying]
     names = dict.fromkeys(name for require in requires for name in _asked(require))

@@ -45,7 +45,8 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class TargetFacts:
-    """Of one pool or one provider, as its operator states them. See the module on None."""
+    """The facts of one pool or one provider, as its operator states them. See the module on
+    None."""
 
     storage_regions: frozenset[str] | None = None
     inference_jurisdictions: frozenset[str] | None = None
@@ -60,7 +61,7 @@ class TargetFacts:
     documents: frozenset[str] = frozenset()  # that the vendor has passed on
 
     def registration_in(self, jurisdiction: str, model: str | None = None) -> Registration | None:
-        """Of one model, or of any."""
+        """The registration of one model, or of any."""
         found = (
             each
             for each in self.registrations

@@ -201,7 +201,8 @@ class LengthBook:
         output_tokens: int,
         is_complete: bool = True,
     ) -> None:
-        """``is_complete``: the model ended it; no limit, client or failure did."""
+        """Learns from one answer. ``is_complete``: the model ended it; no limit, client or failure
+        did."""
         if output_tokens < 1 and not is_complete:
             return
         bucket = bisect_left(EDGES, max(1, min(output_tokens, LENGTH_TOKENS_MAX))) - 1

@@ -83,7 +83,7 @@ class PromptShape:
 
     @classmethod
     def of_answer(cls, text: str) -> PromptShape:
-        """Of a text with no template around it."""
+        """The shape of a text with no template around it."""
         shape = cls.of(text, 0)
         return cls(shape.utf8_bytes, (*shape.counts[:-1], 0))
 

@@ -31,7 +31,7 @@ class SlidingSum:
         return self._slots[-1][0]
 
     def correct(self, number: int, difference: int) -> bool:
-        """Without effect, and False, if the slot has fallen out."""
+        """Corrects a slot. It has no effect, and is False, if the slot has fallen out."""
         for slot in self._slots:
             if slot[0] == number:
                 slot[1] += difference

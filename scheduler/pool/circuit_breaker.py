@@ -219,7 +219,7 @@ class OfferBreaker:
         self.own = Breaker()
 
     def condition(self, now: float) -> Condition:
-        """Of the one that is shut for longer."""
+        """The condition of the one that is shut for longer."""
         own, account = self.own.condition(now), self.account.condition(now)
         if account.state is BreakerState.CLOSED or own.left_s > account.left_s:
             return own

@@ -243,7 +243,7 @@ class Queue:
             self._enter(waiting)
 
     def reserve(self, waiting: QueuedRequest, replica_id: str) -> None:
-        """From the head of the line it goes on waiting for the room of this replica: it is not
+        """It goes on waiting, from the head of the line, for the room of this replica: it is not
         next any more, and keeps nobody behind it."""
         waiting.reserved_replica_id = replica_id
         self._leave(waiting)

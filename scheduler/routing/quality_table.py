@@ -114,7 +114,7 @@ class QualityTable:
         return sorted(self._languages.get((model, task), ()))
 
     def over_languages(self, model: str, task: str) -> Quality:
-        """Of all languages together."""
+        """The quality over all languages together."""
         mean, published = self._of_task(model, task)
         cell = self._cells.get((model, task, None))
         seen = 0.0 if cell is None else cell.count

@@ -33,7 +33,7 @@ class Kept:
     prompt_tokens: int
 
     def cached_tokens(self, model: str, target: str, prompt_tokens: int) -> int:
-        """Of a next turn's prompt, what this model has in its cache at this target."""
+        """The tokens of a next turn's prompt that this model has in its cache at this target."""
         if (model, target) != (self.model, self.target):
             return 0
         return min(self.prompt_tokens, prompt_tokens)

@@ -27,7 +27,7 @@ ALLOWED, COMPLIANCE, SENSITIVITY, NOT_BOUGHT = "allowed", "compliance", "sensiti
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Of requests: all that decides where one may go, but for the day."""
+    """A kind of requests: all that decides where one may go, but for the day."""
 
     tenant: TenantKind
     user_in: UserIn
@@ -35,7 +35,7 @@ class Kind:
 
 
 class Flows:
-    """Of one configuration; verdicts are of the day that is asked for."""
+    """The flows of one configuration; verdicts are of the day that is asked for."""
 
     def __init__(self, config: GatewayConfig, targets: Sequence[Target]) -> None:
         self.targets = targets

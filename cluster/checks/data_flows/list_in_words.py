@@ -16,7 +16,7 @@ def some(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:
 
 
 def of_users(users_in: Sequence[str | None]) -> str:
-    """In which countries they are; those of a whole group go by its name."""
+    """The users, by the countries in which they are; those of a whole group go by its name."""
     named = {each for each in users_in if each is not None and each != ELSEWHERE}
     groups = []
     for group in ("eea", "eu"):

@@ -31,7 +31,7 @@ class Registered(_Part):
 
 
 class Recipient(_Part):
-    """A target: "local", which is all replicas here, or an offer's id."""
+    """A recipient is a target: "local", which is all replicas here, or an offer's id."""
 
     target: str
     models: list[str]
@@ -49,9 +49,10 @@ class Recipient(_Part):
 
 
 class Verdict(_Part):
-    """Of one target for one kind of request. ``code`` is "allowed", "compliance" (``rule``, its
-    ``source`` and the ``fact`` say which), "sensitivity" (the provider is not to have it) or
-    "not_bought" (the tenant may buy nothing). ``fact_is_known``: stated, and not enough."""
+    """The verdict on one target for one kind of request. ``code`` is "allowed", "compliance"
+    (``rule``, its ``source`` and the ``fact`` say which), "sensitivity" (the provider is not to
+    have it) or "not_bought" (the tenant may buy nothing). ``fact_is_known``: stated, and not
+    enough."""
 
     target: str
     code: str
@@ -86,7 +87,7 @@ class Ending(_Part):
 
 
 class Record(_Part):
-    """Of the processing of personal data, for one tenant (GDPR Art. 30, PIPL Art. 55)."""
+    """A record of the processing of personal data, for one tenant (GDPR Art. 30, PIPL Art. 55)."""
 
     tenant: str
     feature: str | None

@@ -39,7 +39,8 @@ def targets_of(config: GatewayConfig, pools: Sequence[str]) -> list[Target]:
 
 
 def matrix_of_targets(config: GatewayConfig, targets: Sequence[Target]) -> Matrix:
-    """As a gateway has it, though for every provider: whether its key is there is not asked."""
+    """The matrix as a gateway has it, though for every provider: whether its key is there is not
+    asked."""
     models = [each for target in targets if target.name == LOCAL for each in target.models]
     own = config.compliance.own.facts(models, is_own=True)
     offers = {target.name: target.facts for target in targets if target.name != LOCAL}

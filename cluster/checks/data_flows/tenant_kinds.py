@@ -35,7 +35,8 @@ class TenantKind:
 
 
 def tenant_kinds(config: GatewayConfig, *, has_local_key: bool) -> dict[TenantKind, list[str]]:
-    """With the tenants of each. The key that a start makes is a tenant's that is not configured."""
+    """The kinds of tenants, with the tenants of each. The key that a start makes is a tenant's that
+    is not configured."""
     found: dict[TenantKind, list[str]] = {}
     if has_local_key and LOCAL_TENANT not in config.tenants:
         found[TenantKind(may_buy=config.may_buy(LOCAL_TENANT))] = [LOCAL_TENANT]

@@ -1,1 +1,1 @@
-"""`baseload bench`."""
+"""The command `baseload bench`."""

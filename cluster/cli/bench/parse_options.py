@@ -1,4 +1,4 @@
-"""From the options of `baseload bench` to what they mean.
+"""Turns the options of `baseload bench` into what they mean.
 
 What cannot be is a BadLoad, BadTrace or BadInput, in one line that says what to do.
 """
@@ -138,7 +138,7 @@ def _gpus(text: str | None) -> tuple[int, ...] | None:
 
 
 def check_folder(out: Path | None) -> None:
-    """Before the run, not after it."""
+    """Refuses a folder that cannot be written to, before the run and not after it."""
     if out is None or out.is_dir():
         return
     if out.exists():

@@ -1,1 +1,1 @@
-"""`baseload breakeven`."""
+"""The command `baseload breakeven`."""

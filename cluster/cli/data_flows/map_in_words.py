@@ -87,7 +87,7 @@ def _leaves(verdict: Verdict) -> str:
 
 
 def of_recipient(recipient: Recipient) -> dict[str, str]:
-    """By the name of each fact."""
+    """What is stated of a recipient, by the name of each fact."""
     facts = {
         "models": some(recipient.models),
         "operator": _or_unknown(recipient.operator),

@@ -1,1 +1,1 @@
-"""`baseload plan`."""
+"""The command `baseload plan`."""

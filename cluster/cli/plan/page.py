@@ -77,7 +77,7 @@ def plan_report(planned: Planned) -> str:
 
 @mpl.rc_context(STYLE)
 def memory_bars(planned: Planned) -> Plot:
-    """Of every layout that could be weighed, the best first."""
+    """The bars of every layout that could be weighed, the best first."""
     weighed = [(each, each.fit) for each in planned.plan.layouts if each.fit is not None]
     shown = weighed[:BARS_MAX]
     figure, axes = single_panel(1.3 + 0.34 * max(1, len(shown)))

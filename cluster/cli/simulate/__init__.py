@@ -1,1 +1,1 @@
-"""`baseload simulate`."""
+"""The command `baseload simulate`."""

@@ -21,7 +21,7 @@ _is_held: ContextVar[bool] = ContextVar("is_held", default=False)
 
 
 def note_form(request: Any) -> None:
-    """Of the request that the current task serves: whether a grammar holds its answer."""
+    """Notes for the request that the current task serves whether a grammar holds its answer."""
     form = getattr(request, "response_format", None)
     choice = getattr(request, "tool_choice", None)
     _is_held.set(
@@ -32,7 +32,7 @@ def note_form(request: Any) -> None:
 
 
 def blame_the_form(serving: Any, refusal: Callable[[str], Exception]) -> None:
-    """From now on ``serving`` raises a refusal where such a request ends with an error."""
+    """Makes ``serving`` raise a refusal, from now on, where such a request ends with an error."""
     raise_if_error = serving._raise_if_error
 
     def raise_what_it_is(finish_reason: str | None, request_id: str) -> None:

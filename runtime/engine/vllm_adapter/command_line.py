@@ -34,7 +34,8 @@ WORKER_EXTENSION = "runtime.engine.vllm_worker_extension.WorkerFacts"
 
 
 def set_environment(settings: EngineSettings, device: str) -> None:
-    """Of this process and those it starts. What the operator has set for a CPU stays."""
+    """Sets the environment of this process and those it starts. What the operator has set for a CPU
+    stays."""
     os.environ.update(ENVIRONMENT)
     if settings.layout.nodes > 1:
         spans = settings.cards_per_rank > settings.cards_per_node

@@ -80,7 +80,8 @@ def read_only(path: Path) -> Iterator[Connection]:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """As ``runtime.ledger.storage_errors``, of what SQLite raises as well."""
+    """Explains failures as ``runtime.ledger.storage_errors`` does, and what SQLite raises as
+    well."""
     with plainly_explained(str(path)):
         try:
             yield

@@ -190,7 +190,7 @@ def migrate(connection: Connection) -> None:
 
 
 def require_current(connection: Connection) -> None:
-    """For readers, which may not migrate."""
+    """Refuses another schema, for readers, which may not migrate."""
     if _recorded(connection) != NAMES:
         raise LedgerUnavailable("it has an older schema: start the gateway once to migrate it")
 

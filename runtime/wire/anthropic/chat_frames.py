@@ -10,7 +10,7 @@ from runtime.wire.reported_usage import Usage
 
 
 class ChatFrames:
-    """Of one answer with one choice."""
+    """The frames of one answer with one choice."""
 
     __slots__ = ("_created", "_id", "_model", "calls")
 

@@ -19,7 +19,7 @@ _Block = dict[str, Any]
 
 
 def blocks_of(content: str | list[dict[str, Any]] | None) -> list[_Block]:
-    """Text blocks. Blank ones are refused there, and say nothing."""
+    """The text as blocks. Blank ones are refused there, and say nothing."""
     texts = [content] if isinstance(content, str) else [part["text"] for part in content or ()]
     return [{"type": "text", "text": text} for text in texts if text.strip()]
 
@@ -56,7 +56,7 @@ class Turns:
             self._turns.append({"role": role, "content": blocks})
 
     def ended(self, *, has_tools: bool) -> list[dict[str, Any]]:
-        """All turns: the user has the first word and the last."""
+        """Ends and returns all turns: the user has the first word and the last."""
         if not self._turns or any(self._turns[at]["role"] != "user" for at in (0, -1)):
             raise NotTaken("messages")
         if self._has_calls and not has_tools:

@@ -27,7 +27,8 @@ class OutOfPlace(Exception):
 
 
 class EventTranslator:
-    """One stream. ``feed`` and ``end`` return frames; after an error, or the end, no more come."""
+    """Translates one stream. ``feed`` and ``end`` return frames; after an error, or the end, no
+    more come."""
 
     __slots__ = (
         "_calls",

@@ -18,7 +18,7 @@ PATH = "/messages"
 
 
 class AnthropicWire:
-    """See ``UpstreamWire``."""
+    """This ``UpstreamWire`` speaks Anthropic's Messages API."""
 
     def refused_field(self, chat: dict[str, Any]) -> str | None:
         try:
@@ -57,5 +57,5 @@ class TranslatedScanner(FrameScanner):
         return super().feed(self._translator.end()) + super().end()
 
     def plain_frames(self, chunk: bytes) -> int:
-        """None: nothing passes as it came."""
+        """There are none: nothing passes as it came."""
         return 0
