@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runtime.attempt import Attempt
 from runtime.attempt_limits import AttemptLimits
+from runtime.attempt_timeouts import Patience
 from runtime.billed_tokens import Reckoning
 from runtime.errors import (
     BadAnswer,
@@ -15,7 +16,6 @@ from runtime.errors import (
     UpstreamRejected,
 )
 from runtime.gateway import Gateway
-from runtime.patience import Patience
 from runtime.relay import BodyWriter, Relay
 from runtime.targets.error_in_answer import error_of
 from runtime.targets.model_mismatch import is_other_model

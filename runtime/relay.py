@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from runtime.attempt import Attempt
+from runtime.attempt_timeouts import Patience
 from runtime.billed_tokens import Bill, Reckoning
 from runtime.errors import (
     BaseloadError,
@@ -19,7 +20,6 @@ from runtime.errors import (
     StreamStalled,
     UpstreamRejected,
 )
-from runtime.patience import Patience
 from runtime.targets.error_in_answer import error_of
 from runtime.targets.response import Broken, Response
 from runtime.wire.dialect import StreamScanner
