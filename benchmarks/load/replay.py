@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from benchmarks.load.counted_stream import CountedStream
-from benchmarks.load.edge import Edge, edge
+from benchmarks.load.counter_snapshot import Edge, edge
 from benchmarks.load.endpoint import Endpoint
 from benchmarks.load.prompt import Prompts, Wording
 from benchmarks.load.request_sender import Sender, open_session

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from benchmarks.load.edge import Edge
+from benchmarks.load.counter_snapshot import Edge
 from benchmarks.load.endpoint import Endpoint
 from benchmarks.load.halt import Halt
 from benchmarks.load.prompt import Wording
