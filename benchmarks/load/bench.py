@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from benchmarks.load.endpoint import BadLoad
-from benchmarks.load.halt import Halt
 from benchmarks.load.result import Bench
 from benchmarks.load.run import Notice, Run, Runner, deadline_s, with_seed
 from benchmarks.load.schedule import Traffic
+from benchmarks.load.stop_signal import Halt
 from benchmarks.load.sweep import Sweep, Sweeper
 from benchmarks.load.worker_processes import OnPulse
 

@@ -12,7 +12,6 @@ from typing import Any, Self, TypeAlias
 import polars as pl
 
 from benchmarks.load.gpu import Meters, Telemetry
-from benchmarks.load.halt import Halt
 from benchmarks.load.measures import Measures, Slo, Window, measure
 from benchmarks.load.price import Cost, cost, usd_per_mtok_all
 from benchmarks.load.replay import Plan
@@ -20,6 +19,7 @@ from benchmarks.load.row import WHOLE
 from benchmarks.load.rows import table
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.setting import PROCESSES_MAX, Setting
+from benchmarks.load.stop_signal import Halt
 from benchmarks.load.worker_processes import Crew, OnPulse, Played
 
 TOKENS_PER_PROCESS_S = 10_000  # a guess to start with; a process that is too slow says so

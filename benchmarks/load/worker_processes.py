@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from typing import Self, TypeAlias
 
-from benchmarks.load.halt import Halt
 from benchmarks.load.replay import TICK_S, Counts, Health, Plan
 from benchmarks.load.row import Row
+from benchmarks.load.stop_signal import Halt
 from benchmarks.load.worker_process import Tick, work
 
 LEAD_S = 0.3  # from handing out the plans to their first request

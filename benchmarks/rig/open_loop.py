@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 
 import aiohttp
 
-from benchmarks.load.halt import Halt
 from benchmarks.load.prompt import Wording
 from benchmarks.load.replay import Plan
 from benchmarks.load.row import WHOLE, ErrorKind, Row
 from benchmarks.load.schedule import Ask
+from benchmarks.load.stop_signal import Halt
 from benchmarks.rig.closed_loop import endpoint, played_apart
 from benchmarks.rig.common import ANSWER_S_MAX, BenchmarkError, Target
 from benchmarks.rig.fair_share import raised_session

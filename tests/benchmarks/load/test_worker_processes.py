@@ -6,10 +6,10 @@ import os
 import signal
 import threading
 
-from benchmarks.load.halt import Halt
 from benchmarks.load.replay import Health
 from benchmarks.load.row import WHOLE, ErrorKind
 from benchmarks.load.schedule import Traffic
+from benchmarks.load.stop_signal import Halt
 from benchmarks.load.worker_processes import Crew, Played, Pulse, shares
 from tests.benchmarks.load.scripted import Script, serving
 from tests.benchmarks.load.test_replay import plan_of
