@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.load.figures import FIGURES
-from benchmarks.load.rows import write
+from benchmarks.load.row_table import write
 from benchmarks.load.run import Run
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.setting import Setting

@@ -14,7 +14,7 @@ from benchmarks.load.gpu import Telemetry
 from benchmarks.load.measures import Slo, Window, measure
 from benchmarks.load.price import cost
 from benchmarks.load.row import WHOLE, Row
-from benchmarks.load.rows import table
+from benchmarks.load.row_table import table
 from benchmarks.load.run import Run
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.setting import Setting

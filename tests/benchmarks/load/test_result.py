@@ -12,7 +12,7 @@ from benchmarks.load.measures import measure
 from benchmarks.load.price import cost
 from benchmarks.load.result import DOCUMENT, NO_PRICE, ROWS, Bench
 from benchmarks.load.row import ErrorKind
-from benchmarks.load.rows import read
+from benchmarks.load.row_table import read
 from benchmarks.load.run import Run
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.sweep import Sweep, Sweeper

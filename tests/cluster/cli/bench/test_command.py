@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.load.figures import FIGURES
 from benchmarks.load.result import DOCUMENT, ROWS
-from benchmarks.load.rows import read
+from benchmarks.load.row_table import read
 from cluster.cli.main import app, main
 from tests.benchmarks.load.scripted import KEY, Script, serving
 
