@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.load.endpoint import BadLoad
-from benchmarks.load.row import WHOLE, ErrorKind
+from benchmarks.load.request_row import WHOLE, ErrorKind
 from models.money import NANO_PER_USD
 from scheduler.target import TargetKind
 

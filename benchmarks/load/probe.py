@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from benchmarks.load.endpoint import BadLoad, Endpoint
 from benchmarks.load.prompt import Prompts, Wording
+from benchmarks.load.request_row import WHOLE, ErrorKind, Row
 from benchmarks.load.request_sender import Sender, open_session
-from benchmarks.load.row import WHOLE, ErrorKind, Row
 from benchmarks.load.schedule import Ask
 
 LONG_WORDS = (512, 128, 32)  # as many as the context holds

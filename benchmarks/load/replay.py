@@ -20,8 +20,8 @@ from benchmarks.load.counted_stream import CountedStream
 from benchmarks.load.counter_snapshot import Edge, edge
 from benchmarks.load.endpoint import Endpoint
 from benchmarks.load.prompt import Prompts, Wording
+from benchmarks.load.request_row import WHOLE, ErrorKind, Row
 from benchmarks.load.request_sender import Sender, open_session
-from benchmarks.load.row import WHOLE, ErrorKind, Row
 from benchmarks.load.schedule import Ask
 from benchmarks.load.stream import Stream
 

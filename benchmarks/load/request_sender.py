@@ -12,7 +12,7 @@ from dataclasses import replace
 import aiohttp
 
 from benchmarks.load.endpoint import Endpoint
-from benchmarks.load.row import WHOLE, ErrorKind, Row
+from benchmarks.load.request_row import WHOLE, ErrorKind, Row
 from benchmarks.load.schedule import Ask
 from benchmarks.load.stream import MESSAGE_CHARS_MAX, Counters, Stream
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.load.row import Row
+from benchmarks.load.request_row import Row
 
 SCHEMA: dict[str, pl.DataType] = {
     "run": pl.Int32(),

@@ -15,7 +15,7 @@ from benchmarks.load.gpu import Meters, Telemetry
 from benchmarks.load.measures import Measures, Slo, Window, measure
 from benchmarks.load.price import Cost, cost, usd_per_mtok_all
 from benchmarks.load.replay import Plan
-from benchmarks.load.row import WHOLE
+from benchmarks.load.request_row import WHOLE
 from benchmarks.load.row_table import table
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.setting import PROCESSES_MAX, Setting

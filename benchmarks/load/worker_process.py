@@ -17,7 +17,7 @@ from multiprocessing.synchronize import Event
 import uvloop
 
 from benchmarks.load.replay import Counts, Health, Plan, Player
-from benchmarks.load.row import Row
+from benchmarks.load.request_row import Row
 
 
 @dataclass(frozen=True, slots=True)

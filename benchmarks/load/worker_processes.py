@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Self, TypeAlias
 
 from benchmarks.load.replay import TICK_S, Counts, Health, Plan
-from benchmarks.load.row import Row
+from benchmarks.load.request_row import Row
 from benchmarks.load.stop_signal import Halt
 from benchmarks.load.worker_process import Tick, work
 

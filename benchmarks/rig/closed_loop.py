@@ -16,7 +16,7 @@ from benchmarks.load.counter_snapshot import Edge
 from benchmarks.load.endpoint import Endpoint
 from benchmarks.load.prompt import Wording
 from benchmarks.load.replay import Plan
-from benchmarks.load.row import WHOLE, Row
+from benchmarks.load.request_row import WHOLE, Row
 from benchmarks.load.schedule import Ask
 from benchmarks.load.stop_signal import Halt
 from benchmarks.load.worker_processes import Crew, Played

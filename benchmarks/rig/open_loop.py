@@ -17,7 +17,7 @@ import aiohttp
 
 from benchmarks.load.prompt import Wording
 from benchmarks.load.replay import Plan
-from benchmarks.load.row import WHOLE, ErrorKind, Row
+from benchmarks.load.request_row import WHOLE, ErrorKind, Row
 from benchmarks.load.schedule import Ask
 from benchmarks.load.stop_signal import Halt
 from benchmarks.rig.closed_loop import endpoint, played_apart

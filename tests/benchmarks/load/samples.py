@@ -13,7 +13,7 @@ from benchmarks.load.endpoint import Endpoint
 from benchmarks.load.gpu import Telemetry
 from benchmarks.load.measures import Slo, Window, measure
 from benchmarks.load.price import cost
-from benchmarks.load.row import WHOLE, Row
+from benchmarks.load.request_row import WHOLE, Row
 from benchmarks.load.row_table import table
 from benchmarks.load.run import Run
 from benchmarks.load.schedule import Traffic

@@ -10,7 +10,7 @@ from benchmarks.load.endpoint import Endpoint
 from benchmarks.load.measures import Measures, Slo, Window, measure
 from benchmarks.load.prompt import Wording
 from benchmarks.load.replay import Health, Plan, Player
-from benchmarks.load.row import WHOLE, ErrorKind, Row
+from benchmarks.load.request_row import WHOLE, ErrorKind, Row
 from benchmarks.load.row_table import table
 from benchmarks.load.schedule import Ask, Traffic
 from tests.benchmarks.load.scripted import TEMPLATE_TOKENS, Script, upstream

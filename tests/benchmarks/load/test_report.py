@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.load.figures import FIGURES
 from benchmarks.load.report import report
+from benchmarks.load.request_row import ErrorKind
 from benchmarks.load.result import Bench
-from benchmarks.load.row import ErrorKind
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.sweep import Sweep, Sweeper
 from tests.benchmarks.load.samples import failed, row, run_of, setting

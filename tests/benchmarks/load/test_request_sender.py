@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.load.endpoint import Endpoint
+from benchmarks.load.request_row import WHOLE, ErrorKind, Row
 from benchmarks.load.request_sender import Sender, open_session
-from benchmarks.load.row import WHOLE, ErrorKind, Row
 from benchmarks.load.schedule import Ask
 from tests.benchmarks.load.scripted import KEY, TEMPLATE_TOKENS, Script, upstream
 

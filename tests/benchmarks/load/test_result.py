@@ -10,8 +10,8 @@ from benchmarks.economics.read_theta import read_theta
 from benchmarks.load.figures import FIGURES
 from benchmarks.load.measures import measure
 from benchmarks.load.price import cost
+from benchmarks.load.request_row import ErrorKind
 from benchmarks.load.result import DOCUMENT, NO_PRICE, ROWS, Bench
-from benchmarks.load.row import ErrorKind
 from benchmarks.load.row_table import read
 from benchmarks.load.run import Run
 from benchmarks.load.schedule import Traffic

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks.load.endpoint import BadLoad
 from benchmarks.load.measures import Own
-from benchmarks.load.row import ErrorKind
+from benchmarks.load.request_row import ErrorKind
 from benchmarks.load.run import Run
 from benchmarks.load.sweep import CURVE_SHARES, PRECISION, TRIES, Sweep, Sweeper
 from tests.benchmarks.load.samples import failed, row, run_of

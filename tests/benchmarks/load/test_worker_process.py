@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from typing import cast
 
-from benchmarks.load.row import WHOLE
+from benchmarks.load.request_row import WHOLE
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.worker_process import Tick, _play
 from tests.benchmarks.load.scripted import Script, upstream

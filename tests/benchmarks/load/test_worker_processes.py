@@ -7,7 +7,7 @@ import signal
 import threading
 
 from benchmarks.load.replay import Health
-from benchmarks.load.row import WHOLE, ErrorKind
+from benchmarks.load.request_row import WHOLE, ErrorKind
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.stop_signal import Halt
 from benchmarks.load.worker_processes import Crew, Played, Pulse, shares
