@@ -13,10 +13,10 @@ import polars as pl
 
 from benchmarks.load.gpu import Meters, Telemetry
 from benchmarks.load.measures import Measures, Slo, Window, measure
-from benchmarks.load.price import Cost, cost, usd_per_mtok_all
 from benchmarks.load.replay import Plan
 from benchmarks.load.request_row import WHOLE
 from benchmarks.load.row_table import table
+from benchmarks.load.run_cost import Cost, cost, usd_per_mtok_all
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.setting import PROCESSES_MAX, Setting
 from benchmarks.load.stop_signal import Halt

@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 
 from benchmarks.load.endpoint import BadLoad
 from benchmarks.load.interval import Interval, over_runs
-from benchmarks.load.price import cost
 from benchmarks.load.run import Run
+from benchmarks.load.run_cost import cost
 
 PRECISION = 0.05  # the bracket's width, of the rate
 SEARCH_STEP, STEP = 2.0, 1.2

@@ -12,10 +12,10 @@ import polars as pl
 from benchmarks.load.endpoint import Endpoint
 from benchmarks.load.gpu import Telemetry
 from benchmarks.load.measures import Slo, Window, measure
-from benchmarks.load.price import cost
 from benchmarks.load.request_row import WHOLE, Row
 from benchmarks.load.row_table import table
 from benchmarks.load.run import Run
+from benchmarks.load.run_cost import cost
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.setting import Setting
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from benchmarks.load.endpoint import BadLoad
 from benchmarks.load.measures import Bought, Measures, Own, Slo, Window, measure
-from benchmarks.load.price import usd_per_mtok_all
 from benchmarks.load.request_row import ErrorKind, Row
 from benchmarks.load.row_table import read, table, write
+from benchmarks.load.run_cost import usd_per_mtok_all
 from tests.benchmarks.load.samples import failed, row
 
 SECOND = Window(0.0, 10.0)

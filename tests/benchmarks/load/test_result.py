@@ -9,11 +9,11 @@ import pytest
 from benchmarks.economics.read_theta import read_theta
 from benchmarks.load.figures import FIGURES
 from benchmarks.load.measures import measure
-from benchmarks.load.price import cost
 from benchmarks.load.request_row import ErrorKind
 from benchmarks.load.result import DOCUMENT, NO_PRICE, ROWS, Bench
 from benchmarks.load.row_table import read
 from benchmarks.load.run import Run
+from benchmarks.load.run_cost import cost
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.sweep import Sweep, Sweeper
 from tests.benchmarks.load.samples import WINDOW, failed, row, run_of, setting

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.load.price import cost
+from benchmarks.load.run_cost import cost
 
 TWO = Decimal(2)
 RATES = st.floats(0.001, 1e7)
