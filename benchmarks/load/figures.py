@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.load.interval import Interval, over_runs
+from benchmarks.load.confidence_interval import Interval, over_runs
 from benchmarks.load.measures import Latency
 from benchmarks.load.run import Run
 from benchmarks.load.sweep import Sweep

@@ -15,8 +15,8 @@ from decimal import Decimal
 from math import sqrt
 from typing import Any, TypeAlias
 
+from benchmarks.load.confidence_interval import Interval, over_runs
 from benchmarks.load.endpoint import BadLoad
-from benchmarks.load.interval import Interval, over_runs
 from benchmarks.load.run import Run
 from benchmarks.load.run_cost import cost
 

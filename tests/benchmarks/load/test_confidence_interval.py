@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t
 
-from benchmarks.load.interval import Interval, over_runs
+from benchmarks.load.confidence_interval import Interval, over_runs
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=10)
 
