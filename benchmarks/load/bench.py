@@ -12,7 +12,7 @@ from benchmarks.load.result import Bench
 from benchmarks.load.run import Notice, Run, Runner, deadline_s, with_seed
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.stop_signal import Halt
-from benchmarks.load.sweep import Sweep, Sweeper
+from benchmarks.load.theta_sweep import Sweep, Sweeper
 from benchmarks.load.worker_processes import OnPulse
 
 RUNS_MAX = 100

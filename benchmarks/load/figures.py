@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.load.confidence_interval import Interval, over_runs
 from benchmarks.load.measures import Latency
 from benchmarks.load.run import Run
-from benchmarks.load.sweep import Sweep
+from benchmarks.load.theta_sweep import Sweep
 from benchmarks.pages import UNKNOWN
 from benchmarks.simulation.figures import share
 

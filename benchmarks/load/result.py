@@ -13,7 +13,7 @@ from benchmarks.load.row_table import write
 from benchmarks.load.run import Run
 from benchmarks.load.schedule import Traffic
 from benchmarks.load.setting import Setting
-from benchmarks.load.sweep import Sweep
+from benchmarks.load.theta_sweep import Sweep
 
 DOCUMENT, ROWS = "bench.json", "rows.parquet"
 NO_PRICE = "no price: give --card-price, in USD per card and hour"

@@ -16,7 +16,7 @@ from benchmarks.load.bench import Watcher
 from benchmarks.load.figures import FIGURES, dollars, milliseconds, per_second, theta_in_words
 from benchmarks.load.result import Bench
 from benchmarks.load.run import Run
-from benchmarks.load.sweep import Sweep
+from benchmarks.load.theta_sweep import Sweep
 from benchmarks.load.worker_processes import Pulse
 from benchmarks.pages import UNKNOWN
 from benchmarks.simulation.figures import share

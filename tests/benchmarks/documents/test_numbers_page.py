@@ -15,11 +15,11 @@ from benchmarks.documents.template import page_of
 from benchmarks.documents.unsectioned_result import ROWS_MAX
 from benchmarks.load.result import Bench
 from benchmarks.load.schedule import Traffic
-from benchmarks.load.sweep import Sweep, Sweeper
+from benchmarks.load.theta_sweep import Sweep, Sweeper
 from benchmarks.studies.cross_check import FIGURES
 from tests.benchmarks.documents.example_documents import ORIGIN, keep, peers
 from tests.benchmarks.load.samples import row, run_of, setting
-from tests.benchmarks.load.test_sweep import Server
+from tests.benchmarks.load.test_theta_sweep import Server
 
 RESULTS = ROOT / FOLDER
 

@@ -10,10 +10,10 @@ from benchmarks.load.report import report
 from benchmarks.load.request_row import ErrorKind
 from benchmarks.load.result import Bench
 from benchmarks.load.schedule import Traffic
-from benchmarks.load.sweep import Sweep, Sweeper
+from benchmarks.load.theta_sweep import Sweep, Sweeper
 from tests.benchmarks.load.samples import failed, row, run_of, setting
 from tests.benchmarks.load.test_result import bench_of, some
-from tests.benchmarks.load.test_sweep import Server
+from tests.benchmarks.load.test_theta_sweep import Server
 from tests.benchmarks.pages.html_page import Page
 
 EVIL = "<script>alert(1)</script>"

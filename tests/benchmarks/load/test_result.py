@@ -15,9 +15,9 @@ from benchmarks.load.row_table import read
 from benchmarks.load.run import Run
 from benchmarks.load.run_cost import cost
 from benchmarks.load.schedule import Traffic
-from benchmarks.load.sweep import Sweep, Sweeper
+from benchmarks.load.theta_sweep import Sweep, Sweeper
 from tests.benchmarks.load.samples import WINDOW, failed, row, run_of, setting
-from tests.benchmarks.load.test_sweep import Server
+from tests.benchmarks.load.test_theta_sweep import Server
 
 PRICE = Decimal("2.5")
 TRAFFIC = Traffic("poisson", 3.0)

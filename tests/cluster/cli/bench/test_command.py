@@ -111,8 +111,8 @@ def test_a_trace_keeps_its_prefixes_and_one_that_is_cut_short_is_played_so_far(
 
 
 def test_a_sweep_finds_theta(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.load.sweep.PRECISION", 1.0)
-    monkeypatch.setattr("benchmarks.load.sweep.CURVE_SHARES", (0.3,))
+    monkeypatch.setattr("benchmarks.load.theta_sweep.PRECISION", 1.0)
+    monkeypatch.setattr("benchmarks.load.theta_sweep.CURVE_SHARES", (0.3,))
     with serving(Script(step_s=0.02, slots=4)) as url:
         done = bench(
             *(url, *SHORT, "--sweep", "--rate", "20", "--card-price", "2", "--json"),

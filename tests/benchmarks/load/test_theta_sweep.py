@@ -12,7 +12,7 @@ from benchmarks.load.endpoint import BadLoad
 from benchmarks.load.measures import Own
 from benchmarks.load.request_row import ErrorKind
 from benchmarks.load.run import Run
-from benchmarks.load.sweep import CURVE_SHARES, PRECISION, TRIES, Sweep, Sweeper
+from benchmarks.load.theta_sweep import CURVE_SHARES, PRECISION, TRIES, Sweep, Sweeper
 from tests.benchmarks.load.samples import failed, row, run_of
 
 TOKENS = 5  # of each answer
