@@ -176,7 +176,10 @@ def _simulations(policy: str) -> int:
 
 
 def _bound_usd(prepared: Prepared, stage: Stage) -> float | None:
-    from benchmarks.simulation.bound import REQUESTS_MAX, pools_bound  # scipy is slow to import
+    from benchmarks.simulation.clairvoyant_bound import (  # scipy is slow to import
+        REQUESTS_MAX,
+        pools_bound,
+    )
 
     count = len(prepared.workload.requests)
     if count > REQUESTS_MAX:

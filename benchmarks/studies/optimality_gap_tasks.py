@@ -99,7 +99,7 @@ def do(part: Part) -> Done:
     ready = replace(ready, experiment=replace(ready.experiment, **choices))
     outcome, bound_usd, rule = None, None, ""
     if part.name == BOUND:
-        from benchmarks.simulation.bound import pools_bound  # scipy is slow to import
+        from benchmarks.simulation.clairvoyant_bound import pools_bound  # scipy is slow to import
 
         bound_usd = pools_bound(ready.workload, ready.pools).usd
     elif part.name == THRESHOLD:

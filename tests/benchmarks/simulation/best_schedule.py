@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from random import Random
 
-from benchmarks.simulation.bound import Bound
+from benchmarks.simulation.clairvoyant_bound import Bound
 from benchmarks.simulation.engine import EngineRequest, SimReplica
 from benchmarks.simulation.profile import Profile
 from benchmarks.simulation.run import LATE_S

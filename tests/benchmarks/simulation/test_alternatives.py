@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.simulation.alternatives import alternatives_in_words, warnings
-from benchmarks.simulation.bound import pools_bound
+from benchmarks.simulation.clairvoyant_bound import pools_bound
 from benchmarks.simulation.experiment import BadExperiment, Experiment, Prepared, prepare
 from benchmarks.simulation.offers import DEFAULT_OFFERS, SimOffer, make_offer
 from benchmarks.simulation.outcome import Outcome

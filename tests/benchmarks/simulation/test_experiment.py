@@ -136,7 +136,7 @@ def test_a_sweep_has_an_end() -> None:
 
 
 def test_a_bound_of_too_many_requests_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.simulation.bound.REQUESTS_MAX", 100)
+    monkeypatch.setattr("benchmarks.simulation.clairvoyant_bound.REQUESTS_MAX", 100)
     with pytest.raises(BadExperiment, match="leave the bound out"):
         sweep(SMALL)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.simulation.bound import lp_bound, pools_bound
+from benchmarks.simulation.clairvoyant_bound import lp_bound, pools_bound
 from benchmarks.simulation.gateway import BrokenContract
 from benchmarks.simulation.offers import make_offer
 from benchmarks.simulation.outcome import outcome_of

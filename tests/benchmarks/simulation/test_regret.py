@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.simulation.baselines import POLICIES
-from benchmarks.simulation.bound import lp_bound
+from benchmarks.simulation.clairvoyant_bound import lp_bound
 from benchmarks.simulation.forecast import Lengths
 from benchmarks.simulation.outcome import Outcome, outcome_of
 from benchmarks.simulation.profile import load_profile

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.simulation.baselines import BEST_THRESHOLD, POLICIES, FirstCome, HighestValueFirst
-from benchmarks.simulation.bound import pools_bound
+from benchmarks.simulation.clairvoyant_bound import pools_bound
 from benchmarks.simulation.experiment import BadExperiment, Experiment, prepare
 from benchmarks.simulation.offers import make_offer
 from benchmarks.simulation.pools import MODEL

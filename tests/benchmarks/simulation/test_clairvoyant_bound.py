@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.simulation import bound as bound_file
-from benchmarks.simulation.bound import REQUESTS_MAX, lp_bound
+from benchmarks.simulation import clairvoyant_bound as bound_file
 from benchmarks.simulation.bound_demand import COLUMNS_MAX
+from benchmarks.simulation.clairvoyant_bound import REQUESTS_MAX, lp_bound
 from benchmarks.simulation.offers import make_offer
 from benchmarks.simulation.workload import DEFAULT_OFFERS, Workload
 from models.money import NANO_PER_USD
