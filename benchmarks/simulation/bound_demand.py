@@ -13,7 +13,7 @@ from benchmarks.simulation.linear_program import Floats, Ints
 from benchmarks.simulation.pace import decode_s
 from benchmarks.simulation.prefixes import warm_tokens_at_best
 from benchmarks.simulation.profile import Profile
-from benchmarks.simulation.run import LATE_S
+from benchmarks.simulation.run_counters import LATE_S
 from benchmarks.simulation.workload import Request
 
 # Slots and shares of requests in them: slots are longer when there would be more than either.

@@ -42,7 +42,7 @@ from benchmarks.simulation.linear_program import Floats, Ints, LinearProgram
 from benchmarks.simulation.pace import add_pace, shares_left
 from benchmarks.simulation.pools import MODEL, SimPool
 from benchmarks.simulation.profile import Profile
-from benchmarks.simulation.run import charge_nano
+from benchmarks.simulation.run_counters import charge_nano
 from benchmarks.simulation.workload import Workload
 from models.money import NANO_PER_USD
 

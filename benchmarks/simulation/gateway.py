@@ -17,7 +17,7 @@ from benchmarks.simulation.clock import Clock
 from benchmarks.simulation.engine import EngineRequest
 from benchmarks.simulation.fleet import Fleet
 from benchmarks.simulation.forecast import Forecast
-from benchmarks.simulation.run import Passage, Run, cost_nano
+from benchmarks.simulation.run_counters import Passage, Run, cost_nano
 from benchmarks.simulation.stopwatch import Stopwatch
 from benchmarks.simulation.workload import Request
 from models.money import NanoUsd

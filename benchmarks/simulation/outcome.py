@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
-from benchmarks.simulation.run import Run
+from benchmarks.simulation.run_counters import Run
 from models.money import NANO_PER_USD
 
 

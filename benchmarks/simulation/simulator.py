@@ -20,7 +20,7 @@ from benchmarks.simulation.forecast import Lengths, forecast
 from benchmarks.simulation.gateway import TICK_S, SimGateway
 from benchmarks.simulation.pools import MODEL, SimPool
 from benchmarks.simulation.profile import Profile
-from benchmarks.simulation.run import Run
+from benchmarks.simulation.run_counters import Run
 from benchmarks.simulation.series import Sample
 from benchmarks.simulation.workload import BLOCK_TOKENS, Request, SimOffer, Workload
 from models.money import NANO_PER_USD

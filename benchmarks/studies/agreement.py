@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 from benchmarks.rig.common import BenchmarkError, percentile
 from benchmarks.rig.open_loop import Answer
-from benchmarks.simulation.run import Run
+from benchmarks.simulation.run_counters import Run
 
 SPILLED_POINTS_MAX = 10.0
 HELD_P50_PCT_MAX = 25.0

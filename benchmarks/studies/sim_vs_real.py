@@ -32,7 +32,7 @@ from benchmarks.rig.step_fit import CalibrationError
 from benchmarks.rig.step_samples import busy_s
 from benchmarks.rig.terminal import EXIT_INCOMPLETE, keep, note, table_console
 from benchmarks.simulation.offers import make_offer
-from benchmarks.simulation.run import Run as SimulatedRun
+from benchmarks.simulation.run_counters import Run as SimulatedRun
 from benchmarks.simulation.simulator import simulate
 from benchmarks.simulation.traces import TraceRow, read_trace
 from benchmarks.simulation.workload import Request, Workload, make_workload

@@ -10,7 +10,7 @@ from random import Random
 from benchmarks.simulation.clairvoyant_bound import Bound
 from benchmarks.simulation.engine import EngineRequest, SimReplica
 from benchmarks.simulation.profile import Profile
-from benchmarks.simulation.run import LATE_S
+from benchmarks.simulation.run_counters import LATE_S
 from benchmarks.simulation.workload import DEFAULT_OFFERS, Request, Workload
 from scheduler.replica import Replica
 

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.simulation.offers import DEFAULT_OFFERS
 from benchmarks.simulation.outcome import outcome_of, regret
 from benchmarks.simulation.pools import MODEL, SimPool
-from benchmarks.simulation.run import Passage, Run
+from benchmarks.simulation.run_counters import Passage, Run
 from benchmarks.simulation.workload import Request
 from scheduler.arrival import Arrival
 from tests.benchmarks.simulation.example_profile import PROFILE

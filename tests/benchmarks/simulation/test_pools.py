@@ -11,7 +11,7 @@ from benchmarks.simulation.gateway import BrokenContract
 from benchmarks.simulation.offers import make_offer
 from benchmarks.simulation.outcome import outcome_of
 from benchmarks.simulation.pools import MODEL, SimPool
-from benchmarks.simulation.run import Run, charge_nano, cost_nano
+from benchmarks.simulation.run_counters import Run, charge_nano, cost_nano
 from benchmarks.simulation.simulator import simulate_pools
 from benchmarks.simulation.workload import Request, Workload
 from scheduler.arrival import Arrival

@@ -17,7 +17,7 @@ from benchmarks.simulation.faults import Death, Faults
 from benchmarks.simulation.gateway import BrokenContract
 from benchmarks.simulation.outcome import Outcome, outcome_of
 from benchmarks.simulation.pools import MODEL, SimPool
-from benchmarks.simulation.run import Run
+from benchmarks.simulation.run_counters import Run
 from benchmarks.simulation.simulator import simulate, simulate_stream
 from benchmarks.simulation.workload import Request, Workload, make_workload
 from scheduler.arrival import Arrival
