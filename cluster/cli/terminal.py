@@ -8,11 +8,15 @@ which could move the cursor or colour the rest, is spelt out.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.text import Text
 
+from runtime.errors import BaseloadError
+from runtime.start_failed import StartFailed
+
+EXIT_REFUSED = 2
 PAGE_COLUMNS = 110  # where stdout is no terminal
 
 _SPELT_OUT = {
@@ -41,3 +45,12 @@ note = Plain(stderr=True, soft_wrap=True)
 def page(columns: int = PAGE_COLUMNS) -> Console:
     """A page for stdout: as wide as the terminal, and ``columns`` where it is none."""
     return Plain(width=None if sys.stdout.isatty() else columns)
+
+
+def refuse(error: BaseloadError) -> NoReturn:
+    """Ends the command: a refusal is one line on stderr, with the log that there is of a start."""
+    note.print(f"baseload: {error.message}", style="red")
+    if isinstance(error, StartFailed):
+        for line in error.log_lines():
+            note.print(line)
+    raise SystemExit(EXIT_REFUSED)

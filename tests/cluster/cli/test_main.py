@@ -14,7 +14,7 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from cluster.cli import main as cli
+from cluster.cli import serve as serving
 from cluster.cli.main import app, main
 from cluster.machine.ports import free_ports
 from cluster.run import ray_address, supervisor
@@ -239,6 +239,6 @@ def test_a_file_that_cannot_be_read_is_one_line_in_every_command(
     def checked(path: Path, move: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(cli, "checked_profile", checked)
+    monkeypatch.setattr(serving, "checked_profile", checked)
     told = baseload.refused("serve", str(tmp_path / "x.yaml"))
     assert told == f"baseload: {tmp_path}/x.yaml cannot be used: Permission denied\n"
