@@ -10,6 +10,7 @@ from models.unknown_names import did_you_mean
 from runtime.config import GatewayConfig
 from runtime.config_problems import Path, given
 from runtime.config_rules import RuleConfig, called_as_models
+from runtime.key_hash import LOCAL_TENANT
 
 RULES: Path = (*ROUTING, "rules")
 NAMES_SHOWN_MAX = 8
@@ -25,6 +26,10 @@ def rule_findings(config: GatewayConfig, args: AppArgs) -> Iterator[Finding]:
         yield from _floors((*RULES, name), rule, config)
         yield from _times((*RULES, name), rule)
     yield from _unread(config, served)
+    if LOCAL_TENANT in config.tenants and not args.local_key:
+        wrong = "no key is of this tenant: it is that of the key that a start makes"
+        path = (*ROUTING, "tenants", LOCAL_TENANT)
+        yield warning(path, wrong, "set local_key: true, or leave it out")
 
 
 def _candidates(at: Path, rule: RuleConfig, served: set[str]) -> Iterator[Finding]:

@@ -45,6 +45,11 @@ WATCH = (
         "Nothing is bought there until that is put right",
     ),
     Watch(
+        "A rule leaves a model out for its results",
+        "max by (rule, model) (baseload_demoted) > 0",
+        "Look at what callers say of its answers, or at the floor: [rules.md](rules.md#quality)",
+    ),
+    Watch(
         "A target has been kept away from for 5 minutes",
         "count_over_time(max by (target) (baseload_target_shut_seconds)[5m:30s]) > 8",
         "`/ready` says under `shut` why; a vendor that asks for pauses wants lower limits per "

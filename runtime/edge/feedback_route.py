@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.responses import JSONResponse
 
 from runtime.edge.edge_context import RECORD, Edge
+from runtime.edge.enforce_tenant_limits import let_in
 from runtime.edge.openapi import KEYED
 from runtime.edge.request_body import read_body
 from runtime.errors import LedgerUnavailable, QueueFull
@@ -32,13 +33,16 @@ class FeedbackRoute:
     async def respond(self, request: Request) -> Response:
         record: RequestRecord = request.scope[RECORD]
         tenant = record.tenant = self._edge.tenant(request)
-        told, dropped = parse_feedback(await read_body(request))
+        let_in(self._edge, tenant, request)  # its record ends it
+        told, dropped = parse_feedback(await read_body(request, "feedback_bytes_max"))
         ledger = self._edge.gateway.ledger
         if not ledger.healthy():
             raise LedgerUnavailable
         if self._in_flight >= LIMITS.feedback_in_flight_max:
             refusals["feedback_in_flight_max"] += 1
             raise QueueFull("Too much feedback is under way. Try again later.")
+        if record.counted is not None:
+            record.counted.worked(0, 0)  # the disk does: a request, without tokens
         self._in_flight += 1
         now_ms = self._edge.clock.unix_ms()
         try:

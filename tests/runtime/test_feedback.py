@@ -14,7 +14,7 @@ from runtime.config import load_config
 from runtime.edge.auth import KeyRing, hash_key
 from runtime.engine.fault_script import Fault, Script
 from runtime.gateway import Gateway
-from runtime.request_limits import LIMITS
+from runtime.request_limits import LIMITS, refusals
 from tests.runtime.hand import Hand
 from tests.runtime.parts import KEY, MODEL, Stack, chat, stack, until
 from tests.runtime.test_compliance import AT_HOME, EMAIL, terms
@@ -253,3 +253,29 @@ async def test_operators_see_the_table(tmp_path: Path) -> None:
         )
         assert 0 < lower < mean < upper < 1
         assert series("baseload_quality_results", here) == found[0][3]
+
+
+async def test_feedback_counts_as_a_request_of_its_tenant(tmp_path: Path) -> None:
+    limit = {"tenants": {"acme": {"key_sha256": [hash_key(KEY)], "requests_per_min_max": 2}}}
+    async with stack(tmp_path, config=limit) as s:
+        told = await s.post(chat())
+        judgement = {"request_id": told.headers["x-request-id"], "score": 1}
+        answer = await s.post(judgement, path="/feedback")
+        assert answer.status == 200, await answer.text()
+        status, said = await judged(s, judgement)
+        assert (status, said["error"]["code"]) == (429, "tenant_limit_reached")
+        (use,) = s.edge.tenant_limiter._uses.values()
+        assert use.in_flight == 0
+
+
+async def test_no_more_of_a_body_is_read_than_feedback_may_have(tmp_path: Path) -> None:
+    async def long() -> AsyncIterator[bytes]:
+        for _ in range(1_000):
+            yield b" " * 1_024
+
+    headers = {"content-type": "application/json"}
+    async with stack(tmp_path) as s:
+        hits = refusals["feedback_bytes_max"]
+        answer = await s.http.post(f"{s.url}/feedback", data=long(), headers=headers)
+        assert answer.status == 413
+        assert refusals["feedback_bytes_max"] == hits + 1

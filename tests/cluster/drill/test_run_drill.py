@@ -87,6 +87,20 @@ async def test_a_region_takes_all_that_runs_there(monkeypatch: pytest.MonkeyPatc
         assert "403 no_compliant_target (code_generation)" in note
 
 
+async def test_two_languages_survive_the_loss_of_a_region(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two of four models run there: the third is asked, too."""
+    monkeypatch.setattr(traffic, "PATIENCE_S", 3.0)
+    report = await drilled(plan("bilingual", [Scenario.REGION], requests=40))
+    us = one(report, "region us is lost (anthropic, openai)")
+    lost = [each for each in us.lines if each.before.answered and not each.during.answered]
+    assert lost == []
+    found = line(us, "assistant", "plain", "singapore")
+    assert ends(found)[1] == {"qwen3-max at alibaba/qwen3-max"}
+    assert found.during.attempts_max == 3
+
+
 async def test_an_empty_matrix_refuses_everything_and_sends_nothing() -> None:
     report = await drilled(plan("three-tiers", [Scenario.EMPTY_MATRIX], requests=REQUESTS))
     (incident,) = report.incidents
