@@ -27,7 +27,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ConfigFinding:
     """``line`` is that of the file; None where nothing of it stands there. ``option`` is that of
     the command line which said it instead of the file."""
 
@@ -52,20 +52,22 @@ class Unchecked:
     why: str
 
 
-def error(path: Path, wrong: str, instead: str = "", value: str | None = None) -> Finding:
-    return Finding(Severity.ERROR, Problem(path, wrong, instead, value))
+def error(path: Path, wrong: str, instead: str = "", value: str | None = None) -> ConfigFinding:
+    return ConfigFinding(Severity.ERROR, Problem(path, wrong, instead, value))
 
 
-def warning(path: Path, wrong: str, instead: str = "", value: str | None = None) -> Finding:
-    return Finding(Severity.WARNING, Problem(path, wrong, instead, value))
+def warning(path: Path, wrong: str, instead: str = "", value: str | None = None) -> ConfigFinding:
+    return ConfigFinding(Severity.WARNING, Problem(path, wrong, instead, value))
 
 
-def errors_at(path: Path, problems: Iterable[Problem]) -> list[Finding]:
+def errors_at(path: Path, problems: Iterable[Problem]) -> list[ConfigFinding]:
     """Problems of a part of the file, as errors of the whole."""
-    return [Finding(Severity.ERROR, replace(each, path=(*path, *each.path))) for each in problems]
+    return [
+        ConfigFinding(Severity.ERROR, replace(each, path=(*path, *each.path))) for each in problems
+    ]
 
 
-def refuse_errors(findings: Iterable[Finding]) -> None:
+def refuse_errors(findings: Iterable[ConfigFinding]) -> None:
     """Raises ConfigError with every error among them, in one line."""
     errors = [each for each in findings if each.is_error]
     if errors:

@@ -19,7 +19,7 @@ from cluster.config_finding import (
     HTTP,
     ROUTING,
     SCHEDULER,
-    Finding,
+    ConfigFinding,
     at_path,
     error,
     errors_at,
@@ -114,7 +114,7 @@ class Parts:
     """
 
     document: Any
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ConfigFinding, ...] = ()
     args: AppArgs | None = None
     routing: GatewayConfig | None = None
     http: HttpOptions | None = None
@@ -173,7 +173,7 @@ def _pools(listed: Any) -> tuple[dict[int, PoolArgs], dict[int, Repaired[PoolArg
     return whole, mended
 
 
-def _frame(document: Any) -> list[Finding]:
+def _frame(document: Any) -> list[ConfigFinding]:
     """What keeps `args` and `user_config` from being found."""
     if not isinstance(document, dict):
         return [error((), f"expected a mapping, got {given(document)}", EXAMPLE)]
@@ -198,7 +198,7 @@ def _frame(document: Any) -> list[Finding]:
 PartT = TypeVar("PartT", bound=BaseModel)
 
 
-def _part(model: type[PartT], data: Any, at: Keys) -> tuple[PartT | None, list[Finding]]:
+def _part(model: type[PartT], data: Any, at: Keys) -> tuple[PartT | None, list[ConfigFinding]]:
     try:
         return model.model_validate(data), []
     except ValidationError as refused:

@@ -29,7 +29,7 @@ from runtime.ledger.ledger import Ledger
 from runtime.observers.metrics import PrometheusMetrics
 from runtime.observers.metrics_server import MetricsServer
 from runtime.observers.spans import OpenTelemetrySpans
-from runtime.targets.local_pools import Pool
+from runtime.targets.local_pools import LocalPool
 from runtime.targets.membership import Endpoint
 from runtime.targets.provider_accounts import utc_today
 
@@ -56,7 +56,7 @@ def build_edge() -> ASGIApp:
 class Scheduler:
     def __init__(
         self,
-        pools: list[Pool],
+        pools: list[LocalPool],
         ledger_path: Path,
         local_keys: dict[str, list[str]],
         directory: DeploymentHandle,

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from models.money import NanoUsd, format_usd
 from models.price_terms import bill_text
-from runtime.billed_tokens import NOTHING, Bill
+from runtime.billed_tokens import NOTHING, BilledTokens
 from runtime.errors import LedgerUnavailable
 from runtime.gateway import Gateway
 from runtime.gather_evidence import grounds_of
@@ -128,7 +128,7 @@ class Attempt:
         self._gateway.observers.first_token(self.job, self.ttft_ms)
 
     async def settle(
-        self, bill: Bill, outcome: Outcome, detail: str = "", pause_s: float | None = None
+        self, bill: BilledTokens, outcome: Outcome, detail: str = "", pause_s: float | None = None
     ) -> None:
         """Durable when it returns. ``pause_s`` is how long the target asked to be left alone."""
         row = self._end(Ending.SETTLE, bill, outcome, detail, pause_s)
@@ -148,7 +148,7 @@ class Attempt:
 
     def abandon(
         self,
-        bill: Bill,
+        bill: BilledTokens,
         outcome: Outcome = Outcome.CLIENT_LEFT,
         detail: str = "",
         *,
@@ -167,7 +167,7 @@ class Attempt:
     def _end(
         self,
         ending: Ending,
-        bill: Bill,
+        bill: BilledTokens,
         outcome: Outcome,
         detail: str,
         pause_s: float | None = None,
@@ -208,7 +208,7 @@ class Attempt:
             return ""
         return f"answered by {self.served_model!a}, not {self.upstream_model.name!a}"
 
-    def _cost(self, bill: Bill) -> tuple[NanoUsd, str]:
+    def _cost(self, bill: BilledTokens) -> tuple[NanoUsd, str]:
         if isinstance(self.target, LocalTarget):
             pool = self.target.pool
             cost = share_cost_nano(self._share_ns, pool.card_hour_nano_usd, pool.cards_per_replica)

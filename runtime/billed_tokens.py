@@ -14,7 +14,7 @@ from runtime.wire.reported_usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class BilledTokens:
     """The tokens that an attempt is billed for. Counts are None where nobody reported or estimated
     them."""
 
@@ -26,7 +26,9 @@ class Bill:
     cache_write_tokens: int | None = None  # among the prompt's, where a target tells them
 
     @classmethod
-    def of(cls, usage: Usage | None, output_tokens_most: int, delivered: Callable[[], int]) -> Bill:
+    def of(
+        cls, usage: Usage | None, output_tokens_most: int, delivered: Callable[[], int]
+    ) -> BilledTokens:
         """What the target reported, as far as that can be.
 
         ``delivered`` estimates what it has sent; it is asked if the target tells no output, or none
@@ -50,7 +52,7 @@ class Bill:
         return cls(prompt, cached, output, source, note, written)
 
 
-NOTHING = Bill(None, None, None, UsageSource.NONE)
+NOTHING = BilledTokens(None, None, None, UsageSource.NONE)
 
 
 class _NothingSaid:
@@ -76,11 +78,11 @@ class Reckoning:
         self._job = job
         self._is_learned = False
 
-    def bill(self, output_tokens_most: int) -> Bill:
+    def bill(self, output_tokens_most: int) -> BilledTokens:
         """Counts what is billed as far as the answer has come."""
-        return Bill.of(self.said.usage, output_tokens_most, self._tokens)
+        return BilledTokens.of(self.said.usage, output_tokens_most, self._tokens)
 
-    def learn(self, bill: Bill) -> None:
+    def learn(self, bill: BilledTokens) -> None:
         """Learns from an answer that has come to its end. A count that cannot be teaches
         nothing."""
         self._is_learned = True

@@ -15,10 +15,10 @@ from models.unknown_names import did_you_mean
 from runtime.config_types import ModelName
 from runtime.policy_packs import Word, read_pack, rules_of, shipped_packs
 from scheduler.compliance.jurisdictions import COUNTRIES
-from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.policy_pack import PolicyRule
 from scheduler.compliance.target_facts import (
     Contract,
-    Registration,
+    ModelRegistration,
     TargetFacts,
     registrations_for,
 )
@@ -53,8 +53,8 @@ class RegistrationConfig(ConfigSection):
     models: Annotated[frozenset[ModelName], Field(min_length=1, max_length=FACTS_MAX)] | None = None
     """Catalogue ids that it is for; none is every model of the target."""
 
-    def registration(self) -> Registration:
-        return Registration(self.jurisdiction, self.number, self.model_name, self.models)
+    def registration(self) -> ModelRegistration:
+        return ModelRegistration(self.jurisdiction, self.number, self.model_name, self.models)
 
 
 class ContractConfig(ConfigSection):
@@ -156,7 +156,7 @@ class ComplianceConfig(ConfigSection):
     retain_days: Annotated[int, Field(ge=1, le=36_500)] = 184
     """Days for which a row of the ledger says that it is to be kept; nothing is ever deleted."""
 
-    _rules: tuple[Rule, ...] = ()
+    _rules: tuple[PolicyRule, ...] = ()
 
     @model_validator(mode="after")
     def _read_packs(self) -> Self:
@@ -165,11 +165,11 @@ class ComplianceConfig(ConfigSection):
         return self
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[PolicyRule, ...]:
         """The rules of all packs, in their order."""
         return self._rules
 
-    def with_rule(self, rule: Rule) -> Self:
+    def with_rule(self, rule: PolicyRule) -> Self:
         """The same, as if a pack in force had one more rule."""
         made = self.model_copy()
         made._rules = (*self._rules, rule)

@@ -32,7 +32,7 @@ from runtime.routing.conversation import keep_turn
 from runtime.routing.learn_from_feedback import Learning
 from runtime.targets.build_compliance_matrix import NOTHING_KNOWN, matrix_of, traits_of
 from runtime.targets.connector import Connector
-from runtime.targets.local_pools import Pool
+from runtime.targets.local_pools import LocalPool
 from runtime.targets.membership import Endpoint, LocalTarget, Membership
 from runtime.targets.other_schedulers_spending import OthersSpending
 from runtime.targets.provider_accounts import Account, by_sensitivity, open_accounts, utc_today
@@ -60,7 +60,7 @@ class Gateway:
     def __init__(
         self,
         config: GatewayConfig,
-        pools: Iterable[Pool],
+        pools: Iterable[LocalPool],
         prices: PriceBook,
         ledger: Ledger,
         observers: Iterable[Observer] = (),

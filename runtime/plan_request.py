@@ -37,7 +37,7 @@ from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import Tags
 from scheduler.compliance.compliance_matrix import LOCAL, Allowance
-from scheduler.routing.routing_plan import Code, Place, PlaceVerdict, Plan, Step
+from scheduler.routing.routing_plan import Code, Place, PlaceVerdict, RoutingPlan, Step
 from scheduler.routing.rule import Choose, Needs, Rule, Substitute, named
 from scheduler.routing.sessions import Kept
 
@@ -200,7 +200,7 @@ def _refused_field(gateway: Gateway, accepted: Accepted, offer: str) -> str | No
     return accepted.dialect.refused_field(accepted.request, gateway.accounts[offer].speaks)
 
 
-def _keep_verdicts(record: RequestRecord, plan: Plan, chosen_by: ChosenBy) -> None:
+def _keep_verdicts(record: RequestRecord, plan: RoutingPlan, chosen_by: ChosenBy) -> None:
     if record.evidence is not None:
         verdicts = tuple(map(_target_verdict, plan.verdicts))
         record.evidence = record.evidence.with_verdicts(plan.rule.name, verdicts, chosen_by)
@@ -211,7 +211,7 @@ def _target_verdict(found: PlaceVerdict) -> TargetVerdict:
     return TargetVerdict(found.model, found.target, code, found.detail)
 
 
-def _steps_of_none(gateway: Gateway, accepted: Accepted, plan: Plan) -> Sequence[Step]:
+def _steps_of_none(gateway: Gateway, accepted: Accepted, plan: RoutingPlan) -> Sequence[Step]:
     """Of a plan that leaves nothing: the refusal that says most. A named model whose offers are
     withheld for now goes on, so that the scheduler refuses it as one that nothing can serve."""
     if plan.is_forbidden:

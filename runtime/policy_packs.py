@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from models.data_file import BadDataFile, Entry, data_path, duplicates, read_entries
 from scheduler.compliance.jurisdictions import ANYWHERE, COUNTRIES, GROUPS, expanded
-from scheduler.compliance.policy_pack import HOME, Pack, Require, Rule, When
+from scheduler.compliance.policy_pack import HOME, Pack, PolicyRule, Require, When
 from scheduler.compliance.request_traits import Protection
 
 _FOLDER = "policy_packs"
@@ -85,8 +85,8 @@ class _Pack(Entry):
         return Pack(self.name, self.as_of, tuple(_rule(self.name, each) for each in self.rules))
 
 
-def _rule(pack: str, entry: _Rule) -> Rule:
-    return Rule(
+def _rule(pack: str, entry: _Rule) -> PolicyRule:
+    return PolicyRule(
         rule_id=f"{pack}/{entry.rule}",
         when=_expanded(When(**dict(entry.when))),
         require=Require(**dict(entry.require)),
@@ -118,6 +118,6 @@ def read_pack(path: Path) -> Pack:
     return entries[0].pack()
 
 
-def rules_of(packs: Iterable[Pack]) -> tuple[Rule, ...]:
+def rules_of(packs: Iterable[Pack]) -> tuple[PolicyRule, ...]:
     """All rules in the order of their packs: the first that forbids is the verdict."""
     return tuple(rule for pack in packs for rule in pack.rules)

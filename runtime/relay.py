@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from runtime.attempt import Attempt
 from runtime.attempt_timeouts import Patience
-from runtime.billed_tokens import Bill, Reckoning
+from runtime.billed_tokens import BilledTokens, Reckoning
 from runtime.errors import (
     BaseloadError,
     DeadlineExceeded,
@@ -117,7 +117,9 @@ class Relay:
         scanner.delivered.add(chunk, frames)
         return True
 
-    async def _settle(self, bill: Bill, failure: BaseloadError | None) -> BaseloadError | None:
+    async def _settle(
+        self, bill: BilledTokens, failure: BaseloadError | None
+    ) -> BaseloadError | None:
         """Bills a stream that has ended; returns what is wrong with it for the client."""
         try:
             if failure is not None:

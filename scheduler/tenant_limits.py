@@ -44,7 +44,7 @@ class Over:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LimitStanding:
     """What is left of a limit per minute, and in how many seconds all of it is there again."""
 
     most: int
@@ -112,7 +112,7 @@ class Counted:
         if not tokens.correct(self._token_slot, more) and more > 0:
             tokens.add(more, now)  # it was taken after the minute of the estimate
 
-    def standings(self, now: float) -> dict[Limit, Standing]:
+    def standings(self, now: float) -> dict[Limit, LimitStanding]:
         return _standings(self._limits, self._use.minute, now)
 
 
@@ -129,7 +129,9 @@ class TenantLimiter:
             return Over(Limit.IN_FLIGHT)
         return _over(limits, use.minute, 1, now) or Counted(limits, use, now)
 
-    def standings(self, tenant: str, limits: TenantLimits, now: float) -> dict[Limit, Standing]:
+    def standings(
+        self, tenant: str, limits: TenantLimits, now: float
+    ) -> dict[Limit, LimitStanding]:
         use = self._uses.get(tenant) or _Use()
         return _standings(limits, use.minute, now)
 
@@ -157,7 +159,9 @@ def _over(
     return Over(_LIMITS[beyond], wait_s)
 
 
-def _standings(limits: TenantLimits, minute: MinuteCounts, now: float) -> dict[Limit, Standing]:
+def _standings(
+    limits: TenantLimits, minute: MinuteCounts, now: float
+) -> dict[Limit, LimitStanding]:
     """Of the limits per minute that there are."""
     pairs = (
         (Limit.REQUESTS, limits.requests_per_min_max, minute.requests),
@@ -168,5 +172,5 @@ def _standings(limits: TenantLimits, minute: MinuteCounts, now: float) -> dict[L
         if most is not None:
             taken.forget(now)
             left = max(0, most - taken.total)
-            found[limit] = Standing(most, left, taken.falls_to(0, now))
+            found[limit] = LimitStanding(most, left, taken.falls_to(0, now))
     return found

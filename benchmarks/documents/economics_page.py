@@ -8,12 +8,12 @@ from benchmarks.documents import break_even_example
 from benchmarks.documents.section import Section
 from benchmarks.documents.template import section_of
 from benchmarks.economics.anchors import anchors
-from benchmarks.economics.claims import Verdict, findings
+from benchmarks.economics.claims import ClaimVerdict, findings
 
 VERDICTS = {
-    Verdict.HOLDS: "holds",
-    Verdict.HOLDS_IF: "holds only in another reading",
-    Verdict.DOES_NOT_HOLD: "does not hold",
+    ClaimVerdict.HOLDS: "holds",
+    ClaimVerdict.HOLDS_IF: "holds only in another reading",
+    ClaimVerdict.DOES_NOT_HOLD: "does not hold",
 }
 
 

@@ -24,7 +24,7 @@ from models.money import NANO_PER_USD, NanoUsd
 CARDS_MAX = 1_000_000
 
 
-class Verdict(StrEnum):
+class BreakEvenVerdict(StrEnum):
     BREAKS_EVEN = "breaks_even"
     NEVER = "never"
     BEYOND_CAPACITY = "beyond_capacity"  # the bills meet where these cards cannot serve
@@ -78,7 +78,7 @@ class BreakEven:
     mtok_per_month: Decimal | None
     bills_meet_mtok: Decimal
     capacity_mtok: Decimal
-    verdict: Verdict
+    verdict: BreakEvenVerdict
     card_usd_at_most: Decimal
     theta_at_least: Decimal
     value_usd_at_least: Decimal
@@ -102,13 +102,17 @@ def break_even(cluster: Cluster, value_usd: Decimal, mean_to_peak: Decimal) -> B
     bills_meet = break_even_mtok(cluster.cards, card_usd, value_usd, fixed_usd)
     capacity = cluster.capacity_mtok_per_month(mean_to_peak)
     if utilization > 1:
-        verdict = Verdict.NEVER
+        verdict = BreakEvenVerdict.NEVER
     else:
-        verdict = Verdict.BREAKS_EVEN if bills_meet <= capacity else Verdict.BEYOND_CAPACITY
+        verdict = (
+            BreakEvenVerdict.BREAKS_EVEN
+            if bills_meet <= capacity
+            else BreakEvenVerdict.BEYOND_CAPACITY
+        )
     return BreakEven(
         value_usd_per_mtok=value_usd,
         utilization=utilization,
-        mtok_per_month=bills_meet if verdict is Verdict.BREAKS_EVEN else None,
+        mtok_per_month=bills_meet if verdict is BreakEvenVerdict.BREAKS_EVEN else None,
         bills_meet_mtok=bills_meet,
         capacity_mtok=capacity,
         verdict=verdict,

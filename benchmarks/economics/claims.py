@@ -24,7 +24,7 @@ CLAIMS_FILE = Path(__file__).parent / "claims.yaml"
 ABOUT = Decimal("0.05")  # what "about" and "roughly" may be off by
 
 
-class Verdict(StrEnum):
+class ClaimVerdict(StrEnum):
     HOLDS = "holds"
     HOLDS_IF = "holds_if"
     DOES_NOT_HOLD = "does_not_hold"
@@ -45,7 +45,7 @@ class Finding:
 
     claim: Claim
     computed: Decimal
-    verdict: Verdict
+    verdict: ClaimVerdict
     condition: str
 
     @property
@@ -82,11 +82,11 @@ def judged(claim: Claim) -> Finding:
     others = [(each, formula.compute(claim.facts(each))) for each in claim.readings]
     fitting = [each.says for each, value in others if supports(value, claim.published)]
     if supports(computed, claim.published):
-        verdict, condition = Verdict.HOLDS, ""
+        verdict, condition = ClaimVerdict.HOLDS, ""
     elif fitting:
-        verdict, condition = Verdict.HOLDS_IF, f"only {'; or '.join(fitting)}. As it stands: "
+        verdict, condition = ClaimVerdict.HOLDS_IF, f"only {'; or '.join(fitting)}. As it stands: "
     else:
-        verdict, condition = Verdict.DOES_NOT_HOLD, ""
+        verdict, condition = ClaimVerdict.DOES_NOT_HOLD, ""
     condition += formula.explain(facts, claim.published)
     readings = "; ".join(f"{each.says}: {_figure(value)}" for each, value in others)
     condition += f". Other readings: {readings}." if readings else "."

@@ -8,7 +8,7 @@ from decimal import Decimal
 import matplotlib as mpl
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from benchmarks.economics.breakeven import Verdict
+from benchmarks.economics.breakeven import BreakEvenVerdict
 from benchmarks.economics.format_figures import percent
 from benchmarks.economics.hybrid import all_bought, all_local, cheapest
 from benchmarks.economics.sensitivity import Bar
@@ -107,10 +107,10 @@ def tornado_bars(answer: Answer) -> Plot:
 @mpl.rc_context(STYLE)
 def utilization_bars(study: Study) -> Plot:
     figure, axes = single_panel(1.1 + 0.42 * len(study.answers))
-    colours: Mapping[Verdict, str] = {
-        Verdict.BREAKS_EVEN: GREEN,
-        Verdict.BEYOND_CAPACITY: ORANGE,
-        Verdict.NEVER: VERMILLION,
+    colours: Mapping[BreakEvenVerdict, str] = {
+        BreakEvenVerdict.BREAKS_EVEN: GREEN,
+        BreakEvenVerdict.BEYOND_CAPACITY: ORANGE,
+        BreakEvenVerdict.NEVER: VERMILLION,
     }
     names = [label(answer) for answer in study.answers]
     shares = [float(answer.break_even.utilization) for answer in study.answers]

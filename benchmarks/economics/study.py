@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from benchmarks.economics.api_price import TokenMix, value_usd_per_mtok
-from benchmarks.economics.breakeven import BreakEven, Cluster, Verdict, break_even
+from benchmarks.economics.breakeven import BreakEven, BreakEvenVerdict, Cluster, break_even
 from benchmarks.economics.demand import Demand
 from benchmarks.economics.format_figures import percent
 from benchmarks.economics.hybrid import MonthlyBill, all_bought, all_local, cheapest
@@ -95,7 +95,7 @@ def in_words(question: Question, answer: Answer) -> str:
     """What it comes to, in a sentence or two."""
     found, cluster = answer.break_even, question.cluster
     cards = _cards(cluster.cards)
-    if found.verdict is Verdict.NEVER:
+    if found.verdict is BreakEvenVerdict.NEVER:
         return (
             f"Never cheaper than {answer.price.price_id}: full cards would still cost "
             f"{percent(found.utilization)} of it. A card-hour would have to cost at most "
@@ -103,7 +103,7 @@ def in_words(question: Question, answer: Answer) -> str:
             f"tok/s within the SLO, or the API to charge ${found.value_usd_at_least:.3f} per M "
             f"output with its input, not ${found.value_usd_per_mtok:.3f}."
         )
-    if found.verdict is Verdict.BEYOND_CAPACITY:
+    if found.verdict is BreakEvenVerdict.BEYOND_CAPACITY:
         return (
             f"Not with this demand against {answer.price.price_id}: the bills meet at "
             f"{found.bills_meet_mtok:,.0f} M output tokens per month, and {cards} sized for the "

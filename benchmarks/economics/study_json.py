@@ -5,7 +5,7 @@ What is not reached or not known is null. Amounts are USD, volumes M output toke
 
 from __future__ import annotations
 
-from benchmarks.economics.breakeven import Verdict
+from benchmarks.economics.breakeven import BreakEvenVerdict
 from benchmarks.economics.cost import (
     usd_per_mtok_blended,
     usd_per_mtok_output,
@@ -25,7 +25,7 @@ def document(study: Study) -> dict[str, object]:
 
 def _answer(question: Question, answer: Answer) -> dict[str, object]:
     found = answer.break_even
-    reached = found.verdict is Verdict.BREAKS_EVEN
+    reached = found.verdict is BreakEvenVerdict.BREAKS_EVEN
     return {
         "api": answer.price.price_id,
         "verdict": found.verdict.value,

@@ -31,7 +31,7 @@ LAGS_MAX = 200_000  # over an hour
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SharePlan:
     """A share of a run: every ``workers``-th request, from number ``worker`` on. The counters are
     read at ``edges_s`` of the run, with the CPU of the processes that are ``watched``. A light one
     costs its client half: events are counted and not read, its own lag is not watched, and it
@@ -79,7 +79,7 @@ class Counts:
 class Player:
     """``taken`` hands over the rows that have come since it was last called."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: SharePlan) -> None:
         self.counts = Counts()
         self.messages: dict[str, str] = {}
         self._plan = plan

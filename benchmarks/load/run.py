@@ -13,7 +13,7 @@ import polars as pl
 
 from benchmarks.load.gpu import Meters, Telemetry
 from benchmarks.load.measures import Measures, Slo, Window, measure
-from benchmarks.load.replay import Plan
+from benchmarks.load.replay import SharePlan
 from benchmarks.load.request_row import WHOLE
 from benchmarks.load.row_table import table
 from benchmarks.load.run_cost import Cost, cost, usd_per_mtok_all
@@ -159,11 +159,11 @@ class Runner:
             rows=rows,
         )
 
-    def _plan(self, traffic: Traffic, drain_s: float | None) -> Plan:
+    def _plan(self, traffic: Traffic, drain_s: float | None) -> SharePlan:
         setting = self.setting
         lasting_s = setting.window.to_s
         asks = traffic.asks(lasting_s)
-        return Plan(
+        return SharePlan(
             endpoints=(setting.endpoint,),
             wording=setting.wording,
             block_tokens=traffic.block_tokens,

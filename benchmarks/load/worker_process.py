@@ -16,7 +16,7 @@ from multiprocessing.synchronize import Event
 
 import uvloop
 
-from benchmarks.load.replay import Counts, Health, Plan, Player
+from benchmarks.load.replay import Counts, Health, Player, SharePlan
 from benchmarks.load.request_row import Row
 
 
@@ -46,7 +46,7 @@ def work(pipe: Connection, stopping: Event) -> None:
             uvloop.run(_play(pipe.recv(), pipe, stopping))
 
 
-async def _play(plan: Plan, pipe: Connection, stopping: Event) -> None:
+async def _play(plan: SharePlan, pipe: Connection, stopping: Event) -> None:
     player = Player(plan)
     playing = asyncio.create_task(player.play())
     health: Health | None = None

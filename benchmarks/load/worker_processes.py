@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from typing import Self, TypeAlias
 
-from benchmarks.load.replay import TICK_S, Counts, Health, Plan
+from benchmarks.load.replay import TICK_S, Counts, Health, SharePlan
 from benchmarks.load.request_row import Row
 from benchmarks.load.stop_signal import Halt
 from benchmarks.load.worker_process import Tick, work
@@ -78,7 +78,7 @@ class Crew:
     def size(self) -> int:
         return len(self._pipes)
 
-    def play(self, plan: Plan, on_pulse: OnPulse, halt: Halt) -> Played:
+    def play(self, plan: SharePlan, on_pulse: OnPulse, halt: Halt) -> Played:
         lead_s = LEAD_S + LEAD_PER_ASK_S * len(plan.asks)
         played = Played(start_s=time.monotonic() + lead_s)
         self._stopping.clear()
@@ -132,7 +132,7 @@ class Crew:
         self.close()
 
 
-def shares(plan: Plan, workers: int, start_s: float) -> Sequence[Plan]:
+def shares(plan: SharePlan, workers: int, start_s: float) -> Sequence[SharePlan]:
     """Requests in turn; what may be in flight, as evenly as it can be. Who may have none in flight
     idles: one each would be more than the limit."""
     whole, rest = divmod(plan.in_flight_max, workers)

@@ -9,7 +9,7 @@ from rich.table import Table
 from benchmarks.peers.confidence import IN_BRACKETS, with_bounds
 from benchmarks.peers.overload import BUDGET_MS, Outcome
 from benchmarks.peers.side_by_side import ANSWER_TOKENS, Row
-from benchmarks.peers.verdicts import Verdict
+from benchmarks.peers.verdicts import PeerVerdict
 from models.money import NANO_PER_USD
 
 
@@ -65,7 +65,7 @@ def overload_table(outcomes: Sequence[Outcome], titles: Mapping[str, str]) -> Ta
     return table
 
 
-def verdict_table(verdicts: Sequence[Verdict]) -> Table:
+def verdict_table(verdicts: Sequence[PeerVerdict]) -> Table:
     bounded = any(each.low is not None for each in verdicts)
     table = Table(title="What Baseload claims", caption=IN_BRACKETS if bounded else None)
     for name in ("claim", "measured", "at least", "holds"):

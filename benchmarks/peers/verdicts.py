@@ -21,7 +21,7 @@ SCRIPTED = "scripted upstream"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PeerVerdict:
     """``value`` and ``holds`` are None where it was not measured. ``low`` and ``high`` say how sure
     a ratio of throughputs is, with a confidence of 95 %; None where there are too few samples.
     """
@@ -36,7 +36,7 @@ class Verdict:
 
 def judge(
     through: Sequence[Sample], scripted: Sequence[Sample], outcomes: Sequence[Outcome]
-) -> list[Verdict]:
+) -> list[PeerVerdict]:
     verdicts = []
     for place, samples in ((ENGINES, through), (SCRIPTED, scripted)):
         for peer, least in ((LITELLM, FASTER_THAN_LITELLM), (VLLM_ROUTER, AS_FAST_AS_VLLM_ROUTER)):
@@ -56,7 +56,7 @@ def _chunk_shares(samples: Sequence[Sample], way: str) -> list[float]:
 
 def _of_medians(
     claim: str, ours: Sequence[float], theirs: Sequence[float], least: float
-) -> Verdict:
+) -> PeerVerdict:
     value = median(ours) / median(theirs) if ours and theirs else None
     return _at_least(claim, value, least, *(ratio_bounds(ours, theirs) or (None, None)))
 
@@ -67,11 +67,11 @@ def _at_least(
     least: float,
     low: float | None = None,
     high: float | None = None,
-) -> Verdict:
-    return Verdict(claim, value, low, high, least, None if value is None else value >= least)
+) -> PeerVerdict:
+    return PeerVerdict(claim, value, low, high, least, None if value is None else value >= least)
 
 
-def _of_overload(outcomes: Sequence[Outcome]) -> list[Verdict]:
+def _of_overload(outcomes: Sequence[Outcome]) -> list[PeerVerdict]:
     by_way = {each.way: each for each in outcomes}
     ours = by_way.pop(BASELOAD, None)
     answered = None if ours is None else (ours.in_time + ours.late) / ours.asks

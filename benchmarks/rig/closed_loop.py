@@ -15,7 +15,7 @@ from statistics import fmean
 from benchmarks.load.counter_snapshot import Edge
 from benchmarks.load.endpoint import Endpoint
 from benchmarks.load.prompt import Wording
-from benchmarks.load.replay import Plan
+from benchmarks.load.replay import SharePlan
 from benchmarks.load.request_row import WHOLE, Row
 from benchmarks.load.schedule import Ask
 from benchmarks.load.stop_signal import Halt
@@ -38,9 +38,9 @@ class ClosedLoop:
     prompt: str = PROMPT
     model: str = MODEL
 
-    def plan(self) -> Plan:
+    def plan(self) -> SharePlan:
         ends_s = self.settle_s + self.window_s
-        return Plan(
+        return SharePlan(
             endpoints=tuple(endpoint(target, model=self.model) for target in self.targets),
             wording=Wording(),
             block_tokens=0,
@@ -106,7 +106,7 @@ def run_apart(load: ClosedLoop) -> Measured:
     return measured(load, played_apart(load.plan()))
 
 
-def played_apart(plan: Plan, halt: Halt | None = None) -> Played:
+def played_apart(plan: SharePlan, halt: Halt | None = None) -> Played:
     with Crew(1) as crew:
         played = crew.play(plan, lambda _: None, halt or Halt())
     if played.lost_processes:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from benchmarks.load.prompt import Wording
-from benchmarks.load.replay import Plan
+from benchmarks.load.replay import SharePlan
 from benchmarks.load.request_row import WHOLE, ErrorKind, Row
 from benchmarks.load.schedule import Ask
 from benchmarks.load.stop_signal import Halt
@@ -41,9 +41,9 @@ class OpenLoop:
     asks: tuple[Ask, ...]  # by time; a prompt's tokens count the chat template
     seed: int = 1
 
-    def plan(self) -> Plan:
+    def plan(self) -> SharePlan:
         kept = (REASON, HELD_MS, RETRY_AFTER)
-        return Plan(
+        return SharePlan(
             endpoints=tuple(endpoint(target, kept) for target in self.targets),
             wording=WORDING,
             block_tokens=0,

@@ -16,7 +16,7 @@ from benchmarks.simulation.workload import Request, SimOffer
 from scheduler.arrival import Arrival
 from scheduler.compliance.compliance_matrix import LOCAL, Allowance
 from scheduler.routing.quality_table import NOT_ASKED
-from scheduler.routing.routing_plan import Place, Standing, Step, plan
+from scheduler.routing.routing_plan import CandidateStanding, Place, Step, plan
 from scheduler.routing.rule import ANY_ABILITY, Choose, Needs, Substitute
 from scheduler.state_machine import Scheduler
 
@@ -68,7 +68,7 @@ class Arrivals:
 
     def _steps(self, request: Request, by_model: dict[str, Arrival], now: float) -> Sequence[Step]:
         standings = [
-            Standing(candidate, ANY_ABILITY, NOT_ASKED, self._places(arrival, now))
+            CandidateStanding(candidate, ANY_ABILITY, NOT_ASKED, self._places(arrival, now))
             for candidate, arrival in zip(request.rule.candidates, by_model.values(), strict=True)
         ]
         everything = Allowance(frozenset(request.offer_ids), is_local=True, forbidden={})

@@ -13,18 +13,18 @@ from importlib.util import find_spec
 from pathlib import Path as FilePath
 
 from cluster.checks.resolve_pools import TINY_MODEL
-from cluster.config_finding import Finding, Unchecked, error
+from cluster.config_finding import ConfigFinding, Unchecked, error
 from runtime.config_problems import Path
 from runtime.engine.allowed_vllm_flags import FIELD_OF_FLAG
 from runtime.engine.engine_settings import EngineSettings
 from runtime.engine.verify_vllm_settings import QUESTIONS, VERDICTS, Question
-from runtime.engine.vllm_adapter.settings_verdict import Verdict
+from runtime.engine.vllm_adapter.settings_verdict import SettingsVerdict
 
 VERIFY_S_MAX = 120.0  # vLLM alone takes up to half a minute to import
 COMMAND = (sys.executable, "-m", "runtime.engine.verify_vllm_settings")
 WHAT = "the engines' flags"
 
-Ask = Callable[[Sequence[Question], Mapping[str, str]], "list[Verdict] | str"]
+Ask = Callable[[Sequence[Question], Mapping[str, str]], "list[SettingsVerdict] | str"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Engine:
 
 def engine_findings(
     engines: Sequence[Engine], environment: Mapping[str, str], ask: Ask
-) -> tuple[list[Finding], list[Unchecked]]:
+) -> tuple[list[ConfigFinding], list[Unchecked]]:
     """``environment`` is what the engines would be started with."""
     if not engines:
         return [], []
@@ -58,7 +58,9 @@ def engine_findings(
     return findings, unchecked
 
 
-def ask_vllm(questions: Sequence[Question], environment: Mapping[str, str]) -> list[Verdict] | str:
+def ask_vllm(
+    questions: Sequence[Question], environment: Mapping[str, str]
+) -> list[SettingsVerdict] | str:
     """The verdicts, or why there are none."""
     if find_spec("vllm") is None:
         return "vLLM is not installed here"
@@ -94,7 +96,7 @@ def _question(engine: Engine, folder: FilePath) -> Question:
     return Question(settings=settings, on_cpu=engine.on_cpu, configure=engine.configure)
 
 
-def _finding(engine: Engine, verdict: Verdict) -> Finding:
+def _finding(engine: Engine, verdict: SettingsVerdict) -> ConfigFinding:
     assert verdict.refused is not None  # noqa: S101 -- asked only then
     wrong = verdict.refused.removesuffix(f"; {verdict.instead}")
     return error(_place(engine, verdict.flag), wrong, verdict.instead)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from cluster.config_finding import Finding, error, warning
+from cluster.config_finding import ConfigFinding, error, warning
 from models.catalogue import Model
 from models.hf.config import BadModelConfig, shape_of
 from models.shape import Shape
@@ -25,7 +25,7 @@ TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tekken.json", "*.tiktoken", 
 NESTED = ("text_config", "llm_config", "language_config")
 
 
-def checkpoint_findings(model: Model, settings: EngineSettings, path: Path) -> list[Finding]:
+def checkpoint_findings(model: Model, settings: EngineSettings, path: Path) -> list[ConfigFinding]:
     """``path`` is the place of the pool in the file."""
     where, folder = (*path, "checkpoint"), settings.checkpoint
     if not os.path.isdir(folder):
@@ -67,7 +67,7 @@ def context_of(config: Mapping[str, Any]) -> int | None:
     return max(own, int((before if isinstance(before, int) else own) * factor))
 
 
-def _files(settings: EngineSettings, where: Path) -> Iterator[Finding]:
+def _files(settings: EngineSettings, where: Path) -> Iterator[ConfigFinding]:
     folder = settings.checkpoint
     if read_config(folder) is None:
         yield error(where, f"{folder} has no {CONFIG} that can be read")
@@ -79,7 +79,7 @@ def _files(settings: EngineSettings, where: Path) -> Iterator[Finding]:
         yield error(where, f"{folder} has no tokenizer: none of {', '.join(TOKENIZERS)}")
 
 
-def _weights(folder: FilePath, where: Path) -> Iterator[Finding]:
+def _weights(folder: FilePath, where: Path) -> Iterator[ConfigFinding]:
     if not any(_has(folder, name) for name in WEIGHTS):
         yield error(where, f"{folder} has no weights: none of {', '.join(WEIGHTS)}")
         return
@@ -95,7 +95,7 @@ def _weights(folder: FilePath, where: Path) -> Iterator[Finding]:
         )
 
 
-def _shape(model: Model, settings: EngineSettings, path: Path) -> Iterator[Finding]:
+def _shape(model: Model, settings: EngineSettings, path: Path) -> Iterator[ConfigFinding]:
     own = own_shape(settings.checkpoint)
     if own is None:
         return

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.checks.offers_and_limits import OfferFact
-from cluster.checks.report import Report
+from cluster.checks.report import CheckReport
 from cluster.checks.resolve_pools import ResolvedPool
-from cluster.config_finding import Finding
+from cluster.config_finding import ConfigFinding
 from cluster.manifests.serve_config import nodes_taken
 from cluster.placement_group import CPU_CARD
 from models.money import format_usd
@@ -46,7 +46,7 @@ def cards_needed(pools: Sequence[ResolvedPool]) -> list[CardsNeeded]:
     return list(found.values())
 
 
-def as_lines(report: Report) -> Iterator[str]:
+def as_lines(report: CheckReport) -> Iterator[str]:
     """The facts as a person reads them, and the verdict at the end."""
     for each in cards_needed(report.pools):
         more = f", up to {each.cards_max}" if each.cards_max > each.cards else ""
@@ -73,7 +73,7 @@ def as_lines(report: Report) -> Iterator[str]:
     yield f"{report.path}: {verdict}, {' and '.join(counts)}"
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def as_json(report: CheckReport) -> dict[str, Any]:
     """Money is USD as decimal strings. ``args`` and ``user_config`` are None where they cannot be
     used; nothing in them is a secret."""
     profile = report.profile
@@ -109,7 +109,7 @@ def _offer(offer: OfferFact) -> str:
     return told if offer.off is None else f"{told}; off, {offer.off}"
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: ConfigFinding) -> dict[str, Any]:
     problem = finding.problem
     return {
         "path": where(problem.path),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cluster.checks.checkpoint import own_shape
 from cluster.checks.resolve_pools import ResolvedPool
-from cluster.config_finding import Finding, error, warning
+from cluster.config_finding import ConfigFinding, error, warning
 from models.shape import Shape
 from models.sizing.kv_cache import KvDtype, default_kv_dtype, kv_bytes_per_token_per_card
 from models.sizing.memory import GIB, MEMORY_UTILIZATION, Fit, UnknownMemory, fit, requests_held
@@ -18,7 +18,7 @@ UNCOUNTED_FLAGS = ("quantization", "cpu-offload-gb", "kv-cache-memory-bytes", "l
 CARD_BLOCK_TOKENS = 16  # of most of vLLM's attention on cards; none of them has less
 
 
-def memory_findings(pool: ResolvedPool) -> Iterator[Finding]:
+def memory_findings(pool: ResolvedPool) -> Iterator[ConfigFinding]:
     """An error only where weights of this very checkpoint, or the cache, are more than the card."""
     flags = flags_of(pool.settings)
     utilization = flags.get("gpu-memory-utilization", MEMORY_UTILIZATION)
@@ -51,7 +51,7 @@ def memory_findings(pool: ResolvedPool) -> Iterator[Finding]:
         yield from _kv_blocks(pool, memory, flags.get("block-size", CARD_BLOCK_TOKENS))
 
 
-def _kv_blocks(pool: ResolvedPool, memory: Fit, block_tokens: object) -> Iterator[Finding]:
+def _kv_blocks(pool: ResolvedPool, memory: Fit, block_tokens: object) -> Iterator[ConfigFinding]:
     """vLLM takes what it is told to, and ends when the card has no more."""
     blocks = pool.settings.kv_blocks
     if blocks is None or not isinstance(block_tokens, int):

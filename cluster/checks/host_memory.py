@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from cluster.checks.checkpoint import own_shape
 from cluster.checks.gpu_memory import UNCOUNTED_FLAGS, flags_of, kv_bytes, kv_dtype
 from cluster.checks.resolve_pools import CPU_BLOCK_TOKENS, ResolvedPool
-from cluster.config_finding import Finding, error, warning
+from cluster.config_finding import ConfigFinding, error, warning
 from cluster.machine.host import Host
 from cluster.placement_group import CPU_CARD
 from models.sizing.weights import weights_per_card
@@ -20,8 +20,8 @@ FEWER = "fewer replicas, or check it with --elsewhere"
 
 
 def host_findings(
-    pools: Sequence[ResolvedPool], host: Host, tell: Callable[..., Finding] = error
-) -> Iterator[Finding]:
+    pools: Sequence[ResolvedPool], host: Host, tell: Callable[..., ConfigFinding] = error
+) -> Iterator[ConfigFinding]:
     """``tell`` says how sure it is that no other machine joins."""
     on_cpu = [pool for pool in pools if pool.card.card_id == CPU_CARD]
     for pool in on_cpu:
@@ -34,7 +34,7 @@ def host_findings(
         yield warning((*pool.path, "replicas"), wrong, FEWER, given(pool.args.replicas))
 
 
-def _kv_blocks(pool: ResolvedPool, host: Host) -> Iterator[Finding]:
+def _kv_blocks(pool: ResolvedPool, host: Host) -> Iterator[ConfigFinding]:
     """vLLM takes the cache of an engine as one piece as it starts."""
     cache, blocks = _cache_bytes(pool), pool.settings.kv_blocks
     if cache <= host.memory_bytes:
@@ -45,8 +45,8 @@ def _kv_blocks(pool: ResolvedPool, host: Host) -> Iterator[Finding]:
 
 
 def _together(
-    pools: Sequence[ResolvedPool], host: Host, tell: Callable[..., Finding]
-) -> Iterator[Finding]:
+    pools: Sequence[ResolvedPool], host: Host, tell: Callable[..., ConfigFinding]
+) -> Iterator[ConfigFinding]:
     """What is taken at once is sure; a cache is filled only as requests come."""
     sure = sum(_engines(pool) * ENGINE_BYTES_MIN + _weights(pool) for pool in pools)
     caches = sum(_engines(pool) * _cache_bytes(pool) for pool in pools)

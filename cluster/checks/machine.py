@@ -11,7 +11,7 @@ from pathlib import Path as FilePath
 from cluster.checks.checkpoint import checkpoint_findings
 from cluster.checks.host_memory import host_findings
 from cluster.checks.resolve_pools import ResolvedPool
-from cluster.config_finding import ARGS, HTTP, ROUTING, Finding, error, warning
+from cluster.config_finding import ARGS, HTTP, ROUTING, ConfigFinding, error, warning
 from cluster.machine import ports
 from cluster.machine.capacity import WAIT_ENV
 from cluster.machine.host import Host
@@ -50,7 +50,7 @@ def listeners(profile: Profile) -> list[PortFact]:
     return found
 
 
-def distinct_ports(facts: Sequence[PortFact]) -> Iterator[Finding]:
+def distinct_ports(facts: Sequence[PortFact]) -> Iterator[ConfigFinding]:
     first: dict[int, PortFact] = {}
     for fact in facts:
         before = first.setdefault(fact.port, fact)
@@ -62,14 +62,14 @@ def distinct_ports(facts: Sequence[PortFact]) -> Iterator[Finding]:
             yield warning(fact.path, wrong, "another", given(fact.port))
 
 
-def machine_findings(profile: Profile) -> list[Finding]:
+def machine_findings(profile: Profile) -> list[ConfigFinding]:
     """What is wrong with this machine, whether or not something runs on it already."""
     return [*_hosts(profile)]
 
 
 def pool_findings(
     pools: Sequence[ResolvedPool], seen: Inventory, host: Host, environment: Mapping[str, str]
-) -> list[Finding]:
+) -> list[ConfigFinding]:
     """What this machine lacks for the pools."""
     tell = warning if environment.get(WAIT_ENV) == "1" else error
     found = [*_cards(pools, seen, tell), *host_findings(pools, host, tell)]
@@ -80,8 +80,8 @@ def pool_findings(
 
 
 def _cards(
-    pools: Sequence[ResolvedPool], seen: Inventory, tell: Callable[..., Finding]
-) -> Iterator[Finding]:
+    pools: Sequence[ResolvedPool], seen: Inventory, tell: Callable[..., ConfigFinding]
+) -> Iterator[ConfigFinding]:
     """A start is on one machine, unless it is told that nodes will join."""
     here = [card.card_id for card in seen.cards]
     needed: dict[str, int] = {}
@@ -98,7 +98,7 @@ def _cards(
             yield tell((*pool.path, "card"), wrong, "check it with --elsewhere", card)
 
 
-def _hosts(profile: Profile) -> Iterator[Finding]:
+def _hosts(profile: Profile) -> Iterator[ConfigFinding]:
     for path, host in _addresses(profile):
         why = refused_address(host, 0)
         if why is not None:
@@ -117,7 +117,7 @@ def _addresses(profile: Profile) -> Iterator[tuple[Path, str]]:
         yield (*ROUTING, "telemetry", "metrics_host"), told.metrics_host
 
 
-def ports_in_use(facts: Sequence[PortFact]) -> Iterator[Finding]:
+def ports_in_use(facts: Sequence[PortFact]) -> Iterator[ConfigFinding]:
     """The ports that a start would find in use: where Baseload runs already, its own ports are in
     use, and rightly so."""
     for fact in facts:
@@ -157,7 +157,7 @@ def refused_address(host: str, port: int) -> str | None:
     return None
 
 
-def tiny_findings(folder: FilePath) -> Iterator[Finding]:
+def tiny_findings(folder: FilePath) -> Iterator[ConfigFinding]:
     """What is wrong with the folder that the tiny model is made in."""
     try:
         refuse_foreign(folder)
@@ -165,7 +165,7 @@ def tiny_findings(folder: FilePath) -> Iterator[Finding]:
         yield error((*ARGS, "pools"), str(refused), "move it away, or set another state folder")
 
 
-def key_findings(profile: Profile, state: FilePath) -> Iterator[Finding]:
+def key_findings(profile: Profile, state: FilePath) -> Iterator[ConfigFinding]:
     """The keys as the Scheduler puts them together; the local one where it has been made."""
     tenants = profile.routing.tenants
     hashes = {name: list(tenant.key_sha256) for name, tenant in tenants.items()}

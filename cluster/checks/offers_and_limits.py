@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from cluster.application_args import STAND_IN_KEY_ENV, AppArgs
 from cluster.checks.routing_rules import rule_findings
-from cluster.config_finding import ROUTING, Finding, error, warning
+from cluster.config_finding import ROUTING, ConfigFinding, error, warning
 from cluster.profile import Profile
 from models.money import format_usd
 from models.price_book import Price, PriceBook
@@ -59,7 +59,7 @@ def routing_findings(
     args: AppArgs | None,
     facts: Sequence[OfferFact],
     environment: Mapping[str, str] | None,
-) -> list[Finding]:
+) -> list[ConfigFinding]:
     """``facts`` are the offers; ``args`` is None where it cannot be used itself."""
     return [
         *offer_findings(config, args, facts, environment),
@@ -78,7 +78,7 @@ def offer_findings(
     args: AppArgs | None,
     facts: Sequence[OfferFact],
     environment: Mapping[str, str] | None,
-) -> list[Finding]:
+) -> list[ConfigFinding]:
     """What is wrong with each offer by itself, whatever else the configuration says."""
     return [
         *_keys(config, environment),
@@ -88,7 +88,7 @@ def offer_findings(
     ]
 
 
-def _keys(config: GatewayConfig, environment: Mapping[str, str] | None) -> Iterator[Finding]:
+def _keys(config: GatewayConfig, environment: Mapping[str, str] | None) -> Iterator[ConfigFinding]:
     for provider, settings in config.providers.items():
         off = None if environment is None else why_off(settings, environment)
         if off is not None:
@@ -96,7 +96,7 @@ def _keys(config: GatewayConfig, environment: Mapping[str, str] | None) -> Itera
             yield warning(path, f"{off}: nothing is bought from {provider}")
 
 
-def _prices(facts: Sequence[OfferFact]) -> Iterator[Finding]:
+def _prices(facts: Sequence[OfferFact]) -> Iterator[ConfigFinding]:
     for fact in facts:
         if fact.unpriced is not None:
             wrong, _, instead = fact.unpriced.partition("; ")
@@ -104,7 +104,9 @@ def _prices(facts: Sequence[OfferFact]) -> Iterator[Finding]:
             yield warning(path, f"is never bought: {wrong}", instead, given(fact.name))
 
 
-def _pools(config: GatewayConfig, facts: Sequence[OfferFact], args: AppArgs) -> Iterator[Finding]:
+def _pools(
+    config: GatewayConfig, facts: Sequence[OfferFact], args: AppArgs
+) -> Iterator[ConfigFinding]:
     """But for candidates of a rule: whoever names them there means to buy them."""
     served = {pool.model for pool in args.pools}
     meant = {model for rule in config.rules.values() for model in rule.models}
@@ -115,7 +117,7 @@ def _pools(config: GatewayConfig, facts: Sequence[OfferFact], args: AppArgs) -> 
             yield warning(path, wrong, did_you_mean(fact.model, served))
 
 
-def _stand_in(config: GatewayConfig, args: AppArgs) -> Iterator[Finding]:
+def _stand_in(config: GatewayConfig, args: AppArgs) -> Iterator[ConfigFinding]:
     for provider, settings in config.providers.items():
         if settings.key_env != STAND_IN_KEY_ENV:
             continue
@@ -127,7 +129,7 @@ def _stand_in(config: GatewayConfig, args: AppArgs) -> Iterator[Finding]:
             yield error(path, wrong, f"http://{args.stand_in.host}:{args.stand_in.port}/v1")
 
 
-def _autoscaling(config: GatewayConfig, args: AppArgs) -> Iterator[Finding]:
+def _autoscaling(config: GatewayConfig, args: AppArgs) -> Iterator[ConfigFinding]:
     """A pool grows by what Prometheus saw of the Scheduler."""
     scrapers = [
         urlsplit(pool.autoscaling.prometheus).hostname
@@ -144,7 +146,7 @@ def _autoscaling(config: GatewayConfig, args: AppArgs) -> Iterator[Finding]:
         yield warning((*path, "metrics_host"), wrong, instead, given(told.metrics_host))
 
 
-def loop_findings(profile: Profile) -> Iterator[Finding]:
+def loop_findings(profile: Profile) -> Iterator[ConfigFinding]:
     """A provider that is this endpoint: what it sells would come back to it, to be bought again."""
     for provider, settings in profile.routing.providers.items():
         host, port = urlsplit(settings.url).hostname, _port(settings)
@@ -158,7 +160,7 @@ def _port(settings: ProviderConfig) -> int:
     return url.port or (443 if url.scheme == "https" else 80)
 
 
-def _caps(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Finding]:
+def _caps(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[ConfigFinding]:
     common, path = config.spill.usd_per_hour_max, (*ROUTING, "spill", "usd_per_hour_max")
     prices = [fact.price for fact in facts if fact.price is not None]
     least = min((each.cost_nano(REQUEST_TOKENS, 0, REQUEST_TOKENS) for each in prices), default=0)
@@ -175,7 +177,7 @@ def _caps(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Finding
             yield warning(where, wrong, value=format_usd(cap))
 
 
-def _open_ends(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Finding]:
+def _open_ends(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[ConfigFinding]:
     """A cap counts the most that a purchase can cost: of an answer without a limit, very much."""
     cap = config.spill.usd_per_hour_max
     for fact in facts:
@@ -192,7 +194,7 @@ def _open_ends(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Fi
             yield warning(path, wrong, "an output_tokens_max here: then so much is asked for")
 
 
-def _classes(config: GatewayConfig) -> Iterator[Finding]:
+def _classes(config: GatewayConfig) -> Iterator[ConfigFinding]:
     """A class of data that no law asks about protects nothing, however it is meant."""
     rules = config.compliance.rules
     known = {each for rule in rules for each in rule.when.data_classes or ()}
@@ -209,7 +211,7 @@ def _tenant_caps(config: GatewayConfig) -> Iterator[tuple[int | None, Path]]:
         yield tenant.spill_usd_per_hour_max, path
 
 
-def _tenant_rates(config: GatewayConfig) -> Iterator[Finding]:
+def _tenant_rates(config: GatewayConfig) -> Iterator[ConfigFinding]:
     for name, tenant in config.tenants.items():
         path, most = (*ROUTING, "tenants", name), tenant.tokens_per_min_max
         if most is not None and most < 2 * REQUEST_TOKENS:
@@ -220,7 +222,7 @@ def _tenant_rates(config: GatewayConfig) -> Iterator[Finding]:
             yield warning((*path, "is_edge"), wrong, "compliance.packs")
 
 
-def _times(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Finding]:
+def _times(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[ConfigFinding]:
     budget, stream, breaker = config.ttft_budget_ms, config.stream, config.circuit_breaker
     margin, ttft = config.queue.deadline_margin_ms, config.spill.offer_ttft_ms_assumed
     path, shown = (*ROUTING, "ttft_budget_ms"), given(budget)
@@ -244,7 +246,7 @@ def _times(config: GatewayConfig, facts: Sequence[OfferFact]) -> Iterator[Findin
     yield from _attempt_times(stream)
 
 
-def _attempt_times(stream: StreamConfig) -> Iterator[Finding]:
+def _attempt_times(stream: StreamConfig) -> Iterator[ConfigFinding]:
     """Limits of which one keeps the other from ever holding."""
     path = (*ROUTING, "stream")
     first, whole = (stream.first_token_ms or [stream.first_token_ms_max])[0], stream.request_ms_max

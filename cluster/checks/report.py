@@ -31,7 +31,7 @@ from cluster.checks.offers_and_limits import (
 from cluster.checks.resolve_pools import TINY_MODEL, Known, Resolved, ResolvedPool, resolve_parts
 from cluster.checks.serve_file import serve_findings
 from cluster.checks.serve_paths import here_findings
-from cluster.config_finding import ARGS, HTTP, ROUTING, Finding, Unchecked, error
+from cluster.config_finding import ARGS, HTTP, ROUTING, ConfigFinding, Unchecked, error
 from cluster.machine.host import Host, this_host
 from cluster.machine.inventory import Inventory
 from cluster.placement_group import CPU_CARD
@@ -66,11 +66,11 @@ class Surroundings:
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """``profile`` is None where there is an error; the other parts are then those without one."""
 
     path: FilePath
-    findings: tuple[Finding, ...]
+    findings: tuple[ConfigFinding, ...]
     unchecked: tuple[Unchecked, ...] = ()
     profile: Profile | None = None
     pools: tuple[ResolvedPool, ...] = ()
@@ -78,21 +78,21 @@ class Report:
     ports: tuple[PortFact, ...] = ()
 
     @property
-    def errors(self) -> list[Finding]:
+    def errors(self) -> list[ConfigFinding]:
         return [each for each in self.findings if each.is_error]
 
     @property
-    def warnings(self) -> list[Finding]:
+    def warnings(self) -> list[ConfigFinding]:
         return [each for each in self.findings if not each.is_error]
 
 
-def check_file(path: FilePath, around: Surroundings) -> Report:
+def check_file(path: FilePath, around: Surroundings) -> CheckReport:
     """Everything that is wrong with the file at once; raises nothing about the file itself."""
     try:
         file = read_yaml(path)
     except BadYaml as bad:
         found = [replace(error(each.path, each.wrong), line=each.line) for each in bad.problems]
-        return Report(path, tuple(found))
+        return CheckReport(path, tuple(found))
     return _Check(path, file, around).report()
 
 
@@ -105,7 +105,7 @@ class _Check:
         self._findings = list(self._parts.findings)
         self._unchecked: list[Unchecked] = []
 
-    def report(self) -> Report:
+    def report(self) -> CheckReport:
         parts, around = self._parts, self._around
         self._add_new(serve_findings(self._file.content))
         try:
@@ -168,7 +168,7 @@ class _Check:
             ]
         return []
 
-    def _add_new(self, findings: Sequence[Finding]) -> None:
+    def _add_new(self, findings: Sequence[ConfigFinding]) -> None:
         """Serve's schema may say again, in its own words, what was found already."""
         told = {each.problem.path for each in self._findings}
         self._findings += [each for each in findings if each.problem.path not in told]
@@ -226,10 +226,10 @@ class _Check:
         profile: Profile | None = None,
         pools: Sequence[ResolvedPool] = (),
         facts: Sequence[OfferFact] = (),
-    ) -> Report:
+    ) -> CheckReport:
         findings = [replace(each, line=self._line(each)) for each in self._findings]
         is_whole = profile is not None and not any(each.is_error for each in findings)
-        return Report(
+        return CheckReport(
             path=self._path,
             findings=tuple(findings),
             unchecked=tuple(self._unchecked),
@@ -239,7 +239,7 @@ class _Check:
             ports=() if profile is None else tuple(listeners(profile)),
         )
 
-    def _line(self, finding: Finding) -> int | None:
+    def _line(self, finding: ConfigFinding) -> int | None:
         return None if finding.option else self._file.line(finding.problem.path)
 
 
@@ -250,7 +250,7 @@ def _number(path: Path) -> int:
     return int(inner[1]) if is_pool else -1
 
 
-def _of_option(finding: Finding) -> Finding:
+def _of_option(finding: ConfigFinding) -> ConfigFinding:
     """Of a port that the command line says, not the file."""
     is_port = finding.problem.path == (*HTTP, "port")
     return replace(finding, option="--port") if is_port else finding

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from cluster.application_args import AppArgs, PoolArgs, StandInArgs
 from cluster.checks.checkpoint import context_of, read_config
-from cluster.config_finding import Finding, error, errors_at, warning
+from cluster.config_finding import ConfigFinding, error, errors_at, warning
 from cluster.placement_group import CPU_CARD
 from models.cards import Card, UnknownCard, load_cards
 from models.catalogue import Catalogue, Model, UnknownModel, load_catalogue
@@ -27,7 +27,7 @@ from models.sizing.vllm_layout_rules import refusal
 from runtime.config_problems import UNKNOWN, Path, given, problems
 from runtime.engine.engine_settings import EngineSettings
 from runtime.errors import ConfigError
-from runtime.targets.local_pools import Pool
+from runtime.targets.local_pools import LocalPool
 
 TINY_MODEL = "tiny-moe"
 PRICE_FACTOR_MAX = 10  # between a price that is given and the usual one
@@ -75,7 +75,7 @@ class Resolved:
 
     pools: tuple[ResolvedPool, ...]
     stand_in: EngineSettings | None
-    findings: tuple[Finding, ...]
+    findings: tuple[ConfigFinding, ...]
 
     @property
     def needs_tiny(self) -> bool:
@@ -104,10 +104,10 @@ def resolve_parts(
     )
 
 
-def pool_of(found: ResolvedPool) -> Pool:
+def pool_of(found: ResolvedPool) -> LocalPool:
     """What a gateway needs to know of it."""
     tokenizer = found.settings.checkpoint / "tokenizer.json"
-    return Pool(
+    return LocalPool(
         model=found.args.model,
         replicas=found.args.targets,
         card=found.args.card,
@@ -120,7 +120,7 @@ def pool_of(found: ResolvedPool) -> Pool:
 
 class _Resolver:
     def __init__(self, known: Known, state: FilePath) -> None:
-        self.findings: list[Finding] = []
+        self.findings: list[ConfigFinding] = []
         self._known = known
         self._state = state
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.application_args import AppArgs
-from cluster.config_finding import ROUTING, Finding, error, warning
+from cluster.config_finding import ROUTING, ConfigFinding, error, warning
 from models.unknown_names import did_you_mean
 from runtime.config import GatewayConfig
 from runtime.config_problems import Path, given
@@ -16,7 +16,7 @@ RULES: Path = (*ROUTING, "rules")
 NAMES_SHOWN_MAX = 8
 
 
-def rule_findings(config: GatewayConfig, args: AppArgs) -> Iterator[Finding]:
+def rule_findings(config: GatewayConfig, args: AppArgs) -> Iterator[ConfigFinding]:
     pools = {pool.model for pool in args.pools}
     served = pools | {model for each in config.providers.values() for model in each.offers}
     for path, wrong in called_as_models(config.rules, pools, RULES):
@@ -32,7 +32,7 @@ def rule_findings(config: GatewayConfig, args: AppArgs) -> Iterator[Finding]:
         yield warning(path, wrong, "set local_key: true, or leave it out")
 
 
-def _candidates(at: Path, rule: RuleConfig, served: set[str]) -> Iterator[Finding]:
+def _candidates(at: Path, rule: RuleConfig, served: set[str]) -> Iterator[ConfigFinding]:
     for number, model in enumerate(rule.models):
         if model not in served:
             known = ", ".join(sorted(served)[:NAMES_SHOWN_MAX])
@@ -41,7 +41,7 @@ def _candidates(at: Path, rule: RuleConfig, served: set[str]) -> Iterator[Findin
             yield error(path, "no pool and no offer serves this model", instead, given(model))
 
 
-def _floors(at: Path, rule: RuleConfig, config: GatewayConfig) -> Iterator[Finding]:
+def _floors(at: Path, rule: RuleConfig, config: GatewayConfig) -> Iterator[ConfigFinding]:
     """A model without a score passes every floor until results have come in."""
     for number, each in enumerate(rule.candidates):
         floor = rule.quality_floor if each.quality_floor is None else each.quality_floor
@@ -53,14 +53,14 @@ def _floors(at: Path, rule: RuleConfig, config: GatewayConfig) -> Iterator[Findi
             yield warning((*at, "candidates", number), wrong, value=given(each.model))
 
 
-def _times(at: Path, rule: RuleConfig) -> Iterator[Finding]:
+def _times(at: Path, rule: RuleConfig) -> Iterator[ConfigFinding]:
     limit, deadline = rule.first_token_ms_max, rule.deadline_ms
     if limit is not None and deadline is not None and deadline < limit:
         wrong = f"is less than first_token_ms_max, {limit}"
         yield warning((*at, "deadline_ms"), wrong, "", given(deadline))
 
 
-def _unread(config: GatewayConfig, served: set[str]) -> Iterator[Finding]:
+def _unread(config: GatewayConfig, served: set[str]) -> Iterator[ConfigFinding]:
     for section, models in (("quality", config.quality), ("abilities", config.abilities)):
         for model in models:
             if model not in served:

@@ -18,7 +18,7 @@ from cluster.config_finding import (
     EXAMPLE,
     ROUTING,
     SCHEDULER,
-    Finding,
+    ConfigFinding,
     at_path,
     error,
     errors_at,
@@ -31,7 +31,7 @@ IMPORT_PATHS = ("cluster.application:build", "cluster.application.build")
 OPEN_PATHS = frozenset({"args", "user_config", "runtime_env", "ray_actor_options"})
 
 
-def serve_findings(document: Any) -> list[Finding]:
+def serve_findings(document: Any) -> list[ConfigFinding]:
     """Nothing about ``args`` and ``user_config`` themselves."""
     # Ray takes a second to import, and only a check needs it in this process.
     from ray.serve.schema import ServeDeploySchema
@@ -58,7 +58,7 @@ def serve_findings(document: Any) -> list[Finding]:
     return findings
 
 
-def _unknown(value: Any, path: Path, schema: type[BaseModel]) -> Iterator[Finding]:
+def _unknown(value: Any, path: Path, schema: type[BaseModel]) -> Iterator[ConfigFinding]:
     if isinstance(value, list):
         for index, each in enumerate(value):
             yield from _unknown(each, (*path, index), schema)
@@ -75,7 +75,7 @@ def _unknown(value: Any, path: Path, schema: type[BaseModel]) -> Iterator[Findin
             yield from _unknown(inner, here, schema)
 
 
-def _dates(value: Any, path: Path) -> Iterator[Finding]:
+def _dates(value: Any, path: Path) -> Iterator[ConfigFinding]:
     """Serve passes a configuration on as JSON, which has none."""
     if isinstance(value, date):
         wrong = "is a date without quotes, which Serve cannot pass on"
@@ -88,7 +88,7 @@ def _dates(value: Any, path: Path) -> Iterator[Finding]:
             yield from _dates(inner, (*path, index))
 
 
-def _application(document: Mapping[str, Any]) -> Iterator[Finding]:
+def _application(document: Mapping[str, Any]) -> Iterator[ConfigFinding]:
     app = at_path(document, APPLICATION)
     if not isinstance(app, Mapping):
         return
@@ -102,7 +102,7 @@ def _application(document: Mapping[str, Any]) -> Iterator[Finding]:
         yield error((*APPLICATION, "route_prefix"), wrong, "route_prefix: /", given(prefix))
 
 
-def _scheduler(document: Mapping[str, Any]) -> Iterator[Finding]:
+def _scheduler(document: Mapping[str, Any]) -> Iterator[ConfigFinding]:
     deployment = at_path(document, SCHEDULER)
     if not isinstance(deployment, Mapping):
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cluster.config_finding import APPLICATION, HTTP, Finding, at_path, error, warning
+from cluster.config_finding import APPLICATION, HTTP, ConfigFinding, at_path, error, warning
 from runtime.config_problems import Path, given
 
 TLS_OPTIONS = ("ssl_keyfile", "ssl_certfile", "ssl_keyfile_password", "ssl_ca_certs")
@@ -18,7 +18,7 @@ BUILT_BEFORE = (
 )
 
 
-def option_findings(document: Mapping[str, Any]) -> Iterator[Finding]:
+def option_findings(document: Mapping[str, Any]) -> Iterator[ConfigFinding]:
     """What is wrong with the options beside ``args`` and ``deployments``."""
     yield from _http(document)
     yield from _grpc(document)
@@ -30,7 +30,7 @@ def option_findings(document: Mapping[str, Any]) -> Iterator[Finding]:
             yield error((*APPLICATION, name), wrong, instead)
 
 
-def _http(document: Mapping[str, Any]) -> Iterator[Finding]:
+def _http(document: Mapping[str, Any]) -> Iterator[ConfigFinding]:
     options = document.get("http_options", {})
     if not isinstance(options, Mapping):
         return
@@ -48,7 +48,7 @@ def _http(document: Mapping[str, Any]) -> Iterator[Finding]:
     yield from _seconds((*HTTP, "request_timeout_s"), options, at_least=1)
 
 
-def _seconds(path: Path, options: Mapping[str, Any], at_least: int) -> Iterator[Finding]:
+def _seconds(path: Path, options: Mapping[str, Any], at_least: int) -> Iterator[ConfigFinding]:
     value = options.get(str(path[-1]))
     if not isinstance(value, int | float) or isinstance(value, bool):
         return  # Serve's schema says so
@@ -57,13 +57,13 @@ def _seconds(path: Path, options: Mapping[str, Any], at_least: int) -> Iterator[
         yield error(path, wrong, "or leave it out", given(value))
 
 
-def _grpc(document: Mapping[str, Any]) -> Iterator[Finding]:
+def _grpc(document: Mapping[str, Any]) -> Iterator[ConfigFinding]:
     if at_path(document, ("grpc_options", "grpc_servicer_functions")):
         path = ("grpc_options", "grpc_servicer_functions")
         yield error(path, "is not served here: the endpoint speaks plain HTTP", "leave it out")
 
 
-def _runtime_env(wanted: Any) -> Iterator[Finding]:
+def _runtime_env(wanted: Any) -> Iterator[ConfigFinding]:
     if not isinstance(wanted, Mapping):
         return  # Serve's schema says so
     from ray.runtime_env import RuntimeEnv

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path as FilePath
 from typing import Any
 
-from cluster.config_finding import APPLICATION, SCHEDULER, Finding, at_path, error, warning
+from cluster.config_finding import APPLICATION, SCHEDULER, ConfigFinding, at_path, error, warning
 from runtime.config_problems import Path, given
 
 PATHS_OF_LOGS: tuple[Path, ...] = tuple(
@@ -19,7 +19,7 @@ PYTHON_PATH: Path = (*APPLICATION, "runtime_env", "env_vars", "PYTHONPATH")
 EXPORTER: Path = ("tracing_config", "exporter_import_path")
 
 
-def here_findings(document: Any) -> Iterator[Finding]:
+def here_findings(document: Any) -> Iterator[ConfigFinding]:
     for path in PATHS_OF_LOGS:
         folder = at_path(document, path)
         why = why_unwritable(FilePath(folder)) if isinstance(folder, str) and folder else None
@@ -43,7 +43,7 @@ def why_unwritable(folder: FilePath) -> str | None:
         return str(refused.strerror)
 
 
-def _python_path(told: Any) -> Iterator[Finding]:
+def _python_path(told: Any) -> Iterator[ConfigFinding]:
     """Python skips a folder that is not there, so what was meant to be found is not."""
     for each in told.split(os.pathsep) if isinstance(told, str) else ():
         if each and not os.path.exists(each):

@@ -13,20 +13,20 @@ import typer
 from cluster.checks.ask_vllm import ask_vllm
 from cluster.checks.config_summary import as_json, as_lines
 from cluster.checks.data_flows.data_flow_map import data_flow_map
-from cluster.checks.report import Place, Report, Surroundings, check_file
+from cluster.checks.report import CheckReport, Place, Surroundings, check_file
 from cluster.cli import common_options
 from cluster.cli.data_flows.lines import map_lines
 from cluster.cli.report_file import check_writable, write_report
 from cluster.cli.terminal import Plain, note, visible
 from cluster.cli.typer_options import option, takes
-from cluster.config_finding import Finding
+from cluster.config_finding import ConfigFinding
 from cluster.machine.host import this_host
 from cluster.machine.inventory import inventory
 from cluster.profile import Profile
 from cluster.state_folder import state_folder
 from runtime.config_problems import UNKNOWN, Problem, where
 from runtime.engine.verify_vllm_settings import Question
-from runtime.engine.vllm_adapter.settings_verdict import Verdict
+from runtime.engine.vllm_adapter.settings_verdict import SettingsVerdict
 from runtime.errors import ConfigError
 from runtime.targets.provider_accounts import utc_today
 
@@ -108,7 +108,7 @@ def checked_profile(config: Path, move: Callable[[Profile], Profile]) -> Profile
 
 def examined(
     config: Path, place: Place, move: Callable[[Profile], Profile] = lambda profile: profile
-) -> Report:
+) -> CheckReport:
     """The report as of now, on this machine."""
     around = Surroundings(
         place=place,
@@ -123,12 +123,14 @@ def examined(
     return check_file(config, around)
 
 
-def _ask(questions: Sequence[Question], environment: Mapping[str, str]) -> list[Verdict] | str:
+def _ask(
+    questions: Sequence[Question], environment: Mapping[str, str]
+) -> list[SettingsVerdict] | str:
     note.print("  asking vLLM about the engines; it takes some seconds to load")
     return ask_vllm(questions, environment)
 
 
-def print_findings(console: Plain, report: Report) -> None:
+def print_findings(console: Plain, report: CheckReport) -> None:
     """Errors first, then warnings."""
     for kind, style, found in (
         ("error", "bold red", report.errors),
@@ -139,7 +141,7 @@ def print_findings(console: Plain, report: Report) -> None:
             console.print(f"           {_said(each.problem)}")
 
 
-def _place(path: Path, finding: Finding) -> str:
+def _place(path: Path, finding: ConfigFinding) -> str:
     if finding.option is not None:
         return finding.option
     line = "" if finding.line is None else f":{finding.line}"

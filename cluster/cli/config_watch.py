@@ -15,7 +15,7 @@ from typing import Any
 
 from cluster.checks.offers_and_limits import loop_findings, offer_findings
 from cluster.checks.serve_file import serve_findings
-from cluster.config_finding import ROUTING, Finding, at_path
+from cluster.config_finding import ROUTING, ConfigFinding, at_path
 from cluster.profile import Profile, read_parts
 from models.yaml_file import BadYaml, read_yaml
 from runtime.config_problems import where
@@ -93,7 +93,7 @@ class ConfigWatch:
         restart = tuple(self._needs_restart(profile.document))
         return Change(profile, (), differs or self._was_refused, restart)
 
-    def _examined(self, document: Any) -> tuple[Profile | None, list[Finding]]:
+    def _examined(self, document: Any) -> tuple[Profile | None, list[ConfigFinding]]:
         """What `baseload check` finds without a look at the machine, which the run itself uses."""
         parts = read_parts(document)
         profile, findings = parts.profile(self._path), list(parts.findings)

@@ -17,14 +17,18 @@ from cluster.cli.typer_options import option, takes
 from cluster.machine.inventory import Inventory, custom_resources, inventory
 from cluster.profile import load
 from cluster.run.doctor_examine import card_checks, examine
-from cluster.run.doctor_verdict import Check, Verdict
+from cluster.run.doctor_verdict import Check, DoctorVerdict
 from cluster.run.ray_address import NothingRuns, cluster_address, existing_token
 from cluster.state_folder import state_folder
 from models.cards import load_cards
 
 EXIT_PROBLEM = 1
 PAGE_COLUMNS = 160  # where stdout is no terminal
-STYLES = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bold red"}
+STYLES = {
+    DoctorVerdict.OK: "green",
+    DoctorVerdict.WARNING: "yellow",
+    DoctorVerdict.PROBLEM: "bold red",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +61,10 @@ def doctor(options: DoctorOptions) -> None:
             nodes = _nodes()
         except NothingRuns as error:
             found, _, advice = error.message.partition(": ")
-            checks.append(Check("cluster", Verdict.PROBLEM, found, advice))
+            checks.append(Check("cluster", DoctorVerdict.PROBLEM, found, advice))
     for node in nodes:
         checks += [_on(node.node, check) for check in card_checks(node, load_cards())]
-    is_well = all(check.verdict is not Verdict.PROBLEM for check in checks)
+    is_well = all(check.verdict is not DoctorVerdict.PROBLEM for check in checks)
     if options.as_json:
         told = {
             "ok": is_well,

@@ -16,7 +16,7 @@ from cluster.drill.drill_report import Misplaced
 from cluster.drill.request_kinds import RequestKind
 from cluster.drill.scripted_targets import Received
 from runtime.config import GatewayConfig
-from runtime.ledger.hash_chain import Entry
+from runtime.ledger.hash_chain import LedgerEntry
 from runtime.ledger.rows import NO_TARGET
 from runtime.request.evidence import ALLOWED as ALLOWED_CODE
 from runtime.routing.rule_restriction import facts_by_target, restriction_of
@@ -66,7 +66,7 @@ def misplaced(
 
 
 def misplaced_in_ledger(
-    entries: Iterable[Entry], kinds: Mapping[str, tuple[RequestKind, WhyNot]]
+    entries: Iterable[LedgerEntry], kinds: Mapping[str, tuple[RequestKind, WhyNot]]
 ) -> Iterator[Misplaced]:
     """Intents whose own evidence does not allow their target, and those that may not be. ``kinds``
     has requests by their ids."""
@@ -86,7 +86,7 @@ def _plain(target: str) -> str:
     return LOCAL if target.startswith(TargetKind.LOCAL.prefix) else target.partition(":")[2]
 
 
-def _told(entry: Entry, target: str) -> str | None:
+def _told(entry: LedgerEntry, target: str) -> str | None:
     """What is wrong by the verdicts that the row holds. A row may have no room for all."""
     evidence = json.loads(entry.evidence or "{}")
     codes = {code for _, place, code, _ in evidence.get("verdicts", []) if place == target}

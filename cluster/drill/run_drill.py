@@ -33,7 +33,7 @@ from cluster.drill.traffic import Seen, caller
 from runtime.config import GatewayConfig
 from runtime.engine.scripted_engine import ASKED_KEPT_MAX
 from runtime.errors import ConfigError
-from runtime.ledger.hash_chain import Entry
+from runtime.ledger.hash_chain import LedgerEntry
 from runtime.ledger.open_store import open_store
 from scheduler.target import TargetKind
 
@@ -45,7 +45,7 @@ OnIncident = Callable[[int, int, Incident, float], None]  # number, of how many,
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DrillPlan:
     """``config`` and ``pools`` are an operator's; half of ``seconds`` is before the fault."""
 
     name: str
@@ -68,7 +68,7 @@ class Plan:
         return max(1, round(self.seconds * self.rate_per_s / 2))
 
 
-async def drill(plan: Plan, on_incident: OnIncident) -> DrillReport:
+async def drill(plan: DrillPlan, on_incident: OnIncident) -> DrillReport:
     kinds = request_kinds(plan.config, plan.models, plan.today, has_local_key=plan.has_local_key)
     if len(kinds) > REQUESTS_MAX or 2 * plan.half > REQUESTS_MAX:
         most = max(len(kinds), 2 * plan.half)
@@ -96,11 +96,11 @@ async def drill(plan: Plan, on_incident: OnIncident) -> DrillReport:
 class _Played:
     seen: list[Seen]
     received: list[Received]
-    entries: list[Entry]
+    entries: list[LedgerEntry]
     spent: dict[str, Spent]
 
 
-async def _look(plan: Plan, kinds: Sequence[RequestKind]) -> list[Seen]:
+async def _look(plan: DrillPlan, kinds: Sequence[RequestKind]) -> list[Seen]:
     """Every kind once, without a fault."""
     with tempfile.TemporaryDirectory(prefix="baseload-drill-") as folder:
         async with (
@@ -111,7 +111,7 @@ async def _look(plan: Plan, kinds: Sequence[RequestKind]) -> list[Seen]:
     return calls.seen
 
 
-async def _play(plan: Plan, kinds: Sequence[RequestKind], incident: Incident) -> _Played:
+async def _play(plan: DrillPlan, kinds: Sequence[RequestKind], incident: Incident) -> _Played:
     with tempfile.TemporaryDirectory(prefix="baseload-drill-") as folder:
         async with gateway_copy(plan.config, plan.pools, _tenants(kinds), Path(folder)) as copy:
             seen = await _before_and_with(plan, kinds, incident, copy)
@@ -122,7 +122,7 @@ async def _play(plan: Plan, kinds: Sequence[RequestKind], incident: Incident) ->
 
 
 async def _before_and_with(
-    plan: Plan, kinds: Sequence[RequestKind], incident: Incident, copy: GatewayCopy
+    plan: DrillPlan, kinds: Sequence[RequestKind], incident: Incident, copy: GatewayCopy
 ) -> list[Seen]:
     async with caller(copy, kinds) as calls:
         await calls.send(plan.half, plan.rate_per_s, is_under_fault=False)
@@ -131,7 +131,9 @@ async def _before_and_with(
     return calls.seen
 
 
-async def _incident(plan: Plan, kinds: Sequence[RequestKind], incident: Incident) -> IncidentReport:
+async def _incident(
+    plan: DrillPlan, kinds: Sequence[RequestKind], incident: Incident
+) -> IncidentReport:
     played = await _play(plan, kinds, incident)
     wrong = _wrong(plan, kinds, incident, played)
     of_kinds: list[list[Seen]] = [[] for _ in kinds]
@@ -162,7 +164,7 @@ async def _incident(plan: Plan, kinds: Sequence[RequestKind], incident: Incident
 
 
 def _wrong(
-    plan: Plan, kinds: Sequence[RequestKind], incident: Incident, played: _Played
+    plan: DrillPlan, kinds: Sequence[RequestKind], incident: Incident, played: _Played
 ) -> list[Misplaced]:
     """By the rules that were in force when each request was sent."""
     usual = why_not(plan.config, plan.models, plan.today)
@@ -222,7 +224,7 @@ def _name(seen: Seen) -> str:
     return pool_name(seen.model) if kind == TargetKind.LOCAL else rest.partition("/")[0]
 
 
-def _notes(plan: Plan, kinds: Sequence[RequestKind], looked: Sequence[Seen]) -> list[str]:
+def _notes(plan: DrillPlan, kinds: Sequence[RequestKind], looked: Sequence[Seen]) -> list[str]:
     """What has to be known to read the report."""
     found = []
     if plan.half < len(kinds):

@@ -9,7 +9,7 @@ from enum import StrEnum
 from cluster.drill.gateway_copy import GatewayCopy, pool_name
 from runtime.config import GatewayConfig
 from scheduler.compliance.jurisdictions import ANYWHERE
-from scheduler.compliance.policy_pack import Require, Rule, When
+from scheduler.compliance.policy_pack import PolicyRule, Require, When
 
 SLOW_S = 3.0
 NOBODY_HAS = "a document that nobody has"
@@ -47,7 +47,7 @@ class Incident:
 
 def with_empty_matrix(config: GatewayConfig) -> GatewayConfig:
     """The configuration with one more rule, which asks every target for what none has stated."""
-    rule = Rule("drill/nothing-allowed", When(), Require(documents=frozenset({NOBODY_HAS})))
+    rule = PolicyRule("drill/nothing-allowed", When(), Require(documents=frozenset({NOBODY_HAS})))
     return config.model_copy(update={"compliance": config.compliance.with_rule(rule)})
 
 

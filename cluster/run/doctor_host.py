@@ -8,7 +8,7 @@ import psutil
 
 from cluster.machine.host import Host
 from cluster.run import supervisor
-from cluster.run.doctor_verdict import Check, Verdict
+from cluster.run.doctor_verdict import Check, DoctorVerdict
 
 GIB = 1 << 30
 MEMORY_BYTES_ADVISED = 8 * 10**9  # as the README asks for
@@ -23,11 +23,11 @@ def memory_check(host: Host) -> Check:
     found = f"{host.available_bytes / GIB:.1f} of {host.memory_bytes / GIB:.1f} GiB are available"
     if host.memory_bytes < MEMORY_BYTES_ADVISED * MEMORY_SLACK:
         advice = "8 GB are asked for: with less, the kernel may end engines as they load"
-        return Check("memory", Verdict.WARNING, found, advice)
+        return Check("memory", DoctorVerdict.WARNING, found, advice)
     if host.available_bytes < AVAILABLE_BYTES_ADVISED:
         advice = "the kernel may end engines as they load: end what holds it (`ps aux --sort -rss`)"
-        return Check("memory", Verdict.WARNING, found, advice)
-    return Check("memory", Verdict.OK, found)
+        return Check("memory", DoctorVerdict.WARNING, found, advice)
+    return Check("memory", DoctorVerdict.OK, found)
 
 
 def cores_check(host: Host) -> Check:
@@ -35,20 +35,24 @@ def cores_check(host: Host) -> Check:
     found = f"{host.cores} core{plural}, load {host.load:.1f} in the last minute"
     if host.load_per_core > LOAD_PER_CORE_MAX:
         advice = "a start is slow, and Ray may give up on it: wait, or end what runs (`top`)"
-        return Check("cores", Verdict.WARNING, found, advice)
+        return Check("cores", DoctorVerdict.WARNING, found, advice)
     if host.cores < CORES_ADVISED:
         advice = f"{CORES_ADVISED} are asked for: with fewer, a start is slow"
-        return Check("cores", Verdict.WARNING, found, advice)
-    return Check("cores", Verdict.OK, found)
+        return Check("cores", DoctorVerdict.WARNING, found, advice)
+    return Check("cores", DoctorVerdict.OK, found)
 
 
 def disk_check(state: Path, free_bytes: int) -> Check:
     found = f"{free_bytes / GIB:.1f} GiB free at {state}"
     if free_bytes < supervisor.FREE_DISK_BYTES_MIN:
-        return Check("disk", Verdict.PROBLEM, found, "the ledger cannot start: free some space")
+        return Check(
+            "disk", DoctorVerdict.PROBLEM, found, "the ledger cannot start: free some space"
+        )
     if free_bytes < DISK_BYTES_ADVISED:
-        return Check("disk", Verdict.WARNING, found, "logs and Ray may fill it: free some space")
-    return Check("disk", Verdict.OK, found)
+        return Check(
+            "disk", DoctorVerdict.WARNING, found, "logs and Ray may fill it: free some space"
+        )
+    return Check("disk", DoctorVerdict.OK, found)
 
 
 def free_bytes(state: Path) -> int:

@@ -13,7 +13,7 @@ import psutil
 from cluster.machine.ports import port_is_free
 from cluster.profile import Profile
 from cluster.run import supervisor
-from cluster.run.doctor_verdict import Check, Verdict
+from cluster.run.doctor_verdict import Check, DoctorVerdict
 from cluster.state_folder import STATE_ENV
 
 DASHBOARD_PORT = 8265
@@ -53,26 +53,26 @@ def dashboard_check(listeners: Sequence[Listener]) -> Check:
     is_open = [each for each in dashboards if not _is_loopback(each.address)]
     if any(each.is_ours for each in is_open):
         advice = "anyone who reaches it runs code here: start Ray with --dashboard-host=127.0.0.1"
-        return Check("Ray dashboard", Verdict.PROBLEM, f"open on {found}", advice)
+        return Check("Ray dashboard", DoctorVerdict.PROBLEM, f"open on {found}", advice)
     if is_open:
         advice = "anyone who reaches it runs code as its owner: tell them; nothing here needs it"
-        return Check("Ray dashboard", Verdict.WARNING, f"open on {found}", advice)
-    return Check("Ray dashboard", Verdict.OK, f"on {found} only" if found else "not running")
+        return Check("Ray dashboard", DoctorVerdict.WARNING, f"open on {found}", advice)
+    return Check("Ray dashboard", DoctorVerdict.OK, f"on {found} only" if found else "not running")
 
 
 def port_check(profile: Profile, listeners: Sequence[Listener] = ()) -> Check:
     place = f"{profile.host}:{profile.port}"
     if port_is_free(profile.host, profile.port):
-        return Check("port", Verdict.OK, f"{place} is free")
+        return Check("port", DoctorVerdict.OK, f"{place} is free")
     if supervisor.probe_ready(profile):
-        return Check("port", Verdict.OK, f"Baseload answers on {place}")
+        return Check("port", DoctorVerdict.OK, f"Baseload answers on {place}")
     holder = next((each for each in listeners if each.port == profile.port), None)
     by = ""
     if holder is not None:
         program = f": {holder.program[:PROGRAM_CHARS_SHOWN]}" if holder.program else ""
         by = f" by {holder.who}{program}"
     advice = "stop what holds it, or choose another with `baseload serve --port`"
-    return Check("port", Verdict.PROBLEM, f"{place} is in use{by}", advice)
+    return Check("port", DoctorVerdict.PROBLEM, f"{place} is in use{by}", advice)
 
 
 def listeners(state: Path) -> Iterator[Listener]:

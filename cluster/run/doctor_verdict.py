@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class DoctorVerdict(StrEnum):
     OK = "ok"
     WARNING = "warning"
     PROBLEM = "problem"
@@ -17,6 +17,6 @@ class Check:
     """``advice`` is what to do; empty where all is well."""
 
     name: str
-    verdict: Verdict
+    verdict: DoctorVerdict
     found: str
     advice: str = ""

@@ -29,7 +29,7 @@ class Phase(StrEnum):
     FAILED = "failed"
 
 
-class Report(BaseModel):
+class StartReport(BaseModel):
     """The report of one process. ``part`` is who it is, in words that begin a sentence."""
 
     model_config = ConfigDict(frozen=True)
@@ -58,7 +58,7 @@ class Reporter:
     cannot be written is not."""
 
     def __init__(self, part: str, log_path: Path | None = None) -> None:
-        self._report = Report(part=part, log_path=str(log_path) if log_path else None)
+        self._report = StartReport(part=part, log_path=str(log_path) if log_path else None)
         mark = run_id()
         self._folder = None if mark is None else folder(state_folder(), mark)
         self._write()
@@ -98,12 +98,12 @@ def folder(state: Path, run: str) -> Path:
     return state / FOLDER / run
 
 
-def read(path: Path) -> list[Report]:
+def read(path: Path) -> list[StartReport]:
     """The reports in a folder; none while there is no folder."""
     found = []
     for file in sorted(path.glob("*.json")):
         try:
-            found.append(Report.model_validate_json(file.read_text()))
+            found.append(StartReport.model_validate_json(file.read_text()))
         except (OSError, ValidationError):  # gone meanwhile, or not ours
             continue
     return found

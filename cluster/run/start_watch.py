@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cluster.profile import Profile
-from cluster.run.start_report import Phase, Report, read
+from cluster.run.start_report import Phase, StartReport, read
 from runtime.engine.process_log import last_lines
 from runtime.engine.start_failure_diagnosis import diagnose, tail
 from runtime.start_failed import StartFailed
@@ -85,7 +85,7 @@ class StartWatch:
         return any(counts.get(model, 0) < count for model, count in self._replicas.items())
 
 
-def _silent(report: Report) -> StartFailed:
+def _silent(report: StartReport) -> StartFailed:
     log = last_lines(Path(report.log_path)) if report.log_path else []
     death = diagnose(None, [], log)
     if death.by is not None:

@@ -12,7 +12,7 @@ from runtime.errors import TenantLimitReached
 from runtime.request.job import Job
 from runtime.request.record import RequestRecord
 from runtime.request_limits import refusals
-from scheduler.tenant_limits import Counted, Limit, Over, Standing, TenantLimits
+from scheduler.tenant_limits import Counted, Limit, LimitStanding, Over, TenantLimits
 
 _SAYS = {
     Limit.REQUESTS: "This tenant may send {most} requests per minute.",
@@ -66,7 +66,7 @@ def _refused(over: Over, limits: TenantLimits, tokens: int = 0) -> TenantLimitRe
     return TenantLimitReached(f"{says} Try again in {wait_s} s.", retry_after_s=wait_s)
 
 
-def _headers(standings: dict[Limit, Standing]) -> list[tuple[bytes, bytes]]:
+def _headers(standings: dict[Limit, LimitStanding]) -> list[tuple[bytes, bytes]]:
     told = []
     for limit, standing in standings.items():
         name = _TOLD[limit]

@@ -12,7 +12,7 @@ import sys
 from pydantic import BaseModel, TypeAdapter
 
 from runtime.engine.engine_settings import EngineSettings
-from runtime.engine.vllm_adapter.settings_verdict import Verdict, verify
+from runtime.engine.vllm_adapter.settings_verdict import SettingsVerdict, verify
 
 
 class Question(BaseModel):
@@ -24,7 +24,7 @@ class Question(BaseModel):
 
 
 QUESTIONS = TypeAdapter(list[Question])
-VERDICTS = TypeAdapter(list[Verdict])
+VERDICTS = TypeAdapter(list[SettingsVerdict])
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ log = logging.getLogger("baseload.grammar")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CompileVerdict:
     """``fault`` is the end of a sentence about the constraint, about one of its patterns, or
     about what is at ``at`` in it."""
 
@@ -46,7 +46,9 @@ class Verdict:
     cpu_s: float = 0.0
 
 
-UNAVAILABLE = Verdict("cannot be checked on this server: send a smaller schema, of plain types")
+UNAVAILABLE = CompileVerdict(
+    "cannot be checked on this server: send a smaller schema, of plain types"
+)
 
 
 class GrammarCheck:
@@ -55,8 +57,8 @@ class GrammarCheck:
     def __init__(self, compiler: Path = COMPILER) -> None:
         self._compiler = compiler
         self._process: subprocess.Popen[bytes] | None = None
-        self._verdicts: OrderedDict[bytes, Verdict] = OrderedDict()
-        self._asked: dict[bytes, asyncio.Task[Verdict]] = {}
+        self._verdicts: OrderedDict[bytes, CompileVerdict] = OrderedDict()
+        self._asked: dict[bytes, asyncio.Task[CompileVerdict]] = {}
         self._waiting: Counter[str] = Counter()
         self._turn = asyncio.Lock()
         self._closed = False
@@ -77,7 +79,7 @@ class GrammarCheck:
             named += [".".join((*texts, keyword)) for keyword in verdict.loosened]
         return named
 
-    async def check(self, constraint: Constraint, tenant: str) -> Verdict:
+    async def check(self, constraint: Constraint, tenant: str) -> CompileVerdict:
         """BadRequest says what is wrong with the constraint, and where."""
         verdict = await self._verdict(constraint, tenant)
         if verdict.fault is None:
@@ -93,7 +95,7 @@ class GrammarCheck:
         self._closed = True
         self._stop()
 
-    async def _verdict(self, constraint: Constraint, tenant: str) -> Verdict:
+    async def _verdict(self, constraint: Constraint, tenant: str) -> CompileVerdict:
         key = hashlib.sha256(f"{constraint.kind} {constraint.text}".encode()).digest()
         if (kept := self._verdicts.get(key)) is not None:
             self._verdicts.move_to_end(key)
@@ -110,7 +112,7 @@ class GrammarCheck:
             raise QueueFull("Too many of your schemas wait to be checked. Try later.")
         self._waiting[tenant] += 1
 
-    def _note(self, key: bytes, tenant: str, done: asyncio.Task[Verdict]) -> None:
+    def _note(self, key: bytes, tenant: str, done: asyncio.Task[CompileVerdict]) -> None:
         del self._asked[key]
         self._waiting[tenant] -= 1
         if self._waiting[tenant] <= 0:
@@ -121,14 +123,14 @@ class GrammarCheck:
         if len(self._verdicts) > LIMITS.grammars_kept_max:
             self._verdicts.popitem(last=False)
 
-    async def _ask_in_turn(self, constraint: Constraint) -> Verdict:
+    async def _ask_in_turn(self, constraint: Constraint) -> CompileVerdict:
         async with self._turn:
             verdict = await asyncio.to_thread(self._ask, constraint)
         if verdict.fault is not None:
             refusals["grammar"] += 1
         return verdict
 
-    def _ask(self, constraint: Constraint) -> Verdict:
+    def _ask(self, constraint: Constraint) -> CompileVerdict:
         """Blocks for as long as the compiler takes."""
         question = {
             "kind": constraint.kind,
@@ -139,7 +141,7 @@ class GrammarCheck:
             process = self._process or self._start()
             told = _answer(process, json.dumps(question).encode() + b"\n", ANSWER_S_MAX)
             lists = {name: tuple(told.get(name, ())) for name in ("at", "loosened")}
-            return Verdict(**{**told, **lists})
+            return CompileVerdict(**{**told, **lists})
         except (OSError, ValueError, TypeError, AttributeError) as error:
             log.warning("the grammar compiler gave no answer: %s", error)
             self._stop()

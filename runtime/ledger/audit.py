@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict
 
 from models.money import NanoUsd
 from models.price_terms import cost_again
-from runtime.ledger.hash_chain import GENESIS, Entry, link
+from runtime.ledger.hash_chain import GENESIS, LedgerEntry, link
 from runtime.ledger.open_store import open_store
 from runtime.ledger.rows import UNTOLD
 from runtime.ledger.storage_errors import explained
 from runtime.ledger.store import Reading
-from runtime.ledger.usage_report import Report, Sums, report_on
+from runtime.ledger.usage_report import Sums, UsageReport, report_on
 
 PROBLEMS_MAX = 20  # told one by one; the count of all of them is told always
 
@@ -57,7 +57,7 @@ class _Account:
         self.rows = 0
         self.head = GENESIS
         self.chain_intact = True
-        self.open: dict[tuple[str, int], Entry] = {}
+        self.open: dict[tuple[str, int], LedgerEntry] = {}
         self.total: NanoUsd = 0
         self.by: dict[str, defaultdict[str, NanoUsd]] = {
             name: defaultdict(int) for name in ("tenant", "model", "target")
@@ -71,7 +71,7 @@ class _Account:
         if len(self.problems) < PROBLEMS_MAX:
             self.problems.append(what)
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: LedgerEntry) -> None:
         self.rows += 1
         expected = link(self.head, entry[:-1])
         if entry.seq != self.rows or entry.chain != expected:
@@ -91,7 +91,7 @@ class _Account:
         else:
             self._end(reserve, entry)
 
-    def _end(self, reserve: Entry, ending: Entry) -> None:
+    def _end(self, reserve: LedgerEntry, ending: LedgerEntry) -> None:
         cost_nano, bound_nano = ending.cost_nano_usd or 0, reserve.bound_nano_usd
         self.total += cost_nano
         for name, sums in self.by.items():
@@ -117,7 +117,7 @@ class _Account:
         self.doubt_nano_usd += max(0, (bound_nano or 0) - cost_nano)
 
 
-def _billed_again(reserve: Entry, ending: Entry) -> NanoUsd | None:
+def _billed_again(reserve: LedgerEntry, ending: LedgerEntry) -> NanoUsd | None:
     """What an ending should cost; None where it holds no rates of tokens."""
     prompt_tokens = ending.prompt_tokens
     if prompt_tokens is None:
@@ -166,7 +166,7 @@ def audit(url: str | Path) -> Audit:
 
 def _compare(reading: Reading, account: _Account) -> None:
     """The account against what reports and sweeps read."""
-    told: Report = report_on(reading)
+    told: UsageReport = report_on(reading)
     told_by: dict[str, dict[str, Sums]] = {
         "tenant": told.by_tenant,
         "model": told.by_model,

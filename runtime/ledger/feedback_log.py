@@ -11,7 +11,7 @@ import threading
 from typing import NamedTuple
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.hash_chain import Entry
+from runtime.ledger.hash_chain import LedgerEntry
 from runtime.ledger.rows import Ending
 from runtime.ledger.store import Feedback, FeedbackSum, FeedbackWriter, Store
 from scheduler.decision import Outcome
@@ -86,10 +86,10 @@ class FeedbackNews:
         return found
 
 
-def _answer(entries: list[Entry]) -> Answer | None:
+def _answer(entries: list[LedgerEntry]) -> Answer | None:
     """Of the last attempt that gave one; each reserve stands before its ending."""
     found: Answer | None = None
-    intent: Entry | None = None
+    intent: LedgerEntry | None = None
     for entry in entries:
         if entry.kind == "reserve":
             intent = entry
@@ -99,12 +99,12 @@ def _answer(entries: list[Entry]) -> Answer | None:
     return found
 
 
-def _has_answered(ending: Entry) -> bool:
+def _has_answered(ending: LedgerEntry) -> bool:
     is_paid = ending.kind == Ending.SETTLE.value
     return is_paid and (ending.outcome or "").partition(":")[0] in _ANSWERED
 
 
-def _chosen_by(intent: Entry) -> tuple[str, str]:
+def _chosen_by(intent: LedgerEntry) -> tuple[str, str]:
     """Where nothing is said, neither was known."""
     told = json.loads(intent.evidence or "{}").get("chosen_by", {})
     return told.get("task", ""), told.get("language", "")

@@ -17,7 +17,7 @@ from runtime.ledger.rows import Row
 GENESIS = bytes(32)
 
 
-class Entry(NamedTuple):
+class LedgerEntry(NamedTuple):
     """A row as every store holds it. What a reserve does not say is None in it, and so with an
     ending. The order of the fields is that of the hash: a new one goes before ``chain``."""
 
@@ -59,7 +59,7 @@ class Head(NamedTuple):
 
 
 EMPTY = Head(0, GENESIS)
-COLUMNS = Entry._fields[:-1]  # what a hash covers
+COLUMNS = LedgerEntry._fields[:-1]  # what a hash covers
 _FACTS = COLUMNS[1:]  # what a row says, beside the number that it gets
 
 # An Entry without its type: one is made for every row that is written.

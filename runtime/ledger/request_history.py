@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from models.money import NanoUsd, format_usd
-from runtime.ledger.hash_chain import Entry
+from runtime.ledger.hash_chain import LedgerEntry
 from runtime.ledger.open_store import open_store
 from runtime.ledger.rows import NO_TARGET
 
@@ -94,7 +94,7 @@ _OF_ENDING = (
 ).split()
 
 
-def _attempt(entries: list[Entry]) -> AttemptStory:
+def _attempt(entries: list[LedgerEntry]) -> AttemptStory:
     """The reserve stands before its ending."""
     intent, ending = entries[0], entries[-1] if len(entries) > 1 else None
     facts = {name: getattr(intent, name) for name in _OF_INTENT}

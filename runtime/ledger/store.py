@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from models.money import NanoUsd
-from runtime.ledger.hash_chain import Entry
+from runtime.ledger.hash_chain import LedgerEntry
 from runtime.ledger.liveness import Liveness
 from runtime.ledger.rows import Row
 
@@ -76,7 +76,7 @@ class Attempt(NamedTuple):
     e2e_ms: int | None
 
 
-class Usage(NamedTuple):
+class UsageSum(NamedTuple):
     """The sums of a set of attempts. ``group`` is what they have in common."""
 
     group: tuple[str, ...]
@@ -163,10 +163,10 @@ class Reading(Protocol):
     def last_seq(self) -> int:
         """The number of the newest entry, 0 while there is none."""
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[LedgerEntry]:
         """All of them, in their order, and as they are stored: no index, view or sum is used."""
 
-    def entries_of(self, request_id: str) -> list[Entry]:
+    def entries_of(self, request_id: str) -> list[LedgerEntry]:
         """The entries of one request, each attempt's reserve and then its ending."""
 
     def damage(self) -> list[str]:
@@ -182,7 +182,7 @@ class Reading(Protocol):
     def attempts(self, tenant: str | None = None) -> Iterator[Attempt]:
         """The attempts by request and number, of one tenant or of all."""
 
-    def usage(self, *by: str) -> list[Usage]:
+    def usage(self, *by: str) -> list[UsageSum]:
         """Summed by some of an Attempt's fields, in their order; without one, over everything."""
 
     def target_use(self, prefix: str) -> list[TargetUse]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from models.money import NanoUsd, format_usd
 from runtime.ledger.open_store import open_store
 from runtime.ledger.rows import NO_TARGET
-from runtime.ledger.store import Attempt, Reading, Usage
+from runtime.ledger.store import Attempt, Reading, UsageSum
 from runtime.replica_time_share import replica_hour_nano
 from scheduler.target import TargetKind
 
@@ -53,7 +53,7 @@ class Rent(BaseModel):
     billed_share: float | None  # None while nothing was measured
 
 
-class Report(BaseModel):
+class UsageReport(BaseModel):
     """A request whose attempts went to several targets counts as a request of each."""
 
     model_config = ConfigDict(frozen=True)
@@ -88,15 +88,15 @@ class RequestCost(BaseModel):
     derivation: str | None
 
 
-def report(url: str | Path) -> Report:
+def report(url: str | Path) -> UsageReport:
     with open_store(url).reading() as reading:
         return report_on(reading)
 
 
-def report_on(reading: Reading) -> Report:
+def report_on(reading: Reading) -> UsageReport:
     (total,) = reading.usage()
     rent = _rent(reading)
-    return Report(
+    return UsageReport(
         lines=[_line(usage) for usage in reading.usage("tenant", "feature", "model", "target")],
         by_tenant=_by(reading, "tenant"),
         by_feature=_by(reading, "feature"),
@@ -184,13 +184,13 @@ def _by(reading: Reading, name: str) -> dict[str, Sums]:
     return {usage.group[0]: _sums(usage) for usage in reading.usage(name)}
 
 
-def _line(usage: Usage) -> Line:
+def _line(usage: UsageSum) -> Line:
     tenant, feature, model, target = usage.group
     names = {"tenant": tenant, "feature": feature, "model": model, "target": target}
     return Line(**names, **dict(_sums(usage)))
 
 
-def _sums(usage: Usage) -> Sums:
+def _sums(usage: UsageSum) -> Sums:
     return Sums(
         requests=usage.requests,
         attempts=usage.attempts,

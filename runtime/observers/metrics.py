@@ -19,7 +19,7 @@ from runtime.observers.attempt_series import AttemptSeries
 from runtime.observers.quality_series import QualitySeries
 from runtime.request.job import Job
 from runtime.request_limits import refusals
-from runtime.targets.local_pools import Pool
+from runtime.targets.local_pools import LocalPool
 from runtime.targets.shut_targets import shut_targets
 from scheduler.arrival import Arrival
 from scheduler.decision import Buy, Dispatch, Reject
@@ -32,7 +32,7 @@ HOUR_S = 3600.0
 class PrometheusMetrics(Observer):
     """All series of one gateway process, in a registry of their own."""
 
-    def __init__(self, pools: Iterable[Pool] = (), clock: Clock = SYSTEM) -> None:
+    def __init__(self, pools: Iterable[LocalPool] = (), clock: Clock = SYSTEM) -> None:
         registry = self.registry = CollectorRegistry()
         self._clock = clock
         self._attempts = AttemptSeries(registry)

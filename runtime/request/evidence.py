@@ -18,7 +18,7 @@ from runtime.request_limits import LIMITS, refusals
 from runtime.wire.tags import Tags
 from scheduler.compliance.grounds import Grounds, Stated
 from scheduler.compliance.request_traits import Traits
-from scheduler.compliance.target_facts import Contract, Registration
+from scheduler.compliance.target_facts import Contract, ModelRegistration
 
 FORM = 1  # of the text, for its readers
 ALLOWED = "allowed"  # the code of a target that may have the request
@@ -201,7 +201,7 @@ def _listed(value: Stated) -> object:
     return sorted(value) if isinstance(value, frozenset) else value
 
 
-def _registration(registration: Registration | None) -> dict[str, str] | None:
+def _registration(registration: ModelRegistration | None) -> dict[str, str] | None:
     if registration is None:
         return None
     return {

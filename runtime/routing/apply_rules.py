@@ -18,7 +18,7 @@ from runtime.routing.rule_restriction import Restriction, facts_by_target, restr
 from runtime.wire.tags import Sensitivity, header_of
 from scheduler.compliance.compliance_matrix import Allowance
 from scheduler.routing.quality_table import NOT_ASKED, QualityTable
-from scheduler.routing.routing_plan import Place, Plan, Standing, plan
+from scheduler.routing.routing_plan import CandidateStanding, Place, RoutingPlan, plan
 from scheduler.routing.rule import ANY_ABILITY, Abilities, Candidate, Needs, Rule, named
 from scheduler.routing.sessions import Kept
 
@@ -95,7 +95,7 @@ class Routing:
 
     def plan(
         self, asked: Asked, places: Places, allowance: Allowance, kept: Kept | None = None
-    ) -> Plan:
+    ) -> RoutingPlan:
         """``allowance`` is of the request, by the laws that are kept; ``kept`` is where the turn
         before it was served. BadRequest where ``auto`` has no rule for the task."""
         if not self.knows(asked.model):
@@ -107,7 +107,7 @@ class Routing:
         task, language = self.chosen_by(asked)
         quality = self._table
         standings = [
-            Standing(
+            CandidateStanding(
                 candidate,
                 abilities,
                 quality.quality(candidate.model, task, language),
@@ -147,10 +147,12 @@ class Routing:
         unnamed = not tasks or bool(self._table.languages(candidate.model, ""))
         return sorted(tasks | {""} if unnamed else tasks)
 
-    def _of_model(self, asked: Asked, places: Places, allowance: Allowance) -> Plan:
+    def _of_model(self, asked: Asked, places: Places, allowance: Allowance) -> RoutingPlan:
         """Who names a model knows what it can do, so only the law and settings are looked at."""
         rule = named(asked.model)
-        standing = Standing(rule.candidates[0], ANY_ABILITY, NOT_ASKED, places(asked.model))
+        standing = CandidateStanding(
+            rule.candidates[0], ANY_ABILITY, NOT_ASKED, places(asked.model)
+        )
         return plan(rule, (standing,), Needs(), allowance)
 
     def _asked_for(self, asked: Asked) -> _Compiled:

@@ -12,7 +12,7 @@ from runtime.config import GatewayConfig
 from runtime.targets.provider_accounts import Account
 from runtime.wire.tags import Sensitivity, Tags
 from scheduler.compliance.compliance_matrix import Matrix
-from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.policy_pack import PolicyRule
 from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import TargetFacts
 
@@ -34,7 +34,9 @@ def matrix_of(
     return Matrix(rules, own, offers, version_of(rules, own, offers) if rules else "")
 
 
-def version_of(rules: tuple[Rule, ...], own: TargetFacts, offers: Mapping[str, TargetFacts]) -> str:
+def version_of(
+    rules: tuple[PolicyRule, ...], own: TargetFacts, offers: Mapping[str, TargetFacts]
+) -> str:
     """Changes with any rule and any fact, and is the same in every process and after a restart."""
     parts = [[asdict(each) for each in rules], asdict(own)]
     told = {name: asdict(facts) for name, facts in offers.items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Pool(BaseModel):
+class LocalPool(BaseModel):
     """The local replicas of one model, and what an hour of one replica costs.
 
     A card without a dated price cannot be billed, so such a pool is refused at start.

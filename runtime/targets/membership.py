@@ -14,7 +14,7 @@ from typing import Protocol
 from runtime.clock import SYSTEM, Clock
 from runtime.targets.connector import Connector
 from runtime.targets.load_stream import Follower
-from runtime.targets.local_pools import Pool
+from runtime.targets.local_pools import LocalPool
 from runtime.targets.replica_clocks import SharedClock, SharedClocks
 from runtime.targets.upstream import Upstream
 from scheduler.decision import Action
@@ -40,7 +40,7 @@ class LocalTarget:
 
     replica: Replica
     upstream: Upstream
-    pool: Pool
+    pool: LocalPool
     clock: SharedClock
 
     @property
@@ -62,7 +62,7 @@ class Membership:
 
     def __init__(
         self,
-        pools: Mapping[str, Pool],
+        pools: Mapping[str, LocalPool],
         scheduler: Scheduler,
         clocks: SharedClocks,
         apply: Callable[[list[Action]], None],

@@ -8,7 +8,7 @@ from datetime import date
 
 from scheduler.compliance.evaluate_rules import Forbidden, forbids
 from scheduler.compliance.grounds import Grounds, grounds
-from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.policy_pack import PolicyRule
 from scheduler.compliance.request_traits import Traits
 from scheduler.compliance.target_facts import TargetFacts
 
@@ -31,7 +31,7 @@ class Matrix:
 
     def __init__(
         self,
-        rules: Sequence[Rule],
+        rules: Sequence[PolicyRule],
         own: TargetFacts,
         offers: Mapping[str, TargetFacts],
         version: str = "",

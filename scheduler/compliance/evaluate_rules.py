@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from scheduler.compliance.jurisdictions import expanded, outside
-from scheduler.compliance.policy_pack import HOME, Require, Rule
+from scheduler.compliance.policy_pack import HOME, PolicyRule, Require
 from scheduler.compliance.request_traits import Traits
 from scheduler.compliance.target_facts import Contract, TargetFacts
 
@@ -29,7 +29,7 @@ class Forbidden:
 
 
 def forbids(
-    rules: Sequence[Rule], traits: Traits, facts: TargetFacts, today: date
+    rules: Sequence[PolicyRule], traits: Traits, facts: TargetFacts, today: date
 ) -> Forbidden | None:
     """The first rule that keeps the request from the target; None where it may have it."""
     for rule in rules:

@@ -10,9 +10,9 @@ from datetime import date
 
 from scheduler.compliance.evaluate_rules import transfers
 from scheduler.compliance.jurisdictions import GROUPS, expanded, outside
-from scheduler.compliance.policy_pack import Require, Rule
+from scheduler.compliance.policy_pack import PolicyRule, Require
 from scheduler.compliance.request_traits import Traits
-from scheduler.compliance.target_facts import Contract, Registration, TargetFacts
+from scheduler.compliance.target_facts import Contract, ModelRegistration, TargetFacts
 
 Stated = frozenset[str] | str | int | bool
 
@@ -27,13 +27,13 @@ class Grounds:
     stated: tuple[tuple[str, Stated], ...]
     agreements: tuple[Contract, ...] = ()  # valid ones of which a rule asks for one
     leaves_to: frozenset[str] | None = None
-    registration: Registration | None = None  # that has to be shown to the user
+    registration: ModelRegistration | None = None  # that has to be shown to the user
     operator: str | None = None
     matrix_version: str = ""  # that was in force
 
 
 def grounds(
-    rules: Sequence[Rule],
+    rules: Sequence[PolicyRule],
     traits: Traits,
     facts: TargetFacts,
     today: date,
@@ -101,7 +101,7 @@ def leaves_to(traits: Traits, facts: TargetFacts) -> frozenset[str] | None:
 
 def _registration(
     requires: Iterable[Require], traits: Traits, facts: TargetFacts, model: str | None
-) -> Registration | None:
+) -> ModelRegistration | None:
     if traits.user_in is None or not any(require.is_registered for require in requires):
         return None
     return facts.registration_in(traits.user_in, model)

@@ -48,7 +48,7 @@ class Require:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PolicyRule:
     """``rule_id`` is "<pack>/<rule>"; ``source`` is the article of the law."""
 
     rule_id: str
@@ -61,4 +61,4 @@ class Rule:
 class Pack:
     name: str
     as_of: date
-    rules: tuple[Rule, ...] = field(default_factory=tuple)
+    rules: tuple[PolicyRule, ...] = field(default_factory=tuple)

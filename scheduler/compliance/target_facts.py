@@ -10,7 +10,7 @@ from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
-class Registration:
+class ModelRegistration:
     """A model that was filed with, or registered at, an authority of ``jurisdiction``; both words
     have to be shown to users there. ``models`` are those of the target that it is for, None for
     all that there are."""
@@ -56,11 +56,13 @@ class TargetFacts:
     open_weights: bool | None = None
     retention_days: int | None = None
     trains_on_data: bool | None = None
-    registrations: tuple[Registration, ...] = ()
+    registrations: tuple[ModelRegistration, ...] = ()
     contracts: tuple[Contract, ...] = ()
     documents: frozenset[str] = frozenset()  # that the vendor has passed on
 
-    def registration_in(self, jurisdiction: str, model: str | None = None) -> Registration | None:
+    def registration_in(
+        self, jurisdiction: str, model: str | None = None
+    ) -> ModelRegistration | None:
         """The registration of one model, or of any."""
         found = (
             each
@@ -71,8 +73,8 @@ class TargetFacts:
 
 
 def registrations_for(
-    registrations: Collection[Registration], models: Collection[str]
-) -> tuple[Registration, ...]:
+    registrations: Collection[ModelRegistration], models: Collection[str]
+) -> tuple[ModelRegistration, ...]:
     """Those that count for a target with these models: of a jurisdiction where one of the models
     has none, nothing counts."""
     return tuple(
@@ -83,5 +85,7 @@ def registrations_for(
     )
 
 
-def _is_registered(registrations: Collection[Registration], jurisdiction: str, model: str) -> bool:
+def _is_registered(
+    registrations: Collection[ModelRegistration], jurisdiction: str, model: str
+) -> bool:
     return any(each.jurisdiction == jurisdiction and each.is_for(model) for each in registrations)

@@ -43,7 +43,7 @@ def is_plausible(report: EngineLoad, limits: EngineLimits) -> bool:
 
 
 @dataclass(slots=True)
-class Entry:
+class InFlightEntry:
     """One request in flight."""
 
     prompt_tokens: int
@@ -60,7 +60,7 @@ class ReplicaState:
     replica: Replica
     breaker: Breaker = field(default_factory=Breaker)
     is_alive: bool = True
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, InFlightEntry] = field(default_factory=dict)
     prompt_tokens: int = 0  # this and the next four: sums over the entries
     output_tokens: int = 0
     streamed_tokens: int = 0
@@ -84,7 +84,7 @@ class ReplicaState:
 
     def add(self, arrival: Arrival, prefill_tokens: int) -> None:
         expected = arrival.output_tokens_expected
-        entry = Entry(
+        entry = InFlightEntry(
             arrival.prompt_tokens,
             prefill_tokens,
             max(expected, arrival.max_output_tokens),
@@ -111,7 +111,7 @@ class ReplicaState:
             entry.refine_at_tokens = 2 * tokens
             self._expect(entry, self._refined(entry))
 
-    def _refined(self, entry: Entry) -> int:
+    def _refined(self, entry: InFlightEntry) -> int:
         """The expected answer, given that so much of it has streamed."""
         streamed, output_tokens_max = entry.streamed_tokens, entry.output_tokens_max
         if entry.lengths is not None:
@@ -122,7 +122,7 @@ class ReplicaState:
                 expected *= 2
         return min(output_tokens_max, max(expected, streamed + 1))
 
-    def _expect(self, entry: Entry, output_tokens: int) -> None:
+    def _expect(self, entry: InFlightEntry, output_tokens: int) -> None:
         self.output_tokens += output_tokens - entry.output_tokens
         self.output_squares += output_tokens**2 - entry.output_tokens**2
         entry.output_tokens = output_tokens

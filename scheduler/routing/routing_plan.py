@@ -50,7 +50,7 @@ class Place:
     withheld: str = ""
 
 
-class Standing(NamedTuple):
+class CandidateStanding(NamedTuple):
     """A candidate as it stands when a request arrives."""
 
     candidate: Candidate
@@ -80,7 +80,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RoutingPlan:
     """``steps`` is empty where nothing may answer; ``verdicts`` say why, for every candidate."""
 
     rule: Rule
@@ -95,11 +95,11 @@ class Plan:
 
 def plan(
     rule: Rule,
-    standings: Sequence[Standing],
+    standings: Sequence[CandidateStanding],
     needs: Needs,
     allowance: Allowance,
     kept: Kept | None = None,
-) -> Plan:
+) -> RoutingPlan:
     """``standings`` are of the rule's candidates, in its order. ``needs`` are the request's own,
     of which its languages are a hint: they count while a candidate has them. ``kept`` is where the
     turn before was served: what is cached there must be in the expected costs already."""
@@ -112,13 +112,13 @@ def plan(
 
 def _planned(
     rule: Rule,
-    standings: Sequence[Standing],
+    standings: Sequence[CandidateStanding],
     needs: Needs,
     allowance: Allowance,
     kept: Kept | None,
-) -> Plan:
+) -> RoutingPlan:
     verdicts: list[PlaceVerdict] = []
-    left: list[tuple[Standing, list[Place]]] = []
+    left: list[tuple[CandidateStanding, list[Place]]] = []
     for standing in standings:
         model, allowed = standing.candidate.model, []
         refusal = _refusal(rule, standing, needs)
@@ -133,10 +133,10 @@ def _planned(
         elif not standing.places:
             verdicts.append(PlaceVerdict(model, "", Code.NOT_SERVED))
     steps = tuple(_step(rule, *each) for each in _ordered(rule, left, kept))
-    return Plan(rule, steps, tuple(verdicts))
+    return RoutingPlan(rule, steps, tuple(verdicts))
 
 
-def _refusal(rule: Rule, standing: Standing, needs: Needs) -> tuple[Code, str] | None:
+def _refusal(rule: Rule, standing: CandidateStanding, needs: Needs) -> tuple[Code, str] | None:
     """What keeps the request from the model, wherever it runs."""
     missing = standing.abilities.lacks(needs)
     if missing:
@@ -168,7 +168,7 @@ def _place_refusal(rule: Rule, place: Place, needs: Needs) -> tuple[Code, str] |
     return None
 
 
-def _step(rule: Rule, standing: Standing, places: Sequence[Place]) -> Step:
+def _step(rule: Rule, standing: CandidateStanding, places: Sequence[Place]) -> Step:
     candidate = standing.candidate
     limit = candidate.first_token_ms_max
     targets = [place.target for place in places]
@@ -181,7 +181,7 @@ def _step(rule: Rule, standing: Standing, places: Sequence[Place]) -> Step:
     )
 
 
-_Left = tuple[Standing, list[Place]]  # a candidate, and the places where it may answer
+_Left = tuple[CandidateStanding, list[Place]]  # a candidate, and the places where it may answer
 
 
 def _ordered(rule: Rule, left: list[_Left], kept: Kept | None) -> list[_Left]:
@@ -206,7 +206,7 @@ def _stays(left: list[_Left], kept: Kept | None) -> list[_Left]:
     return [left[at], *left[:at], *left[at + 1 :]] if at else left
 
 
-def _value(rule: Rule, standing: Standing, places: Sequence[Place]) -> float:
+def _value(rule: Rule, standing: CandidateStanding, places: Sequence[Place]) -> float:
     cost = rule.score_per_usd * _expected_usd(places) if rule.score_per_usd else 0.0
     return standing.quality.mean - cost
 

@@ -30,7 +30,7 @@ from runtime.observer import Observer
 from runtime.observers.metrics import PrometheusMetrics
 from runtime.observers.metrics_server import MetricsServer
 from runtime.observers.spans import OpenTelemetrySpans
-from runtime.targets.local_pools import Pool
+from runtime.targets.local_pools import LocalPool
 from runtime.targets.membership import Endpoint
 from scheduler.replica import EngineLimits, Replica
 
@@ -57,7 +57,7 @@ def facts_of(max_num_seqs: int) -> EngineFacts:
     return FACTS.model_copy(update={"limits": limits})
 
 
-POOL = Pool(
+POOL = LocalPool(
     model=MODEL,
     replicas=1,
     card="cpu",
@@ -214,7 +214,7 @@ async def stack(
     max_num_seqs: int = 8,
     config: dict[str, Any] | None = None,
     terms: dict[str, Any] | None = None,
-    pool: Pool = POOL,
+    pool: LocalPool = POOL,
     prices: PriceBook | None = None,
     clock: Clock = SYSTEM,
     observers: Sequence[Observer] = (),

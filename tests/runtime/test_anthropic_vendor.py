@@ -15,7 +15,7 @@ import pytest
 from openai import APIError, APIStatusError, BadRequestError, InternalServerError
 
 from models.price_book import Price, PriceBook
-from runtime.targets.local_pools import Pool
+from runtime.targets.local_pools import LocalPool
 from tests.runtime.parts import KEY_ENV, MODEL, POOL, Stack, chat, stack, until
 from tests.runtime.targets.servers import CHUNKED, END, HOST, chunk
 from tests.runtime.vendors import HANG, settled
@@ -78,7 +78,7 @@ def _price() -> Price:
 
 @asynccontextmanager
 async def _served(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *answers: Answer, pool: Pool = POOL
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *answers: Answer, pool: LocalPool = POOL
 ) -> AsyncIterator[tuple[Stack, Anthropic]]:
     monkeypatch.setenv(KEY_ENV, KEY)
     vendor = Anthropic(*answers)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from runtime.billed_tokens import NOTHING, Bill, Reckoning
+from runtime.billed_tokens import NOTHING, BilledTokens, Reckoning
 from runtime.ledger.rows import UsageSource
 from runtime.wire.parse_request import parse_chat
 from runtime.wire.reported_usage import Usage
@@ -18,12 +18,12 @@ MOST = 50
 
 
 def bill(usage: Usage | None, sent: int = 0, most: int = MOST) -> tuple[int | None, ...]:
-    found = Bill.of(usage, most, lambda: sent)
+    found = BilledTokens.of(usage, most, lambda: sent)
     return found.prompt_tokens, found.cached_tokens, found.completion_tokens
 
 
 def source(usage: Usage | None, sent: int = 0) -> str:
-    return Bill.of(usage, MOST, lambda: sent).source.value
+    return BilledTokens.of(usage, MOST, lambda: sent).source.value
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_what_was_sent_is_looked_at_only_where_it_is_needed() -> None:
     def never() -> int:
         raise AssertionError
 
-    assert Bill.of(Usage(9, 4, 3), MOST, never).source is UsageSource.TARGET
+    assert BilledTokens.of(Usage(9, 4, 3), MOST, never).source is UsageSource.TARGET
 
 
 def test_an_answer_that_may_have_no_token_has_none() -> None:
@@ -64,9 +64,9 @@ def test_an_answer_that_may_have_no_token_has_none() -> None:
 
 
 def test_what_was_not_taken_as_it_was_told_is_noted() -> None:
-    assert Bill.of(Usage(9, 4, 3), MOST, int).note == ""
-    assert "3 completion tokens told" in Bill.of(Usage(9, 4, 3, None, 40), MOST, int).note
-    assert "99 completion tokens told" in Bill.of(Usage(9, 4, 99), MOST, int).note
+    assert BilledTokens.of(Usage(9, 4, 3), MOST, int).note == ""
+    assert "3 completion tokens told" in BilledTokens.of(Usage(9, 4, 3, None, 40), MOST, int).note
+    assert "99 completion tokens told" in BilledTokens.of(Usage(9, 4, 99), MOST, int).note
 
 
 @dataclass

@@ -12,9 +12,9 @@ import pytest
 from models.data_file import BadDataFile
 from runtime.policy_packs import read_pack, rules_of, shipped_packs
 from scheduler.compliance.evaluate_rules import forbids
-from scheduler.compliance.policy_pack import Require, Rule, When
+from scheduler.compliance.policy_pack import PolicyRule, Require, When
 from scheduler.compliance.request_traits import Protection, Traits
-from scheduler.compliance.target_facts import Contract, Registration, TargetFacts
+from scheduler.compliance.target_facts import Contract, ModelRegistration, TargetFacts
 from tests.scheduler.compliance.slow import may_have
 
 TODAY = date(2026, 11, 30)
@@ -45,7 +45,7 @@ def everything(home: str) -> TargetFacts:
         open_weights=True,
         retention_days=0,
         trains_on_data=False,
-        registrations=(Registration(home, "number", "name"),),
+        registrations=(ModelRegistration(home, "number", "name"),),
         contracts=tuple(contract(kind, home, home) for kind in KINDS.split()),
         documents=frozenset({"technical-documentation", "training-data-summary"}),
     )
@@ -72,7 +72,7 @@ def targets() -> list[TargetFacts]:
 TARGETS = targets()
 
 
-def outcomes(rules: tuple[Rule, ...]) -> list[bool]:
+def outcomes(rules: tuple[PolicyRule, ...]) -> list[bool]:
     return [forbids(rules, t, facts, TODAY) is None for t in TRAITS for facts in TARGETS]
 
 
@@ -90,13 +90,13 @@ def test_every_combination_is_as_the_slow_way_says() -> None:
         assert (forbids(RULES, t, facts, TODAY) is None) == may_have(RULES, t, facts, TODAY)
 
 
-def changed(rule: Rule, part: When | Require, field: str, value: Any) -> dict[str, Any]:
+def changed(rule: PolicyRule, part: When | Require, field: str, value: Any) -> dict[str, Any]:
     part_name = "when" if part is rule.when else "require"
     return {part_name: replace(part, **{field: value})}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.rule_id)
-def test_every_part_of_every_rule_decides_something(rule: Rule) -> None:
+def test_every_part_of_every_rule_decides_something(rule: PolicyRule) -> None:
     usual = outcomes((rule,))
     assert usual != outcomes(()), "the rule never forbids"
     for part, empty in ((rule.require, Require()), (rule.when, When())):

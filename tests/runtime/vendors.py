@@ -13,7 +13,7 @@ from typing import Any
 
 from models.price_book import Price, PriceBook
 from runtime.ledger.open_store import open_store
-from runtime.targets.local_pools import Pool
+from runtime.targets.local_pools import LocalPool
 from tests.runtime.parts import KEY_ENV, MODEL, POOL, Stack, stack
 from tests.runtime.targets.servers import CHUNKED, END, HOST, chunk, sized
 
@@ -64,7 +64,7 @@ async def market(
     first: Vendor,
     second: Vendor | None = None,
     config: Any = None,
-    pool: Pool = POOL,
+    pool: LocalPool = POOL,
     terms: Any = MODEL,
 ) -> AsyncIterator[Stack]:
     """A gateway without a replica: what it is asked is bought, on ``terms``."""
@@ -78,7 +78,7 @@ async def markets(
     tmp_path: Path,
     vendors: Sequence[Vendor],
     config: Any = None,
-    pool: Pool = POOL,
+    pool: LocalPool = POOL,
     terms: Sequence[Any] | None = None,
 ) -> AsyncIterator[Stack]:
     """The same for any number of vendors, each dearer than the one before it."""

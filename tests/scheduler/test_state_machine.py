@@ -74,7 +74,10 @@ def test_a_full_pool_holds_until_the_latest_sensible_moment_and_then_buys() -> N
         "q2",
         at_offer("vendor/m"),
         Reason.SPILL_LATENCY,
-        (Verdict(local("r1"), Refusal.NO_SLOT), Verdict(at_offer("vendor/m"), None)),
+        (
+            Verdict(local("r1"), Refusal.NO_SLOT),
+            Verdict(at_offer("vendor/m"), None),
+        ),
     )
     assert scheduler.on_tick(3.89) == []
     assert isinstance(only(scheduler.on_tick(3.91)), Buy)

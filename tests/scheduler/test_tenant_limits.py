@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from scheduler import tenant_limits
 from scheduler.learned.minute_counts import MINUTE_S
-from scheduler.tenant_limits import Counted, Limit, Over, Standing, TenantLimiter, TenantLimits
+from scheduler.tenant_limits import Counted, Limit, LimitStanding, Over, TenantLimiter, TenantLimits
 
 A = "acme"
 
@@ -136,7 +136,7 @@ def test_requests_of_a_minute() -> None:
         one.end(at)
     refused = over(limiter, limits, 20.0)
     assert refused == Over(Limit.REQUESTS, 41.0)
-    assert limiter.standings(A, limits, 20.0) == {Limit.REQUESTS: Standing(2, 0, 51.0)}
+    assert limiter.standings(A, limits, 20.0) == {Limit.REQUESTS: LimitStanding(2, 0, 51.0)}
     assert over(limiter, limits, 60.9)
     assert entered(limiter, limits, 61.0)
     assert isinstance(limiter.enter("other", limits, 20.0), Counted)

@@ -12,7 +12,7 @@ from runtime.routing.rule_restriction import facts_by_target
 from runtime.targets.build_compliance_matrix import version_of
 from runtime.wire.tags import Sensitivity
 from scheduler.compliance.compliance_matrix import LOCAL, Matrix
-from scheduler.compliance.target_facts import Contract, Registration, TargetFacts
+from scheduler.compliance.target_facts import Contract, ModelRegistration, TargetFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def agreement(contract: Contract, today: date) -> Agreement:
     )
 
 
-def registered(registration: Registration) -> Registered:
+def registered(registration: ModelRegistration) -> Registered:
     return Registered(
         jurisdiction=registration.jurisdiction,
         number=registration.number,

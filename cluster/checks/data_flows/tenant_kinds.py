@@ -9,7 +9,7 @@ from runtime.config import GatewayConfig
 from runtime.config_tenant import TenantConfig
 from runtime.wire.tags import Sensitivity, stricter
 from scheduler.compliance.jurisdictions import COUNTRIES, GROUPS, expanded
-from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.policy_pack import PolicyRule
 from scheduler.compliance.target_facts import TargetFacts
 
 LOCAL_TENANT = "local"  # of the key that a start makes
@@ -55,12 +55,12 @@ def users_of(kind: TenantKind, named: Sequence[str]) -> list[UserIn]:
     return [None, *named, ELSEWHERE] if kind.is_edge else [kind.home]
 
 
-def named_countries(rules: Sequence[Rule], facts: Mapping[str, TargetFacts]) -> list[str]:
+def named_countries(rules: Sequence[PolicyRule], facts: Mapping[str, TargetFacts]) -> list[str]:
     """Those of which a rule or a fact says something; all others fare alike."""
     return sorted(COUNTRIES & set(_named(rules, facts)))
 
 
-def _named(rules: Sequence[Rule], facts: Mapping[str, TargetFacts]) -> Iterator[str]:
+def _named(rules: Sequence[PolicyRule], facts: Mapping[str, TargetFacts]) -> Iterator[str]:
     for rule in rules:
         require = rule.require
         for codes in (rule.when.users_in, require.inference_within, require.storage_within):

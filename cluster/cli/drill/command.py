@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from cluster.checks.report import Place, Report
+from cluster.checks.report import CheckReport, Place
 from cluster.cli.check import EXIT_ERRORS, examined, print_findings
 from cluster.cli.drill.lines import show
 from cluster.cli.drill.options import DrillOptions
@@ -18,7 +18,7 @@ from cluster.cli.report_file import check_writable, origin, write_report
 from cluster.cli.terminal import note
 from cluster.cli.typer_options import takes
 from cluster.drill.drill_report import DrillReport
-from cluster.drill.run_drill import Plan, drill
+from cluster.drill.run_drill import DrillPlan, drill
 from cluster.drill.scenarios import Incident, Scenario
 from cluster.profile import Profile
 from runtime.targets.provider_accounts import utc_today
@@ -56,8 +56,8 @@ def drill_command(options: DrillOptions) -> None:
         raise typer.Exit(EXIT_FORBIDDEN)
 
 
-def _plan(options: DrillOptions, found: Report, profile: Profile) -> Plan:
-    return Plan(
+def _plan(options: DrillOptions, found: CheckReport, profile: Profile) -> DrillPlan:
+    return DrillPlan(
         name=str(options.config),
         config=profile.routing,
         pools=found.pools,

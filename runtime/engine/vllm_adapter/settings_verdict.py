@@ -19,7 +19,7 @@ from runtime.engine.vllm_adapter.flag_parser import (
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SettingsVerdict:
     """What vLLM says of an engine's settings before it loads a model.
 
     ``refused`` is why it would not start, ``flag`` the flag or field that it means, ``instead``
@@ -32,7 +32,7 @@ class Verdict:
     unchecked: str | None = None
 
 
-def verify(settings: EngineSettings, *, on_cpu: bool, configure: bool) -> Verdict:
+def verify(settings: EngineSettings, *, on_cpu: bool, configure: bool) -> SettingsVerdict:
     """Goes as far as a start goes without weights and memory. ``configure``: not only through
     vLLM's flags, but to its own configuration, if this is a machine for such an engine."""
     device = "cpu" if on_cpu else "cuda"
@@ -40,15 +40,15 @@ def verify(settings: EngineSettings, *, on_cpu: bool, configure: bool) -> Verdic
     try:
         args = parsed(settings, device)
     except FlagRefused as refused:
-        return Verdict(refused.message, refused.flag, refused.instead)
+        return SettingsVerdict(refused.message, refused.flag, refused.instead)
     except Exception as error:  # noqa: BLE001 -- whatever vLLM's parser meets on another platform
-        return Verdict(unchecked=f"vLLM's parser does not run here: {one_line(error)}")
+        return SettingsVerdict(unchecked=f"vLLM's parser does not run here: {one_line(error)}")
     if not configure:
-        return Verdict()
+        return SettingsVerdict()
     if device_of_vllm() != device:
-        return Verdict(unchecked=f"the vLLM of this machine is for {device_of_vllm()}")
+        return SettingsVerdict(unchecked=f"the vLLM of this machine is for {device_of_vllm()}")
     if settings.layout.nodes > 1:
-        return Verdict(unchecked="an engine over several nodes is configured on those")
+        return SettingsVerdict(unchecked="an engine over several nodes is configured on those")
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.usage.usage_lib import UsageContext
 
@@ -58,7 +58,9 @@ def verify(settings: EngineSettings, *, on_cpu: bool, configure: bool) -> Verdic
     except Exception as error:  # noqa: BLE001 -- the same call that a start makes
         field = error.errors()[0]["loc"][-1:] if isinstance(error, ValidationError) else ()
         flag = str(field[0]).replace("_", "-") if field else None
-        return Verdict(f"vLLM refuses this engine: {one_line(error)}", flag)
+        return SettingsVerdict(f"vLLM refuses this engine: {one_line(error)}", flag)
     if (why := block_size.refusal(config)) is not None:
-        return Verdict(f"vLLM refuses this KV block size: {why[:SAID_CHARS_MAX]}", *block_size.OUT)
-    return Verdict()
+        return SettingsVerdict(
+            f"vLLM refuses this KV block size: {why[:SAID_CHARS_MAX]}", *block_size.OUT
+        )
+    return SettingsVerdict()

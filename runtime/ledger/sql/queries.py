@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
-from runtime.ledger.hash_chain import Entry
+from runtime.ledger.hash_chain import LedgerEntry
 from runtime.ledger.rows import NO_TARGET, UNTOLD, Ending
 from runtime.ledger.sql.schema import attempts, entries, feedback, open_attempts
 from runtime.ledger.store import (
@@ -18,11 +18,11 @@ from runtime.ledger.store import (
     OpenAttempt,
     StoredPurchase,
     TargetUse,
-    Usage,
+    UsageSum,
 )
 from scheduler.target import TargetKind
 
-_ENTRY = [entries.c[name] for name in Entry._fields]  # a table's columns are in order of age
+_ENTRY = [entries.c[name] for name in LedgerEntry._fields]  # a table's columns are in order of age
 _a = attempts.c
 _f = feedback.c
 DAY_MS = 86_400_000
@@ -50,16 +50,16 @@ class SqlReading:
         query = select(func.coalesce(func.max(entries.c.seq), 0))
         return int(self._connection.execute(query).scalar_one())
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[LedgerEntry]:
         query = select(*_ENTRY).order_by(entries.c.seq)
-        return map(Entry._make, self._connection.execute(query))
+        return map(LedgerEntry._make, self._connection.execute(query))
 
-    def entries_of(self, request_id: str) -> list[Entry]:
+    def entries_of(self, request_id: str) -> list[LedgerEntry]:
         """Asked apart for reserves and endings because each has its own partial index."""
         kind = entries.c.kind
         query = select(*_ENTRY).where(entries.c.request_id == request_id)
         found = [
-            Entry._make(row)
+            LedgerEntry._make(row)
             for which in (kind == "reserve", kind != "reserve")
             for row in self._connection.execute(query.where(which))
         ]
@@ -83,10 +83,10 @@ class SqlReading:
             query = query.where(_a.tenant == tenant)
         return map(Attempt._make, self._connection.execute(query))
 
-    def usage(self, *by: str) -> list[Usage]:
+    def usage(self, *by: str) -> list[UsageSum]:
         groups = [_a[name] for name in by]
         rows = self._connection.execute(_usage(groups))
-        return [Usage(row[: len(by)], *map(int, row[len(by) :])) for row in rows]
+        return [UsageSum(row[: len(by)], *map(int, row[len(by) :])) for row in rows]
 
     def target_use(self, prefix: str) -> list[TargetUse]:
         query = (

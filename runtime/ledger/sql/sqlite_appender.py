@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.hash_chain import EMPTY, Entry, Head, Values
+from runtime.ledger.hash_chain import EMPTY, Head, LedgerEntry, Values
 from runtime.ledger.optimistic_insert import Known, OptimisticInsert
 from runtime.ledger.rows import Row
 from runtime.ledger.sql.sqlite_connection import BEGIN, cause
@@ -99,5 +99,7 @@ class SqliteTables:
 
 @cache
 def _insert(rows: int) -> str:
-    one = f"({', '.join('?' * len(Entry._fields))})"
-    return f"INSERT INTO entries ({', '.join(Entry._fields)}) VALUES {', '.join([one] * rows)}"  # noqa: S608
+    one = f"({', '.join('?' * len(LedgerEntry._fields))})"
+    return (
+        f"INSERT INTO entries ({', '.join(LedgerEntry._fields)}) VALUES {', '.join([one] * rows)}"  # noqa: S608
+    )

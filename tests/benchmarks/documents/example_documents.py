@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.peers.baseload_alone import BASELOAD
 from benchmarks.peers.overload import Bill, Outcome
 from benchmarks.peers.side_by_side import DIRECT, FIGURES, Against, Row
-from benchmarks.peers.verdicts import Verdict
+from benchmarks.peers.verdicts import PeerVerdict
 
 ORIGIN: dict[str, Any] = {
     "date": "2026-01-02T03:04:05+00:00",
@@ -47,9 +47,9 @@ def peers() -> dict[str, Any]:
     ]
     return {
         "verdicts": [
-            asdict(Verdict("as fast", 0.95, 0.914, 1.006, 0.9, True)),
-            asdict(Verdict("all answered", 1.0, None, None, 1, True)),
-            asdict(Verdict("more", None, None, None, 1, None)),
+            asdict(PeerVerdict("as fast", 0.95, 0.914, 1.006, 0.9, True)),
+            asdict(PeerVerdict("all answered", 1.0, None, None, 1, True)),
+            asdict(PeerVerdict("more", None, None, None, 1, None)),
         ],
         "skipped": {"smg": "no wheel"},
         "failures": [],

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.economics.breakeven import (
+    BreakEvenVerdict,
     Cluster,
-    Verdict,
     api_bill_nano,
     break_even,
     break_even_mtok,
@@ -28,7 +28,7 @@ def test_the_plain_question() -> None:
     assert float(found.bills_meet_mtok) == pytest.approx(95_347, rel=1e-5)
     assert found.mtok_per_month == found.bills_meet_mtok
     assert float(found.capacity_mtok) == pytest.approx(180_302, rel=1e-5)
-    assert found.verdict is Verdict.BREAKS_EVEN
+    assert found.verdict is BreakEvenVerdict.BREAKS_EVEN
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_worked_utilizations(
     for card_usd, published in (("1.60", at_160), ("2.35", at_235), ("3.50", at_350)):
         found = break_even(cluster(card_usd, 8, theta), Decimal(value), ONE)
         assert float(found.utilization) == pytest.approx(published, abs=0.006)
-        assert (found.verdict is Verdict.NEVER) == (published > 1)
+        assert (found.verdict is BreakEvenVerdict.NEVER) == (published > 1)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_the_worked_volumes(value: str, b_on_8: float, b_on_16: float, b_on_64: 
 def test_never_has_no_volume_and_says_what_would_have_to_be_true() -> None:
     own = cluster("2.35", 8, "791")
     found = break_even(own, Decimal("0.70"), ONE)
-    assert found.verdict is Verdict.NEVER
+    assert found.verdict is BreakEvenVerdict.NEVER
     assert found.mtok_per_month is None
     for card_usd, theta, value in (
         (found.card_usd_at_most, own.theta, Decimal("0.70")),
@@ -82,10 +82,10 @@ def test_never_has_no_volume_and_says_what_would_have_to_be_true() -> None:
 def test_a_peaky_demand_or_a_fixed_cost_can_put_it_out_of_reach() -> None:
     value = Decimal("0.98")
     peaky = break_even(cluster(), value, Decimal("0.5"))
-    assert (peaky.verdict, peaky.mtok_per_month) == (Verdict.BEYOND_CAPACITY, None)
-    assert break_even(cluster(), value, Decimal("0.53")).verdict is Verdict.BREAKS_EVEN
+    assert (peaky.verdict, peaky.mtok_per_month) == (BreakEvenVerdict.BEYOND_CAPACITY, None)
+    assert break_even(cluster(), value, Decimal("0.53")).verdict is BreakEvenVerdict.BREAKS_EVEN
     staffed = break_even(cluster(fixed_usd=100_000), value, ONE)
-    assert staffed.verdict is Verdict.BEYOND_CAPACITY
+    assert staffed.verdict is BreakEvenVerdict.BEYOND_CAPACITY
     assert float(staffed.bills_meet_mtok) == pytest.approx((93_440 + 100_000) / 0.98)
 
 

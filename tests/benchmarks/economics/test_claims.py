@@ -14,8 +14,8 @@ from benchmarks.economics.anchors import anchors
 from benchmarks.economics.claim_formulas import FORMULAS
 from benchmarks.economics.claims import (
     CLAIMS_FILE,
+    ClaimVerdict,
     Finding,
-    Verdict,
     findings,
     load_claims,
 )
@@ -54,14 +54,14 @@ def with_inputs(tmp_path: Path, claim_id: str, **changes: str) -> Finding:
 @pytest.mark.parametrize(
     ("claim_id", "computed", "verdict"),
     [
-        ("h800_cost_per_mtok", 0.518, Verdict.DOES_NOT_HOLD),
-        ("breakeven_tokens_per_month", 51.9e9, Verdict.HOLDS_IF),
-        ("tiered_bill", 47_220, Verdict.DOES_NOT_HOLD),
-        ("blended_mix", 0.778, Verdict.DOES_NOT_HOLD),
-        ("hybrid_saving", 94.67, Verdict.DOES_NOT_HOLD),
+        ("h800_cost_per_mtok", 0.518, ClaimVerdict.DOES_NOT_HOLD),
+        ("breakeven_tokens_per_month", 51.9e9, ClaimVerdict.HOLDS_IF),
+        ("tiered_bill", 47_220, ClaimVerdict.DOES_NOT_HOLD),
+        ("blended_mix", 0.778, ClaimVerdict.DOES_NOT_HOLD),
+        ("hybrid_saving", 94.67, ClaimVerdict.DOES_NOT_HOLD),
     ],
 )
-def test_the_verdicts(claim_id: str, computed: float, verdict: Verdict) -> None:
+def test_the_verdicts(claim_id: str, computed: float, verdict: ClaimVerdict) -> None:
     assert float(FOUND[claim_id].computed) == pytest.approx(computed, rel=0.01)
     assert FOUND[claim_id].verdict is verdict
 
@@ -106,13 +106,13 @@ def test_a_claim_that_holds_only_if_says_if_what() -> None:
     ],
 )
 def test_other_numbers_make_it_hold(tmp_path: Path, claim_id: str, changes: dict[str, str]) -> None:
-    assert with_inputs(tmp_path, claim_id, **changes).verdict is Verdict.HOLDS
+    assert with_inputs(tmp_path, claim_id, **changes).verdict is ClaimVerdict.HOLDS
 
 
 def test_other_numbers_make_it_not_hold(tmp_path: Path) -> None:
     """The reading keeps the mix of the claim, so a third of the input moves it off."""
     found = with_inputs(tmp_path, "breakeven_tokens_per_month", input_per_output="0.5")
-    assert found.verdict is Verdict.DOES_NOT_HOLD
+    assert found.verdict is ClaimVerdict.DOES_NOT_HOLD
 
 
 def test_the_json_has_these_keys_and_no_more() -> None:
@@ -161,6 +161,6 @@ def test_a_bad_file_is_refused(tmp_path: Path, old: str, new: str, says: str) ->
 
 def test_relations_are_what_they_say(tmp_path: Path) -> None:
     at_edge = with_inputs(tmp_path, "tiered_bill", published=str(Decimal(47_220) / Decimal("1.05")))
-    assert at_edge.verdict is Verdict.DOES_NOT_HOLD
+    assert at_edge.verdict is ClaimVerdict.DOES_NOT_HOLD
     inside = with_inputs(tmp_path, "tiered_bill", published=str(Decimal(47_220) * Decimal("0.96")))
-    assert inside.verdict is Verdict.HOLDS
+    assert inside.verdict is ClaimVerdict.HOLDS

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from benchmarks.economics.breakeven import Verdict
+from benchmarks.economics.breakeven import BreakEvenVerdict
 from benchmarks.economics.demand import flat
 from benchmarks.economics.format_figures import percent
 from benchmarks.economics.input_checks import BadInput
@@ -25,9 +25,9 @@ def test_each_api_has_its_answer() -> None:
     asked = question(api("0.28", "0.42"), api("1.25", "10"), api("0.01", "0.02"))
     found = study(asked)
     assert [answer.break_even.verdict for answer in found.answers] == [
-        Verdict.BREAKS_EVEN,
-        Verdict.BREAKS_EVEN,
-        Verdict.NEVER,
+        BreakEvenVerdict.BREAKS_EVEN,
+        BreakEvenVerdict.BREAKS_EVEN,
+        BreakEvenVerdict.NEVER,
     ]
     for answer in found.answers:
         least = min(answer.bought.nano, answer.local.nano)

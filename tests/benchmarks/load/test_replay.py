@@ -9,15 +9,15 @@ from typing import Any
 from benchmarks.load.endpoint import Endpoint
 from benchmarks.load.measures import Measures, Slo, Window, measure
 from benchmarks.load.prompt import Wording
-from benchmarks.load.replay import Health, Plan, Player
+from benchmarks.load.replay import Health, Player, SharePlan
 from benchmarks.load.request_row import WHOLE, ErrorKind, Row
 from benchmarks.load.row_table import table
 from benchmarks.load.schedule import Ask, Traffic
 from tests.benchmarks.load.scripted import TEMPLATE_TOKENS, Script, upstream
 
 
-def plan_of(url: str, traffic: Traffic, lasting_s: float, **given: Any) -> Plan:
-    plan = Plan(
+def plan_of(url: str, traffic: Traffic, lasting_s: float, **given: Any) -> SharePlan:
+    plan = SharePlan(
         endpoints=(Endpoint(url, "m"),),
         wording=Wording(1.0, TEMPLATE_TOKENS),
         block_tokens=traffic.block_tokens,

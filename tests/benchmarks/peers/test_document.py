@@ -13,7 +13,7 @@ from benchmarks.peers.plain_engines import NARROW
 from benchmarks.peers.roster import PEERS
 from benchmarks.peers.run import PeerComparison
 from benchmarks.peers.tables import overload_table, rows_table, verdict_table
-from benchmarks.peers.verdicts import Verdict, judge
+from benchmarks.peers.verdicts import PeerVerdict, judge
 from benchmarks.rig.common import Target
 from tests.benchmarks.peers.test_overload import answer, outcome
 from tests.benchmarks.peers.test_side_by_side import sample
@@ -54,8 +54,8 @@ def test_tables_show_everything() -> None:
 
 def test_a_verdict_says_how_sure_it_is() -> None:
     page = Console(file=io.StringIO(), width=160)
-    sure = Verdict("as fast", 0.92, 0.874, 0.966, 0.9, True)
-    page.print(verdict_table([sure, Verdict("answered", 1.0, None, None, 1.0, True)]))
+    sure = PeerVerdict("as fast", 0.92, 0.874, 0.966, 0.9, True)
+    page.print(verdict_table([sure, PeerVerdict("answered", 1.0, None, None, 1.0, True)]))
     assert isinstance(page.file, io.StringIO)
     text = page.file.getvalue()
     assert "0.92 (0.87 to 0.97)" in text

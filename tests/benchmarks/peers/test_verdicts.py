@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.peers.overload import Bill, Outcome, outcome_of
 from benchmarks.peers.side_by_side import Sample
-from benchmarks.peers.verdicts import Verdict, judge
+from benchmarks.peers.verdicts import PeerVerdict, judge
 from benchmarks.rig.open_loop import Answer
 from tests.benchmarks.peers.test_overload import ASK, RATES, answer
 from tests.benchmarks.peers.test_side_by_side import sample
@@ -25,7 +25,7 @@ def outcome(way: str, answers: list[Answer], bought: int = 0) -> Outcome:
     return outcome_of(way, 14.0, answers, bill, RATES, 10.0)
 
 
-def verdicts(through: list[Sample], outcomes: list[Outcome]) -> list[Verdict]:
+def verdicts(through: list[Sample], outcomes: list[Outcome]) -> list[PeerVerdict]:
     return judge(through, [], outcomes)
 
 

@@ -14,7 +14,7 @@ from cluster.checks.ask_vllm import Engine, ask_vllm, engine_findings
 from runtime.config_problems import where
 from runtime.engine.engine_settings import EngineSettings
 from runtime.engine.verify_vllm_settings import Question
-from runtime.engine.vllm_adapter.settings_verdict import Verdict
+from runtime.engine.vllm_adapter.settings_verdict import SettingsVerdict
 
 
 def engine(**fields: Any) -> Engine:
@@ -22,7 +22,7 @@ def engine(**fields: Any) -> Engine:
     return Engine(("pools", 0), settings, True, True)
 
 
-def found(verdict: Verdict, asked: Engine) -> tuple[list[str], list[str]]:
+def found(verdict: SettingsVerdict, asked: Engine) -> tuple[list[str], list[str]]:
     findings, unchecked = engine_findings([asked], {}, lambda questions, _: [verdict])
     return (
         [f"{where(each.problem.path)}: {each.problem.wrong}" for each in findings],
@@ -43,14 +43,14 @@ def found(verdict: Verdict, asked: Engine) -> tuple[list[str], list[str]]:
 )
 def test_a_refusal_is_told_where_the_flag_stands(flag: str | None, at: str) -> None:
     flags = {"kv_cache_dtype": "fp8", "no-enable-prefix-caching": True}
-    told, _ = found(Verdict("no; why not", flag, "why not"), engine(vllm_flags=flags))
+    told, _ = found(SettingsVerdict("no; why not", flag, "why not"), engine(vllm_flags=flags))
     assert told == [f"{at}: no"]
 
 
 def test_what_vllm_could_not_be_asked_is_told_and_is_no_error() -> None:
-    told, unchecked = found(Verdict(unchecked="for cuda"), engine())
+    told, unchecked = found(SettingsVerdict(unchecked="for cuda"), engine())
     assert (told, unchecked) == ([], ["vLLM's configuration of m: for cuda"])
-    assert found(Verdict(), engine()) == ([], [])
+    assert found(SettingsVerdict(), engine()) == ([], [])
     _, missing = engine_findings([engine()], {}, lambda *_: "vLLM is not installed here")
     assert [each.why for each in missing] == ["vLLM is not installed here"]
 
@@ -60,9 +60,9 @@ def test_without_engines_nothing_is_asked() -> None:
 
 
 def test_a_tiny_model_that_is_not_made_yet_is_made_for_the_question(tmp_path: Path) -> None:
-    def ask(questions: Sequence[Question], _: Mapping[str, str]) -> list[Verdict]:
+    def ask(questions: Sequence[Question], _: Mapping[str, str]) -> list[SettingsVerdict]:
         assert (questions[0].settings.checkpoint / "config.json").is_file()
-        return [Verdict()]
+        return [SettingsVerdict()]
 
     engine_findings([engine(model="tiny-moe", checkpoint=tmp_path / "none")], {}, ask)
     assert not (tmp_path / "none").exists()

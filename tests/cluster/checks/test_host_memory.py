@@ -11,7 +11,7 @@ from cluster.application_args import PoolArgs
 from cluster.checks.gpu_memory import memory_findings
 from cluster.checks.host_memory import host_findings
 from cluster.checks.resolve_pools import Known, ResolvedPool, resolve_parts
-from cluster.config_finding import Finding, Severity, warning
+from cluster.config_finding import ConfigFinding, Severity, warning
 from cluster.machine.host import Host
 from runtime.config_problems import where
 
@@ -26,7 +26,7 @@ def pool(replicas: int = 1, **fields: Any) -> ResolvedPool:
     return found.pools[0]
 
 
-def found(replicas: int, kv_blocks: int | None = None, **more: Any) -> list[Finding]:
+def found(replicas: int, kv_blocks: int | None = None, **more: Any) -> list[ConfigFinding]:
     engine = {} if kv_blocks is None else {"kv_blocks": kv_blocks}
     return [*host_findings([pool(replicas, engine=engine)], HOST, **more)]
 

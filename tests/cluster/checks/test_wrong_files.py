@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from cluster.checks.ask_vllm import ask_vllm
-from cluster.checks.report import Place, Report, Surroundings, check_file
+from cluster.checks.report import CheckReport, Place, Surroundings, check_file
 from cluster.checks.resolve_pools import Known
 from cluster.cli import check as cli_check
 from cluster.cli.main import main
@@ -24,7 +24,7 @@ from models.tiny.checkpoint import ensure_tiny_moe
 from models.yaml_file import read_yaml
 from runtime.config_problems import where
 from runtime.engine.verify_vllm_settings import Question
-from runtime.engine.vllm_adapter.settings_verdict import Verdict
+from runtime.engine.vllm_adapter.settings_verdict import SettingsVerdict
 from tests.cluster.checks.starting import started_from
 from tests.cluster.checks.wrong import Base, Wrong
 from tests.cluster.checks.wrong_args import ARGS, FRAME
@@ -47,7 +47,7 @@ class Bench:
         self.state = folder / "state"
         self.state.mkdir(mode=0o700)
         ensure_tiny_moe(self.state / "tiny-moe")
-        base, self._verdicts = Base(), dict[str, Verdict]()
+        base, self._verdicts = Base(), dict[str, SettingsVerdict]()
         self.paths: dict[str, Path] = {}
         for number, wrong in enumerate(CASES):
             own = folder / str(number)
@@ -55,9 +55,11 @@ class Bench:
             self.paths[wrong.name] = base.write(wrong, own)
         asked: list[Question] = []
 
-        def note(questions: Sequence[Question], environment: Mapping[str, str]) -> list[Verdict]:
+        def note(
+            questions: Sequence[Question], environment: Mapping[str, str]
+        ) -> list[SettingsVerdict]:
             asked.extend(questions)
-            return [Verdict() for _ in questions]
+            return [SettingsVerdict() for _ in questions]
 
         for path in self.paths.values():
             check_file(path, self._around(note))
@@ -66,10 +68,12 @@ class Bench:
         for question, verdict in zip(asked, told, strict=True):
             self._verdicts[question.model_dump_json()] = verdict
 
-    def ask(self, questions: Sequence[Question], environment: Mapping[str, str]) -> list[Verdict]:
+    def ask(
+        self, questions: Sequence[Question], environment: Mapping[str, str]
+    ) -> list[SettingsVerdict]:
         return [self._verdicts[each.model_dump_json()] for each in questions]
 
-    def check(self, wrong: Wrong) -> Report:
+    def check(self, wrong: Wrong) -> CheckReport:
         return check_file(self.paths[wrong.name], self._around(self.ask))
 
     def _around(self, ask: Any) -> Surroundings:

@@ -18,7 +18,7 @@ from cluster.cli import check as cli_check
 from cluster.cli.main import app, main
 from cluster.profile import LOCAL_PROFILE
 from cluster.state_folder import STATE_ENV
-from runtime.engine.vllm_adapter.settings_verdict import Verdict
+from runtime.engine.vllm_adapter.settings_verdict import SettingsVerdict
 from tests.cluster.checks.data_flows.sample import file as data_flows_file
 
 RUNNER = CliRunner()
@@ -28,7 +28,7 @@ H20 = LOCAL_PROFILE.with_name("h20.yaml")
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(STATE_ENV, str(tmp_path / "state"))
-    monkeypatch.setattr(cli_check, "ask_vllm", lambda asked, _: [Verdict() for _ in asked])
+    monkeypatch.setattr(cli_check, "ask_vllm", lambda asked, _: [SettingsVerdict() for _ in asked])
     return tmp_path / "state"
 
 

@@ -21,7 +21,7 @@ from runtime.ledger.rows import Ending, Reserve, Row
 from runtime.request.evidence import Evidence, Found, TargetVerdict
 from scheduler.compliance.grounds import Grounds
 from scheduler.compliance.request_traits import Protection, Traits
-from scheduler.compliance.target_facts import Contract, Registration
+from scheduler.compliance.target_facts import Contract, ModelRegistration
 from tests.runtime.ledger.samples import opened, reserve, settle
 
 RUNNER = CliRunner()
@@ -46,7 +46,7 @@ GROUNDS = Grounds(
     stated=(("inference_jurisdictions", frozenset({"sg", "cn"})), ("trains_on_data", False)),
     agreements=(Contract("CAC-contract", "C-1", date(2027, 1, 1)),),
     leaves_to=frozenset({"sg"}),
-    registration=Registration("cn", "Sichuan-1", "深度"),
+    registration=ModelRegistration("cn", "Sichuan-1", "深度"),
     operator="A GmbH",
 )
 

@@ -15,7 +15,7 @@ import cluster
 from cluster.cli.doctor import _table
 from cluster.cli.main import app
 from cluster.cli.terminal import Plain, page, visible
-from cluster.run.doctor_verdict import Check, Verdict
+from cluster.run.doctor_verdict import Check, DoctorVerdict
 from cluster.state_folder import STATE_ENV
 from tests.runtime.ledger.samples import opened, reserve, settle
 
@@ -74,7 +74,7 @@ def test_the_books_of_any_tenant_can_be_read(
 
 
 def test_the_doctor_shows_what_it_found_as_it_is() -> None:
-    found = Check("[/x]", Verdict.OK, "[/y]", "[/z]")
+    found = Check("[/x]", DoctorVerdict.OK, "[/y]", "[/z]")
     told = _shown(lambda out: out.print(_table([found])))
     assert all(name in told for name in ("[/x]", "[/y]", "[/z]"))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from cluster.checks.resolve_pools import Known, resolve
 from cluster.drill.drill_report import DrillReport, IncidentReport, Line
-from cluster.drill.run_drill import Plan, drill
+from cluster.drill.run_drill import DrillPlan, drill
 from cluster.drill.scenarios import Scenario
 from cluster.profile import parse
 from tests.runtime.routing.example import document
@@ -18,10 +18,12 @@ TODAY = date(2026, 11, 30)
 RATE_PER_S = 20.0
 
 
-def plan(name: str, scenarios: Sequence[Scenario], *, requests: int, content: Any = None) -> Plan:
+def plan(
+    name: str, scenarios: Sequence[Scenario], *, requests: int, content: Any = None
+) -> DrillPlan:
     """``requests`` are sent before the fault, and as many with it."""
     profile = parse(Path(name), content or document(name))
-    return Plan(
+    return DrillPlan(
         name=name,
         config=profile.routing,
         pools=resolve(profile.args, Known.load(), Path("/none")).pools,
@@ -33,7 +35,7 @@ def plan(name: str, scenarios: Sequence[Scenario], *, requests: int, content: An
     )
 
 
-async def drilled(wanted: Plan) -> DrillReport:
+async def drilled(wanted: DrillPlan) -> DrillReport:
     return await drill(wanted, lambda *_: None)
 
 

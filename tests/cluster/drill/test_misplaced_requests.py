@@ -13,7 +13,7 @@ from cluster.drill.scenarios import Scenario
 from cluster.drill.scripted_targets import Received
 from runtime.edge import generation_routes
 from runtime.gateway import Gateway
-from runtime.ledger.hash_chain import Entry
+from runtime.ledger.hash_chain import LedgerEntry
 from runtime.request.effective_sensitivity import protected
 from runtime.routing.rule_restriction import Restriction
 from runtime.targets.provider_accounts import Account
@@ -21,7 +21,7 @@ from scheduler.compliance.compliance_matrix import Allowance
 from tests.cluster.drill.plans import TODAY, drilled, plan
 from tests.runtime.routing.example import document
 
-EMPTY: dict[str, Any] = dict.fromkeys(Entry._fields)
+EMPTY: dict[str, Any] = dict.fromkeys(LedgerEntry._fields)
 
 
 async def _found(name: str, requests: int, content: Any = None) -> set[tuple[str, str, str]]:
@@ -100,7 +100,8 @@ def test_what_nobody_sent_and_what_the_evidence_does_not_allow() -> None:
     def told(evidence: str | None, target: str = "offer:a/b") -> list[str]:
         row = EMPTY | {"kind": "reserve", "request_id": "r", "target": target}
         return [
-            each.why for each in misplaced_in_ledger([Entry(**row | {"evidence": evidence})], {})
+            each.why
+            for each in misplaced_in_ledger([LedgerEntry(**row | {"evidence": evidence})], {})
         ]
 
     assert told('{"verdicts":[["m","a/b","allowed",""]]}') == []

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from cluster.checks.report import Place, Report, Surroundings, check_file
+from cluster.checks.report import CheckReport, Place, Surroundings, check_file
 from cluster.config_finding import ARGS, HTTP, ROUTING, at_path
 from cluster.machine.inventory import Inventory
 from cluster.reference.config_example import SMALLEST, Section
@@ -32,7 +32,7 @@ def whole(example: str) -> dict[str, Any]:
     return document
 
 
-def checked(document: Any, folder: Path) -> Report:
+def checked(document: Any, folder: Path) -> CheckReport:
     file = folder / "example.yaml"
     file.write_text(yaml.safe_dump(document))
     around = Surroundings(
@@ -46,7 +46,7 @@ def checked(document: Any, folder: Path) -> Report:
     return check_file(file, around)
 
 
-def said(report: Report) -> list[str]:
+def said(report: CheckReport) -> list[str]:
     return [str(each) for each in report.findings]
 
 

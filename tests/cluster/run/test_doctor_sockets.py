@@ -20,7 +20,7 @@ from cluster.run.doctor_sockets import (
     listeners,
     port_check,
 )
-from cluster.run.doctor_verdict import Verdict
+from cluster.run.doctor_verdict import DoctorVerdict
 from cluster.state_folder import STATE_ENV
 
 LISTENING = (
@@ -42,10 +42,10 @@ LISTENING = (
     ],
 )
 def test_a_dashboard_that_others_can_reach(listener: Listener, is_open: bool) -> None:
-    for is_ours, verdict in ((True, Verdict.PROBLEM), (False, Verdict.WARNING)):
+    for is_ours, verdict in ((True, DoctorVerdict.PROBLEM), (False, DoctorVerdict.WARNING)):
         own = dataclasses.replace(listener, is_ours=is_ours)
         check = dashboard_check([own, Listener("127.0.0.1", 1)])
-        assert check.verdict is (verdict if is_open else Verdict.OK)
+        assert check.verdict is (verdict if is_open else DoctorVerdict.OK)
         assert is_open == bool(check.advice)
 
 
@@ -88,9 +88,9 @@ def test_the_port_and_who_has_it(tmp_path: Path) -> None:
         holder.listen()
         profile = load(LOCAL_PROFILE).moved(holder.getsockname()[1], [1, 2])
         check = port_check(profile, list(listeners(tmp_path)))
-        assert check.verdict is Verdict.PROBLEM
+        assert check.verdict is DoctorVerdict.PROBLEM
         assert f"is in use by pid {os.getpid()}" in check.found
-    assert port_check(profile).verdict is Verdict.OK
+    assert port_check(profile).verdict is DoctorVerdict.OK
 
 
 def test_a_port_that_baseload_itself_holds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.run.start_report import Phase, Report, Reporter, folder, forget, read
+from cluster.run.start_report import Phase, Reporter, StartReport, folder, forget, read
 from cluster.state_folder import STATE_ENV
 from runtime.run_mark import RUN_ENV
 from runtime.start_failed import StartFailed
@@ -45,12 +45,12 @@ def test_a_report_says_how_far_its_process_is(reports: Path) -> None:
 def test_a_process_that_is_gone_has_died_silently_unless_it_said_why(reports: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "pass"]) as child:
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        gone = Report(part="p", pid=child.pid)
+        gone = StartReport(part="p", pid=child.pid)
         assert gone.died_silently()  # a zombie
     assert gone.died_silently()
     assert not gone.model_copy(update={"phase": Phase.FAILED}).died_silently()
     assert not gone.model_copy(update={"host": "elsewhere"}).died_silently()
-    assert not Report(part="p").died_silently()
+    assert not StartReport(part="p").died_silently()
 
 
 def test_nothing_is_written_where_nobody_waits(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cluster.profile import LOCAL_PROFILE, load
-from cluster.run.start_report import Phase, Report
+from cluster.run.start_report import Phase, StartReport
 from cluster.run.start_watch import RAY, StartWatch
 
 GONE = 2**22 + 1  # above the largest pid of Linux
@@ -21,7 +21,7 @@ class Folder:
         self.watch = StartWatch(path, load(LOCAL_PROFILE))
 
     def put(self, name: str, part: str = "an engine of tiny-moe", **facts: object) -> None:
-        report = Report.model_validate({"part": part} | facts)
+        report = StartReport.model_validate({"part": part} | facts)
         (self.path / f"{name}.json").write_text(report.model_dump_json())
 
 

@@ -20,7 +20,7 @@ from cluster.machine.ports import claim_range, free_ports
 from cluster.profile import LOCAL_PROFILE, Profile, load
 from cluster.run import scratch_folder, supervisor
 from cluster.run.run_files import run_files
-from cluster.run.start_report import Report
+from cluster.run.start_report import StartReport
 from cluster.run.supervisor import Run
 from cluster.state_folder import STATE_ENV
 from runtime.errors import ConfigError
@@ -183,7 +183,7 @@ def _run(folder: Path, port: int, code: str = "import time; time.sleep(60)") -> 
 
 
 def _put(run: Run, **facts: object) -> None:
-    report = Report.model_validate({"part": "an engine of tiny-moe"} | facts)
+    report = StartReport.model_validate({"part": "an engine of tiny-moe"} | facts)
     (run.reports / "1.json").write_text(report.model_dump_json())
 
 

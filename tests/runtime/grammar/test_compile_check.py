@@ -10,7 +10,7 @@ import pytest
 
 from runtime.errors import BadRequest, QueueFull
 from runtime.grammar import compile_check
-from runtime.grammar.compile_check import GrammarCheck, Verdict
+from runtime.grammar.compile_check import CompileVerdict, GrammarCheck
 from runtime.grammar.constraint import Constraint
 from runtime.request_limits import LIMITS, refusals
 
@@ -51,7 +51,7 @@ class Asking:
         told = self.file.with_suffix(".asked")
         return told.read_text().split("\n")[:-1] if told.exists() else []
 
-    async def ask(self, text: str, tenant: str = "acme") -> Verdict:
+    async def ask(self, text: str, tenant: str = "acme") -> CompileVerdict:
         return await self.check.check(constraint(text), tenant)
 
 
@@ -69,8 +69,8 @@ def asking(tmp_path: Path) -> Iterator[Asking]:
 
 async def test_a_verdict_is_asked_for_once(asking: Asking) -> None:
     both = await asyncio.gather(asking.ask("good"), asking.ask("good", "other"))
-    assert list(both) == [Verdict(), Verdict()]
-    assert await asking.ask("good") == Verdict()
+    assert list(both) == [CompileVerdict(), CompileVerdict()]
+    assert await asking.ask("good") == CompileVerdict()
     assert asking.asked == ["good"]
 
 
@@ -114,14 +114,14 @@ async def test_what_is_slow_only_together_is_refused_before_the_rest_is_asked(
 async def test_a_compiler_that_fails_is_replaced_and_its_verdict_not_kept(
     asking: Asking, fate: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert await asking.ask("good") == Verdict()
+    assert await asking.ask("good") == CompileVerdict()
     with monkeypatch.context() as patched:
         if fate == "hang":
             patched.setattr(compile_check, "ANSWER_S_MAX", 0.05)
         with pytest.raises(BadRequest) as caught:
             await asking.ask(fate)
     assert "cannot be checked" in caught.value.message
-    assert await asking.ask("good 2") == Verdict()
+    assert await asking.ask("good 2") == CompileVerdict()
     with monkeypatch.context() as patched:
         patched.setattr(compile_check, "ANSWER_S_MAX", 0.05 if fate == "hang" else 60)
         with pytest.raises(BadRequest):
@@ -151,7 +151,7 @@ async def test_a_tenant_has_only_a_few_waiting_and_takes_no_turn_of_others(askin
     other = asyncio.create_task(asking.ask("others", "other"))
     await asyncio.sleep(0)
     assert not other.done()
-    assert await asking.ask("good") == Verdict()  # what is known waits for nobody
+    assert await asking.ask("good") == CompileVerdict()  # what is known waits for nobody
     asking.check.close()
     told = await asyncio.gather(*hung, *waiting, other, return_exceptions=True)
     assert all(isinstance(each, BadRequest) for each in told)
@@ -163,7 +163,7 @@ async def test_who_leaves_takes_no_verdict_from_others(asking: Asking) -> None:
     stays = asyncio.create_task(asking.ask("good 2"))
     await asyncio.sleep(0)
     left.cancel()
-    assert await stays == Verdict()
+    assert await stays == CompileVerdict()
     assert left.cancelled() or left.cancelling()
 
 

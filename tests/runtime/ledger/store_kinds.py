@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from runtime.ledger.hash_chain import Entry
+from runtime.ledger.hash_chain import LedgerEntry
 from runtime.ledger.ledger import Ledger
 from runtime.ledger.sql.sqlite_appender import SqliteAppender
 
@@ -55,7 +55,7 @@ class StoreKind(Protocol):
     def edit(self, url: str, *edits: Edit) -> None:
         """By somebody with all rights, who puts the rules of the store back afterwards."""
 
-    def insert(self, url: str, entry: Entry) -> None:
+    def insert(self, url: str, entry: LedgerEntry) -> None:
         """With the rules in force; raises ``refusal`` where one forbids it."""
 
     @property
@@ -84,9 +84,9 @@ class Sqlite:
                     for seq, to in ((each.seq, 0), (each.other, each.seq), (0, each.other)):
                         connection.execute("UPDATE entries SET seq = ? WHERE seq = ?", (to, seq))
 
-    def insert(self, url: str, entry: Entry) -> None:
+    def insert(self, url: str, entry: LedgerEntry) -> None:
         with closing(self._connect(url)) as connection:
-            names, marks = ", ".join(Entry._fields), ", ".join("?" * len(entry))
+            names, marks = ", ".join(LedgerEntry._fields), ", ".join("?" * len(entry))
             statement = f"INSERT INTO entries ({names}) VALUES ({marks})"  # noqa: S608
             connection.execute(statement, entry)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.hash_chain import COLUMNS, EMPTY, Entry, Head, chained
+from runtime.ledger.hash_chain import COLUMNS, EMPTY, Head, LedgerEntry, chained
 from runtime.ledger.open_store import open_store
 from runtime.ledger.rows import Ending, Row
 from runtime.ledger.store import Answer, Appender, OpenAttempt, Store
@@ -34,7 +34,7 @@ def _same(answer: Answer) -> object:
     return type(answer) if isinstance(answer, ValueError) else answer
 
 
-def _entries(store: Store) -> list[Entry]:
+def _entries(store: Store) -> list[LedgerEntry]:
     with store.reading() as reading:
         return list(reading.entries())
 
@@ -46,7 +46,7 @@ def test_entries_are_the_rows_in_their_order_each_linked_to_the_one_before(
     assert appender.append(rows[:1]) == [True]
     assert appender.append(rows[1:]) == [True, True, True]
     entries = _entries(store)
-    assert entries == [Entry._make(values) for values in chained(rows, EMPTY)]
+    assert entries == [LedgerEntry._make(values) for values in chained(rows, EMPTY)]
     assert [entry.seq for entry in entries] == [1, 2, 3, 4]
     for entry, row in zip(entries, rows, strict=True):
         facts = {name: getattr(row, name, None) for name in COLUMNS[1:]}
@@ -95,7 +95,7 @@ def test_two_appenders_take_turns_and_share_one_chain(store: Store) -> None:
         chain = entry.chain
 
 
-def _row(entry: Entry) -> Row:
+def _row(entry: LedgerEntry) -> Row:
     made = reserve if entry.kind == "reserve" else settle
     return made(entry.request_id)
 
@@ -159,7 +159,7 @@ def test_the_store_itself_refuses_a_contradiction(
     }
     (values,) = chained([rows[what]], head)
     with pytest.raises(kind.refusal):
-        kind.insert(url, Entry._make(values))
+        kind.insert(url, LedgerEntry._make(values))
     assert len(_entries(store)) == 3
 
 

@@ -16,7 +16,7 @@ from runtime.request_limits import LIMITS, refusals
 from runtime.wire.tags import Sensitivity, Tags
 from scheduler.compliance.grounds import Grounds
 from scheduler.compliance.request_traits import Protection, Traits
-from scheduler.compliance.target_facts import Contract, Registration
+from scheduler.compliance.target_facts import Contract, ModelRegistration
 
 EVIDENCE = Evidence(
     said=words_of(Tags(locale="zh-CN")),
@@ -38,7 +38,7 @@ GROUNDS = Grounds(
     stated=(("inference_jurisdictions", frozenset({"sg", "cn"})), ("trains_on_data", False)),
     agreements=(Contract("CAC-contract", "C-1", date(2027, 1, 1)),),
     leaves_to=frozenset({"sg"}),
-    registration=Registration("cn", "Sichuan-1", "深度"),
+    registration=ModelRegistration("cn", "Sichuan-1", "深度"),
     operator="A GmbH",
     matrix_version="fedcba9876543210",
 )
@@ -152,7 +152,7 @@ def test_the_longest_that_there_can_be_has_room_in_its_row() -> None:
         rules=tuple(f"{each}/" + "r" * 120 for each in range(999)),
         stated=(("documents", frozenset(names)),),
         agreements=tuple(Contract("SCC", name, date(2027, 1, 1)) for name in names),
-        registration=Registration("cn", LONG, LONG),
+        registration=ModelRegistration("cn", LONG, LONG),
         operator=LONG,
     )
     before = refusals["evidence_target_chars_max"]

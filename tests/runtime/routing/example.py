@@ -17,7 +17,7 @@ from runtime.wire.tags import Sensitivity
 from scheduler.compliance.compliance_matrix import LOCAL, Matrix
 from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.routing.quality_table import QualityTable
-from scheduler.routing.routing_plan import Place, Plan
+from scheduler.routing.routing_plan import Place, RoutingPlan
 from scheduler.routing.rule import Needs
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "examples"
@@ -59,7 +59,7 @@ class Example:
         prompt_tokens: int = 600,
         answer_tokens: int = 300,
         answer_tokens_max: int = 2_048,
-    ) -> Plan:
+    ) -> RoutingPlan:
         needs = Needs(context_tokens=prompt_tokens + answer_tokens_max)
         traits = Traits(home, Protection[sensitivity.name])
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from scheduler.compliance.policy_pack import Rule as Law
+from scheduler.compliance.policy_pack import PolicyRule as Law
 from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import TargetFacts
 from tests.scheduler.compliance.slow import COUNTRIES, holds, may_have

@@ -14,7 +14,7 @@ from runtime.wire.tags import Sensitivity
 from scheduler.compliance.compliance_matrix import LOCAL, Allowance
 from scheduler.compliance.evaluate_rules import Forbidden
 from scheduler.routing.quality_table import QualityTable
-from scheduler.routing.routing_plan import Code, Place, Plan, Step
+from scheduler.routing.routing_plan import Code, Place, RoutingPlan, Step
 from scheduler.routing.rule import Needs
 
 MODELS = ("cheap", "dear", "english")
@@ -62,12 +62,12 @@ def planned(
     allowance: Allowance = EVERYTHING,
     of: Routing | None = None,
     sensitivity: Sensitivity = Sensitivity.INTERNAL,
-) -> Plan:
+) -> RoutingPlan:
     asked = Asked(model, task, language, needs or Needs(), sensitivity)
     return (of or routing()).plan(asked, places, allowance)
 
 
-def models(found: Plan) -> list[str]:
+def models(found: RoutingPlan) -> list[str]:
     return [step.model for step in found.steps]
 
 

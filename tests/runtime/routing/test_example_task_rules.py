@@ -9,7 +9,7 @@ import pytest
 
 from runtime.errors import BadRequest
 from runtime.wire.tags import Sensitivity
-from scheduler.routing.routing_plan import Code, Plan
+from scheduler.routing.routing_plan import Code, RoutingPlan
 from scheduler.routing.rule import Substitute
 from tests.runtime.routing.example import Example, document
 
@@ -21,7 +21,7 @@ def example() -> Example:
     return Example("task-rules")
 
 
-def codes(found: Plan) -> dict[str, Code | None]:
+def codes(found: RoutingPlan) -> dict[str, Code | None]:
     return {each.target: each.code for each in found.verdicts}
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scheduler.compliance.compliance_matrix import Allowance
 from scheduler.compliance.evaluate_rules import Forbidden
 from scheduler.routing.quality_table import QualityTable
-from scheduler.routing.routing_plan import Code, Plan
+from scheduler.routing.routing_plan import Code, RoutingPlan
 from tests.runtime.routing.test_apply_rules import EVERYTHING, MODELS, planned, routing
 
 OFFERS = sorted(EVERYTHING.offers)
@@ -37,7 +37,7 @@ ASKED = st.sampled_from(
 )
 
 
-def reached(plan: Plan) -> set[str]:
+def reached(plan: RoutingPlan) -> set[str]:
     return {
         target
         for step in plan.steps

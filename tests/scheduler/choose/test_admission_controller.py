@@ -7,7 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.decision import Buy, Dispatch, Hold, Outcome, Reason, Refusal, Reject, Verdict
+from scheduler.decision import (
+    Buy,
+    Dispatch,
+    Hold,
+    Outcome,
+    Reason,
+    Refusal,
+    Reject,
+    Verdict,
+)
 from scheduler.offer import Offer
 from scheduler.settings import Settings
 from scheduler.state_machine import Scheduler

@@ -6,9 +6,9 @@ from datetime import date
 
 from hypothesis import strategies as st
 
-from scheduler.compliance.policy_pack import Require, Rule, When
+from scheduler.compliance.policy_pack import PolicyRule, Require, When
 from scheduler.compliance.request_traits import Protection, Traits
-from scheduler.compliance.target_facts import Contract, Registration, TargetFacts
+from scheduler.compliance.target_facts import Contract, ModelRegistration, TargetFacts
 
 TODAY = date(2026, 11, 30)
 PLACES = ["cn", "hk", "sg", "de", "fr", "us", "gb"]
@@ -41,7 +41,7 @@ facts = st.builds(
     trains_on_data=st.none() | st.booleans(),
     registrations=st.lists(
         st.builds(
-            Registration,
+            ModelRegistration,
             jurisdiction=st.sampled_from(PLACES),
             number=st.just("1"),
             model_name=st.just("m"),
@@ -76,4 +76,4 @@ requires = st.builds(
     contracts=some(KINDS),
     documents=some(DOCUMENTS),
 )
-rules = st.builds(Rule, rule_id=st.just("pack/rule"), when=whens, require=requires)
+rules = st.builds(PolicyRule, rule_id=st.just("pack/rule"), when=whens, require=requires)

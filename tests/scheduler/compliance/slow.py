@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.policy_pack import PolicyRule
 from scheduler.compliance.request_traits import Traits
 from scheduler.compliance.target_facts import TargetFacts
 
@@ -28,7 +28,7 @@ def holds(codes: object, country: str, home: str | None) -> bool:
 
 
 def stays(
-    where: object, within: object, rule: Rule, traits: Traits, facts: TargetFacts, today: date
+    where: object, within: object, rule: PolicyRule, traits: Traits, facts: TargetFacts, today: date
 ) -> bool:
     if within is None:
         return True
@@ -59,7 +59,7 @@ def stays(
     return True
 
 
-def applies(rule: Rule, traits: Traits) -> bool:
+def applies(rule: PolicyRule, traits: Traits) -> bool:
     where, classes = rule.when.users_in, rule.when.data_classes
     if where is not None and traits.user_in is not None and traits.user_in not in where:
         return False
@@ -68,7 +68,7 @@ def applies(rule: Rule, traits: Traits) -> bool:
     return int(traits.protection) >= int(rule.when.protection_min)
 
 
-def satisfied(rule: Rule, traits: Traits, facts: TargetFacts, today: date) -> bool:
+def satisfied(rule: PolicyRule, traits: Traits, facts: TargetFacts, today: date) -> bool:
     need = rule.require
     valid = {
         c.kind for c in facts.contracts if c.valid_until is not None and c.valid_until >= today
@@ -94,5 +94,7 @@ def satisfied(rule: Rule, traits: Traits, facts: TargetFacts, today: date) -> bo
     return all(answers)
 
 
-def may_have(rules: tuple[Rule, ...], traits: Traits, facts: TargetFacts, today: date) -> bool:
+def may_have(
+    rules: tuple[PolicyRule, ...], traits: Traits, facts: TargetFacts, today: date
+) -> bool:
     return all(satisfied(rule, traits, facts, today) for rule in rules if applies(rule, traits))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scheduler.compliance.compliance_matrix import LOCAL, Matrix
 from scheduler.compliance.evaluate_rules import forbids
-from scheduler.compliance.policy_pack import Rule
+from scheduler.compliance.policy_pack import PolicyRule
 from scheduler.compliance.request_traits import Traits
 from scheduler.compliance.target_facts import TargetFacts
 from tests.scheduler.compliance import given as g
@@ -22,7 +22,7 @@ from tests.scheduler.compliance import given as g
     traits=g.traits,
 )
 def test_each_target_has_its_own_verdict(
-    rules: list[Rule], own: TargetFacts, offers: list[TargetFacts], traits: Traits
+    rules: list[PolicyRule], own: TargetFacts, offers: list[TargetFacts], traits: Traits
 ) -> None:
     named = {f"v/{n}": facts for n, facts in enumerate(offers)}
     matrix = Matrix(rules, own, named)

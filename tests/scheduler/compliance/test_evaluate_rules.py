@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from hypothesis import given, settings
 
 from scheduler.compliance.evaluate_rules import Forbidden, forbids
-from scheduler.compliance.policy_pack import Require, Rule, When
+from scheduler.compliance.policy_pack import PolicyRule, Require, When
 from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import TargetFacts
 from tests.scheduler.compliance import given as g
@@ -18,13 +18,15 @@ UNKNOWN = TargetFacts()
 
 @settings(max_examples=500, deadline=None)
 @given(rule=g.rules, traits=g.traits, facts=g.facts)
-def test_as_the_slow_way_says(rule: Rule, traits: Traits, facts: TargetFacts) -> None:
+def test_as_the_slow_way_says(rule: PolicyRule, traits: Traits, facts: TargetFacts) -> None:
     verdict = forbids((rule,), traits, facts, g.TODAY)
     assert (verdict is None) == may_have((rule,), traits, facts, g.TODAY)
 
 
 @given(rule=g.rules, traits=g.traits, facts=g.facts)
-def test_forgetting_a_fact_allows_nothing(rule: Rule, traits: Traits, facts: TargetFacts) -> None:
+def test_forgetting_a_fact_allows_nothing(
+    rule: PolicyRule, traits: Traits, facts: TargetFacts
+) -> None:
     if forbids((rule,), traits, facts, g.TODAY) is None:
         return
     for field in fields(TargetFacts):
@@ -33,7 +35,9 @@ def test_forgetting_a_fact_allows_nothing(rule: Rule, traits: Traits, facts: Tar
 
 
 @given(rule=g.rules, traits=g.traits, facts=g.facts)
-def test_more_protection_allows_nothing(rule: Rule, traits: Traits, facts: TargetFacts) -> None:
+def test_more_protection_allows_nothing(
+    rule: PolicyRule, traits: Traits, facts: TargetFacts
+) -> None:
     if forbids((rule,), traits, facts, g.TODAY) is None:
         return
     for protection in Protection:
@@ -44,7 +48,7 @@ def test_more_protection_allows_nothing(rule: Rule, traits: Traits, facts: Targe
 
 @given(rule=g.rules, traits=g.traits, facts=g.facts)
 def test_an_unknown_user_is_a_user_of_everywhere(
-    rule: Rule, traits: Traits, facts: TargetFacts
+    rule: PolicyRule, traits: Traits, facts: TargetFacts
 ) -> None:
     nowhere = replace(traits, user_in=None)
     if forbids((rule,), nowhere, facts, g.TODAY) is None:
@@ -53,7 +57,7 @@ def test_an_unknown_user_is_a_user_of_everywhere(
 
 
 def test_the_verdict_names_the_rule_and_the_fact() -> None:
-    rule = Rule("pack/rule", When(), Require(no_training=True))
+    rule = PolicyRule("pack/rule", When(), Require(no_training=True))
     traits = Traits("de", Protection.PUBLIC)
     assert forbids((rule,), traits, UNKNOWN, g.TODAY) == Forbidden(
         "pack/rule", "trains_on_data", is_known=False

@@ -9,12 +9,17 @@ import pytest
 
 from scheduler.compliance.compliance_matrix import LOCAL, Matrix
 from scheduler.compliance.grounds import grounds, leaves_to
-from scheduler.compliance.policy_pack import Require, Rule, When
+from scheduler.compliance.policy_pack import PolicyRule, Require, When
 from scheduler.compliance.request_traits import Protection, Traits
-from scheduler.compliance.target_facts import Contract, Registration, TargetFacts, registrations_for
+from scheduler.compliance.target_facts import (
+    Contract,
+    ModelRegistration,
+    TargetFacts,
+    registrations_for,
+)
 
 TODAY = date(2026, 11, 30)
-STAYS = Rule(
+STAYS = PolicyRule(
     "law/stays",
     When(frozenset({"cn"}), Protection.PII),
     Require(
@@ -23,8 +28,8 @@ STAYS = Rule(
         or_transfer=frozenset({"CAC-contract"}),
     ),
 )
-KNOWN = Rule("law/known", When(frozenset({"cn"})), Require(is_registered=True))
-SIGNED = Rule(
+KNOWN = PolicyRule("law/known", When(frozenset({"cn"})), Require(is_registered=True))
+SIGNED = PolicyRule(
     "law/signed",
     When(protection_min=Protection.PII),
     Require(contracts=frozenset({"DPA"}), no_training=True, retention_days_max=30),
@@ -32,7 +37,7 @@ SIGNED = Rule(
 RULES = (STAYS, KNOWN, SIGNED)
 FLOW = Contract("CAC-contract", "C-1", date(2027, 1, 1), frozenset({"cn"}), frozenset({"sg"}))
 DPA = Contract("DPA", "D-1", date(2027, 1, 1))
-REGISTERED = Registration("cn", "N-1", "M")
+REGISTERED = ModelRegistration("cn", "N-1", "M")
 FACTS = TargetFacts(
     storage_regions=frozenset({"cn"}),
     inference_jurisdictions=frozenset({"cn", "sg"}),
@@ -41,7 +46,7 @@ FACTS = TargetFacts(
     open_weights=True,
     retention_days=0,
     trains_on_data=False,
-    registrations=(Registration("sg", "S-1", "M"), REGISTERED),
+    registrations=(ModelRegistration("sg", "S-1", "M"), REGISTERED),
     contracts=(FLOW, DPA),
 )
 PERSONAL = Traits("cn", Protection.PII)
@@ -90,9 +95,9 @@ def test_where_data_goes_is_unknown_if_a_place_or_the_user_is() -> None:
     assert leaves_to(PERSONAL, anywhere) == frozenset({"anywhere"})
 
 
-ONE = Registration("cn", "1", "M", frozenset({"one"}))
-TWO = Registration("cn", "2", "M", frozenset({"two"}))
-KOREAN = Registration("kr", "3", "M")
+ONE = ModelRegistration("cn", "1", "M", frozenset({"one"}))
+TWO = ModelRegistration("cn", "2", "M", frozenset({"two"}))
+KOREAN = ModelRegistration("kr", "3", "M")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +111,7 @@ KOREAN = Registration("kr", "3", "M")
     ],
 )
 def test_registrations_count_where_every_model_has_one(
-    models: list[str], counting: tuple[Registration, ...]
+    models: list[str], counting: tuple[ModelRegistration, ...]
 ) -> None:
     assert registrations_for([ONE, TWO, KOREAN], models) == counting
 

@@ -9,12 +9,20 @@ from typing import Any
 import pytest
 
 from scheduler.compliance.compliance_matrix import LOCAL, Allowance, Matrix
+from scheduler.compliance.policy_pack import PolicyRule as ComplianceRule
 from scheduler.compliance.policy_pack import Require, When
-from scheduler.compliance.policy_pack import Rule as ComplianceRule
 from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import TargetFacts
 from scheduler.routing.quality_table import Quality
-from scheduler.routing.routing_plan import Code, Place, PlaceVerdict, Plan, Standing, Step, plan
+from scheduler.routing.routing_plan import (
+    CandidateStanding,
+    Code,
+    Place,
+    PlaceVerdict,
+    RoutingPlan,
+    Step,
+    plan,
+)
 from scheduler.routing.rule import (
     ANY_ABILITY,
     Abilities,
@@ -41,18 +49,18 @@ def standing(
     nano: int | None = 1_000,
     candidate: Candidate | None = None,
     abilities: Abilities = ANY_ABILITY,
-) -> Standing:
+) -> CandidateStanding:
     place = Place(f"v/{model}", nano, None if nano is None else 4 * nano)
-    return Standing(candidate or Candidate(model), abilities, quality, (place,))
+    return CandidateStanding(candidate or Candidate(model), abilities, quality, (place,))
 
 
 def planned(
     rule: Rule,
-    *standings: Standing,
+    *standings: CandidateStanding,
     needs: Needs | None = None,
     facts: Mapping[str, TargetFacts] | None = None,
     kept: Kept | None = None,
-) -> Plan:
+) -> RoutingPlan:
     """``facts`` are of targets that are not in China."""
     places = (place for each in standings for place in each.places)
     offers = {place.target: (facts or {}).get(place.target, IN_CHINA) for place in places}
@@ -64,11 +72,11 @@ def rule(**changes: Any) -> Rule:
     return replace(Rule("r", frozenset({"code"}), ()), **changes)
 
 
-def models(found: Plan) -> list[str]:
+def models(found: RoutingPlan) -> list[str]:
     return [step.model for step in found.steps]
 
 
-def codes(found: Plan) -> dict[str, Code | None]:
+def codes(found: RoutingPlan) -> dict[str, Code | None]:
     return {each.model: each.code for each in found.verdicts}
 
 
@@ -117,7 +125,7 @@ def test_what_a_model_cannot_do_is_named() -> None:
 def test_a_place_has_a_context_of_its_own() -> None:
     here = Place(LOCAL, 0, 0, context_tokens_max=4_096)
     there = Place("v/m", 1, 4, context_tokens_max=131_072)
-    both = Standing(Candidate("m"), ANY_ABILITY, GOOD, (here, there))
+    both = CandidateStanding(Candidate("m"), ANY_ABILITY, GOOD, (here, there))
     (step,) = planned(rule(), both, needs=Needs(context_tokens=4_097)).steps
     assert step == Step("m", is_local=False, offers=frozenset({"v/m"}))
     (step,) = planned(rule(), both, needs=Needs(context_tokens=4_096)).steps
@@ -138,7 +146,9 @@ def test_the_language_of_a_request_is_a_hint_and_that_of_a_rule_is_not() -> None
 
 def test_a_setting_that_keeps_a_request_from_a_place_is_named() -> None:
     kept = Place("v/kept", 1, 1, withheld="allowed_sensitivity")
-    found = planned(rule(), Standing(Candidate("m"), ANY_ABILITY, GOOD, (kept,)), standing("n"))
+    found = planned(
+        rule(), CandidateStanding(Candidate("m"), ANY_ABILITY, GOOD, (kept,)), standing("n")
+    )
     assert models(found) == ["n"]
     assert found.verdicts[0] == PlaceVerdict("m", "v/kept", Code.WITHHELD, "allowed_sensitivity")
 
@@ -185,7 +195,7 @@ def test_nothing_is_left_for_the_laws_sake() -> None:
 
 
 def test_a_model_that_nobody_serves_is_said() -> None:
-    found = planned(rule(), Standing(Candidate("m"), ANY_ABILITY, GOOD, ()))
+    found = planned(rule(), CandidateStanding(Candidate("m"), ANY_ABILITY, GOOD, ()))
     assert codes(found) == {"m": Code.NOT_SERVED}
     assert found.steps == ()
 
@@ -200,4 +210,4 @@ def test_limits_and_substitution_travel_with_the_step() -> None:
 
 @pytest.mark.parametrize("choose", Choose)
 def test_no_candidate_no_step(choose: Choose) -> None:
-    assert planned(rule(choose=choose)) == Plan(rule(choose=choose), (), ())
+    assert planned(rule(choose=choose)) == RoutingPlan(rule(choose=choose), (), ())

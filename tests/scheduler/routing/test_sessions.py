@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.compliance.compliance_matrix import LOCAL
 from scheduler.routing.quality_table import Quality
-from scheduler.routing.routing_plan import Place, Standing
+from scheduler.routing.routing_plan import CandidateStanding, Place
 from scheduler.routing.rule import ANY_ABILITY, Candidate, Choose
 from scheduler.routing.sessions import IDLE_S_MAX, Kept, SessionLimit, Sessions
 from tests.scheduler.routing.test_routing_plan import GOOD, models, planned, rule
@@ -69,9 +69,9 @@ def test_a_cache_holds_what_was_sent_there_and_no_more_than_the_prompt() -> None
     assert KEPT.cached_tokens("n", "v/m", 150) == KEPT.cached_tokens("m", "w/m", 150) == 0
 
 
-def at(model: str, nano: int | None, quality: Quality = GOOD) -> Standing:
+def at(model: str, nano: int | None, quality: Quality = GOOD) -> CandidateStanding:
     place = Place(f"v/{model}", nano, None)
-    return Standing(Candidate(model), ANY_ABILITY, quality, (place,))
+    return CandidateStanding(Candidate(model), ANY_ABILITY, quality, (place,))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from cluster.cli.main import app
 from cluster.drill.drill_report import DrillReport, IncidentReport, Misplaced, Side
 from cluster.profile import LOCAL_PROFILE
 from cluster.state_folder import STATE_ENV
-from runtime.engine.vllm_adapter.settings_verdict import Verdict
+from runtime.engine.vllm_adapter.settings_verdict import SettingsVerdict
 
 RUNNER = CliRunner()
 SIDE = Side(
@@ -37,7 +37,7 @@ WRONG = Misplaced(target="a/<b>", why="pipl/home", seen_by="target", asked="help
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(STATE_ENV, str(tmp_path / "state"))
-    monkeypatch.setattr(cli_check, "ask_vllm", lambda asked, _: [Verdict() for _ in asked])
+    monkeypatch.setattr(cli_check, "ask_vllm", lambda asked, _: [SettingsVerdict() for _ in asked])
 
 
 def _drill(*arguments: object, ends: int = 0) -> Result:

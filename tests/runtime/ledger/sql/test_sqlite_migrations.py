@@ -10,7 +10,7 @@ from sqlalchemy import Table, create_engine, inspect
 
 from runtime.errors import LedgerUnavailable
 from runtime.ledger.audit import audit
-from runtime.ledger.hash_chain import EMPTY, Entry, chained
+from runtime.ledger.hash_chain import EMPTY, LedgerEntry, chained
 from runtime.ledger.ledger import Ledger
 from runtime.ledger.rows import Row
 from runtime.ledger.sql import schema, sqlite_connection
@@ -126,9 +126,9 @@ def old(tmp_path: Path) -> Path:
         )
         m0001_entries(connection)
         connection.exec_driver_sql("INSERT INTO migrations VALUES ('m0001_entries', 0)")
-        columns = [name for name in Entry._fields if name != "evidence"]
+        columns = [name for name in LedgerEntry._fields if name != "evidence"]
         for values in chained(rows, EMPTY):
-            told = dict(zip(Entry._fields, values, strict=True))
+            told = dict(zip(LedgerEntry._fields, values, strict=True))
             marks = ", ".join("?" * len(columns))
             connection.exec_driver_sql(
                 f"INSERT INTO entries ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608
