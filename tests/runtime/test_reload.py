@@ -19,10 +19,15 @@ from runtime.engine.fault_script import Script
 from runtime.errors import ConfigError
 from runtime.ledger.open_store import open_store
 from tests.runtime.parts import KEY, KEY_ENV, MODEL, Stack, chat, stack, until
+from tests.runtime.test_rules import OTHER
 
 RELOADS = 1_000
 CALLERS = 24
 ADMIN = "bl-admin"
+TASK = "help"
+ASKED = (MODEL, "auto", "help")  # by callers in turn
+PARTS = ("config", "accounts", "matrix", "routing", "applied")  # of a gateway, all or none
+RULED = {OTHER: (Script(token_s=0.001),)}
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +36,9 @@ def vendor_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def config_of(s: Stack, number: int) -> dict[str, Any]:
-    """One of many: a limit, a cap, a law, an offer and a tenant change together."""
+    """One of many: a limit, a cap, a law, an offer, a tenant and the rules change together. The
+    first model of the rule, its floor, its way to choose and who may have it change; a rule beside
+    it comes and goes."""
     offer = {"name": MODEL, "in_flight_max": 64 + number % 7}
     account = {"base_url": s.vendor.url, "key_env": KEY_ENV, "offers": {MODEL: offer}}
     return {
@@ -43,6 +50,25 @@ def config_of(s: Stack, number: int) -> dict[str, Any]:
         "providers": {"stand-in": account} if number % 3 else {},
         "compliance": {"packs": ["hipaa"] if number % 2 else []},
         "spill": {"usd_per_hour_max": f"{1000 + number}.00"},
+        **rules_of(number),
+    }
+
+
+def rules_of(number: int) -> dict[str, Any]:
+    candidates = [MODEL, OTHER] if number % 2 else [OTHER, MODEL]
+    rule = {
+        "tasks": [TASK],
+        "candidates": candidates,
+        "choose": ("in_order", "cheapest", "best_value")[number % 3],
+        "quality_floor": (number % 5) / 10,
+        "allowed_sensitivity": ["public", "internal", *(["pii"] if number % 7 else [])],
+    }
+    if number % 3 == 2:
+        rule["score_per_usd"] = 1
+    extra = {f"extra-{number}": {"tasks": [f"extra-{number}"], "candidates": [MODEL]}}
+    return {
+        "rules": {"help": rule, **(extra if number % 4 else {})},
+        "quality": {MODEL: {"overall": 0.9}, OTHER: {"overall": 0.8}},
     }
 
 
@@ -60,15 +86,18 @@ class Crowd:
     s: Stack
     versions: dict[str, str] = field(default_factory=dict)  # of each answered request
     failures: Counter[str] = field(default_factory=Counter)
+    models: Counter[tuple[str, str]] = field(default_factory=Counter)  # asked for, and answered
     answered: int = 0
     in_flight: int = 0
 
     async def ask(self, number: int) -> None:
         while True:
-            body = chat(f"call {number}", stream=bool(number % 2))
+            body = chat(f"call {number}", stream=bool(number % 2)) | {"model": ASKED[number % 3]}
+            headers = {"x-baseload-task": TASK}
             self.in_flight += 1
             try:
-                async with self.s.http.post(f"{self.s.url}/chat/completions", json=body) as answer:
+                url = f"{self.s.url}/chat/completions"
+                async with self.s.http.post(url, json=body, headers=headers) as answer:
                     text = await answer.text()
             finally:
                 self.in_flight -= 1
@@ -78,6 +107,7 @@ class Crowd:
                 continue
             self.answered += 1
             self.versions[answer.headers["x-request-id"]] = answer.headers["x-baseload-config"]
+            self.models[body["model"], answer.headers["x-baseload-model"]] += 1
 
 
 @asynccontextmanager
@@ -110,11 +140,23 @@ def versions_in(ledger: Path) -> dict[str, str]:
     return {entry.request_id: json.loads(entry.evidence or "{}")["config"] for entry in reserves}
 
 
+def refuse_a_bad_file(s: Stack, number: int) -> None:
+    """A change of rules that is wrong in one of them, as a Scheduler would read it."""
+    before = vars(s.gateway).copy()
+    bad = config_of(s, number + 1)
+    bad["rules"]["late"] = {"tasks": [TASK], "candidates": [MODEL]}  # a task of two rules
+    with pytest.raises(ConfigError, match="stands in rule"):
+        apply(s, load_config(bad))
+    for name in PARTS:
+        assert vars(s.gateway)[name] is before[name]
+
+
 async def test_a_thousand_reloads_under_load_lose_no_request(tmp_path: Path) -> None:
     """Every answer's version is one that was applied, and the one in its ledger row."""
     scripts = [Script(token_s=0.001), Script(token_s=0.001)]
-    async with stack(tmp_path, scripts=scripts, sells=True, max_num_seqs=8) as s:
+    async with stack(tmp_path, scripts=scripts, others=RULED, sells=True, max_num_seqs=8) as s:
         applied = {s.gateway.config_version}
+        apply(s, load_config(config_of(s, 0)))  # callers may name its rules
         async with crowd(s) as callers:
             always_in_flight = True
             for number in range(RELOADS):
@@ -123,6 +165,7 @@ async def test_a_thousand_reloads_under_load_lose_no_request(tmp_path: Path) -> 
                 await asyncio.sleep(0)
                 always_in_flight &= callers.in_flight > 0
                 if number % 50 == 0:
+                    refuse_a_bad_file(s, number)
                     status, told = await admin(s)
                     assert (status, told["version"]) == (200, s.gateway.config_version)
                     assert told["config"]["ttft_budget_ms"] == 10_000 + number
@@ -132,6 +175,10 @@ async def test_a_thousand_reloads_under_load_lose_no_request(tmp_path: Path) -> 
         assert len(applied) == RELOADS + 1
         assert set(callers.versions.values()) <= applied
         assert len(set(callers.versions.values())) > 20  # they did run while it changed
+        assert {asked for asked, _ in callers.models} == set(ASKED)
+        assert callers.models[MODEL, OTHER] == 0
+        for name in ("auto", "help"):  # the rule chose one, then the other
+            assert callers.models[name, MODEL] * callers.models[name, OTHER] > 0
         await s.idle()
         of_rows = versions_in(s.ledger)
     for request_id, version in callers.versions.items():
@@ -165,13 +212,13 @@ async def test_a_configuration_that_fails_as_it_is_applied_changes_nothing(
     async with stack(tmp_path, sells=True) as s:
         apply(s, load_config(config_of(s, 1)))
         gateway = s.gateway
-        before = {name: vars(gateway)[name] for name in ("config", "accounts", "matrix", "applied")}
+        before = {name: vars(gateway)[name] for name in PARTS}
         buyable = gateway._buyable
 
         def fails(*given: object) -> None:
             raise RuntimeError("a defect")
 
-        for name in ("matrix_of", "open_accounts"):
+        for name in ("matrix_of", "open_accounts", "routing_of"):
             with monkeypatch.context() as patch:
                 patch.setattr(f"runtime.gateway.{name}", fails)
                 with pytest.raises(RuntimeError, match="a defect"):
