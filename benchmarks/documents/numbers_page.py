@@ -12,6 +12,7 @@ from benchmarks.documents import (
     overhead_section,
     peers_section,
     planner_section,
+    two_pools_section,
     unsectioned_result,
 )
 from benchmarks.documents.markdown import paragraphs
@@ -35,6 +36,7 @@ SECTIONS: tuple[tuple[str, Write], ...] = (
     ("bench*.json", bench_section.section),
     ("second_opinion.json", _as_it_is("cross_check", figures=FIGURES)),
     ("scheduler.json", optimality_gap_section.section),
+    ("two_pools.json", two_pools_section.section),
     ("scale.json", _as_it_is("scale")),
     ("honesty.json", _as_it_is("sim_vs_real")),
     ("planner.json", planner_section.section),
