@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from models.vendors import VendorTerms, Wire
-from runtime.wire.anthropic.wire import AnthropicWire
+from runtime.wire.anthropic.anthropic_upstream import AnthropicWire
 from runtime.wire.dialect import UpstreamCall
 from runtime.wire.sse import FrameScanner
 

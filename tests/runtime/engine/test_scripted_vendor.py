@@ -11,7 +11,7 @@ import pytest
 
 from runtime.edge.private_server import PrivateServer
 from runtime.engine.scripted_vendor import RETRY_AFTER_S, ScriptedVendor, VendorFault
-from runtime.wire.anthropic.wire import AnthropicWire
+from runtime.wire.anthropic.anthropic_upstream import AnthropicWire
 from runtime.wire.upstream_wire import UpstreamWire
 
 HOST = "127.0.0.1"

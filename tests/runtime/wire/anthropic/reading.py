@@ -7,8 +7,8 @@ from typing import Any
 
 from openai.types.chat import ChatCompletionChunk
 
+from runtime.wire.anthropic.anthropic_upstream import TranslatedScanner
 from runtime.wire.anthropic.stream_translation import EventTranslator
-from runtime.wire.anthropic.wire import TranslatedScanner
 from tests.runtime.wire.anthropic import answers as an
 
 ASKED_S = 1_700_000_000
