@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from runtime.errors import BaseloadError
 from runtime.ledger.rows import Reserve, Settle
 from runtime.request.job import Job
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.request_limits import refusals
 from runtime.routing.demotions import NOTHING_SEEN, QualitySeen
 from runtime.targets.connection_faults import Fault

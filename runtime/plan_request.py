@@ -30,7 +30,7 @@ from runtime.request.job import (
     needs_exact_count,
     new_job,
 )
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.routing.apply_rules import Asked
 from runtime.served_models import context_tokens_max, is_served, model_not_found
 from runtime.wire.dialect import Dialect

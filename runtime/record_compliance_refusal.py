@@ -10,7 +10,7 @@ from runtime.billed_tokens import NOTHING
 from runtime.errors import NoCompliantTarget
 from runtime.gateway import Gateway
 from runtime.ledger.rows import NO_TARGET, Ending, Reserve, Settle
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 
 REFUSED = "refused"
 

@@ -19,7 +19,7 @@ from models.money import format_usd
 from runtime.clock import SYSTEM, Clock
 from runtime.errors import InternalError
 from runtime.message_text import shown
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.request_limits import LIMITS, refusals
 from scheduler.decision import Outcome
 

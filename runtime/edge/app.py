@@ -23,7 +23,7 @@ from runtime.edge.route_not_found import is_anthropics, route_not_found
 from runtime.edge.status_routes import add_information, add_pages
 from runtime.edge.tokenize_routes import add_tokens
 from runtime.errors import BadRequest, BaseloadError, MethodNotAllowed
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.version import VERSION
 from runtime.wire.dialect_registry import DIALECTS
 from runtime.wire.error_envelope import ANTHROPIC_ERRORS

@@ -13,7 +13,7 @@ from runtime.errors import BaseloadError, InternalError
 from runtime.gateway import Gateway
 from runtime.grammar.compile_check import GrammarCheck
 from runtime.observers.metrics_server import MetricsServer
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.wire.api_key import bearer_key
 from scheduler.tenant_limits import TenantLimiter
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from runtime.edge.edge_context import RECORD, SEND, Edge
 from runtime.errors import TenantLimitReached
 from runtime.request.job import Job
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.request_limits import refusals
 from scheduler.tenant_limits import Counted, Limit, LimitStanding, Over, TenantLimits
 

@@ -26,7 +26,7 @@ from runtime.edge.request_headers import (
 )
 from runtime.edge.request_ids import RequestIds
 from runtime.errors import BadRequest, BaseloadError, InternalError
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.request_limits import refusals
 
 log = logging.getLogger("baseload.http")

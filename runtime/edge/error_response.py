@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 
 from runtime.errors import BaseloadError
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 
 
 def refusal(error: BaseloadError, record: RequestRecord) -> Response:

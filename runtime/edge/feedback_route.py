@@ -20,7 +20,7 @@ from runtime.errors import LedgerUnavailable, QueueFull
 from runtime.feedback_errors import FeedbackExists, NothingToJudge, RequestNotFound
 from runtime.ledger.feedback_log import FeedbackLog
 from runtime.ledger.store import Feedback
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.request_limits import LIMITS, refusals
 from runtime.wire.feedback_request import FeedbackRequest, parse_feedback
 

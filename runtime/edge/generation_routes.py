@@ -22,7 +22,7 @@ from runtime.plan_request import Accepted, plan_request
 from runtime.record_compliance_refusal import record_refusal
 from runtime.request.effective_sensitivity import protected
 from runtime.request.job import Job
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.served_models import may_stay
 from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest

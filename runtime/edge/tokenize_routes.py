@@ -30,7 +30,7 @@ from runtime.gather_evidence import evidence_of
 from runtime.record_compliance_refusal import record_refusal
 from runtime.request.effective_sensitivity import protected_by
 from runtime.request.evidence import TargetVerdict
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.request_limits import LIMITS, refusals
 from runtime.served_models import model_not_found
 from runtime.targets.membership import LocalTarget

@@ -27,7 +27,7 @@ from runtime.errors import BaseloadError
 from runtime.ledger.rows import Settle
 from runtime.observer import Observer, Sample
 from runtime.request.job import Job
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.request.trace_context import TraceContext
 from runtime.wire.openai_dialect import COMPLETION
 from scheduler.decision import Buy, Dispatch, Outcome

@@ -18,7 +18,7 @@ from runtime.clock import SYSTEM, Clock
 from runtime.errors import BadRequest, ContextTooLong
 from runtime.request.estimate import Estimator, Kind
 from runtime.request.prefix_blocks import BLOCK_BYTES, prefix_blocks
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.request.worst_case import worst_case
 from runtime.request_limits import LIMITS, refusals
 from runtime.wire.dialect import Dialect

@@ -17,7 +17,7 @@ from runtime.edge.app import create_app
 from runtime.edge.body_writer import SERVER_SEND
 from runtime.edge.edge_context import RECORD, Edge
 from runtime.edge.uvicorn_protocol import EdgeProtocol
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 
 Headers = list[tuple[bytes, bytes]]
 

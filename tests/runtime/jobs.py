@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runtime.request.estimate import Estimator
 from runtime.request.job import Arrived, Job, ModelTerms, new_job
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.wire.dialect import Dialect
 from runtime.wire.openai_dialect import CHAT
 from runtime.wire.parse_request import ChatRequest, CompletionRequest

@@ -24,7 +24,7 @@ from runtime.observer import Observer, Observers, Sample
 from runtime.observers.metrics import PrometheusMetrics
 from runtime.observers.spans import OpenTelemetrySpans
 from runtime.request.job import Job
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.request_limits import refusals
 from scheduler.decision import Buy, Dispatch, Reason, Refusal, Reject, Verdict
 from scheduler.settings import Settings

@@ -17,7 +17,7 @@ from runtime.clock import Clock
 from runtime.edge import access_log
 from runtime.edge.access_log import FLUSH_S, AccessLog, fields, line
 from runtime.ledger.rows import Ending, Settle
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.request.trace_context import TraceContext
 from runtime.request_limits import Limits, refusals
 from tests.runtime.virtual_time import now_s, run_in_virtual_time

@@ -17,7 +17,7 @@ from runtime.errors import InvalidApiKey, QueueFull
 from runtime.observer import Sample
 from runtime.observers.spans import ATTRIBUTES, OpenTelemetrySpans
 from runtime.request.job import Job
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from runtime.request.trace_context import TraceContext
 from scheduler.decision import Buy, Dispatch, Reason
 from scheduler.settings import Settings

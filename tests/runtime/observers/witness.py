@@ -9,7 +9,7 @@ from runtime.errors import BaseloadError
 from runtime.ledger.rows import Reserve, Settle
 from runtime.observer import Observer, Sample
 from runtime.request.job import Job
-from runtime.request.record import RequestRecord
+from runtime.request.request_record import RequestRecord
 from scheduler.arrival import Arrival
 from scheduler.decision import Buy, Dispatch, Reject
 
