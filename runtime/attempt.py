@@ -23,7 +23,7 @@ from runtime.targets.provider_accounts import Account, price_of
 from runtime.targets.upstream import Upstream
 from runtime.wire.dialect import UpstreamModel
 from runtime.wire.tags import Tell
-from scheduler.compliance.grounds import Grounds
+from scheduler.compliance.verdict_grounds import Grounds
 from scheduler.decision import Buy, Dispatch, Outcome
 from scheduler.replica import Replica
 

@@ -11,8 +11,8 @@ from runtime.targets.build_compliance_matrix import traits_of
 from runtime.targets.provider_accounts import utc_today
 from runtime.wire.tags import Tags
 from scheduler.compliance.compliance_matrix import LOCAL
-from scheduler.compliance.grounds import Grounds
 from scheduler.compliance.request_traits import Traits
+from scheduler.compliance.verdict_grounds import Grounds
 from scheduler.target import Target, TargetKind
 
 

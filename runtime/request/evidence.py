@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from runtime.detect.personal_data import DETECTOR_VERSION, Finding
 from runtime.request_limits import LIMITS, refusals
 from runtime.wire.tags import Tags
-from scheduler.compliance.grounds import Grounds, Stated
 from scheduler.compliance.request_traits import Traits
 from scheduler.compliance.target_facts import Contract, ModelRegistration
+from scheduler.compliance.verdict_grounds import Grounds, Stated
 
 FORM = 1  # of the text, for its readers
 ALLOWED = "allowed"  # the code of a target that may have the request

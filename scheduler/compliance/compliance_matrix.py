@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from scheduler.compliance.evaluate_rules import Forbidden, forbids
-from scheduler.compliance.grounds import Grounds, grounds
 from scheduler.compliance.policy_pack import PolicyRule
 from scheduler.compliance.request_traits import Traits
 from scheduler.compliance.target_facts import TargetFacts
+from scheduler.compliance.verdict_grounds import Grounds, grounds
 
 LOCAL = "local"  # no offer is called so: theirs have a slash
 KEPT_MAX = 4_096  # kinds of requests: places of users, protections, classes of data

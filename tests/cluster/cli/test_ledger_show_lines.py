@@ -19,9 +19,9 @@ from cluster.state_folder import STATE_ENV
 from runtime.ledger.request_history import story
 from runtime.ledger.rows import Ending, Reserve, Row
 from runtime.request.evidence import Evidence, Found, TargetVerdict
-from scheduler.compliance.grounds import Grounds
 from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import Contract, ModelRegistration
+from scheduler.compliance.verdict_grounds import Grounds
 from tests.runtime.ledger.samples import opened, reserve, settle
 
 RUNNER = CliRunner()

@@ -14,9 +14,9 @@ from runtime.ledger.rows import EVIDENCE_BYTES_MAX
 from runtime.request.evidence import Evidence, Found, TargetVerdict, words_of
 from runtime.request_limits import LIMITS, refusals
 from runtime.wire.tags import Sensitivity, Tags
-from scheduler.compliance.grounds import Grounds
 from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import Contract, ModelRegistration
+from scheduler.compliance.verdict_grounds import Grounds
 
 EVIDENCE = Evidence(
     said=words_of(Tags(locale="zh-CN")),

@@ -8,7 +8,6 @@ from datetime import date
 import pytest
 
 from scheduler.compliance.compliance_matrix import LOCAL, Matrix
-from scheduler.compliance.grounds import grounds, leaves_to
 from scheduler.compliance.policy_pack import PolicyRule, Require, When
 from scheduler.compliance.request_traits import Protection, Traits
 from scheduler.compliance.target_facts import (
@@ -17,6 +16,7 @@ from scheduler.compliance.target_facts import (
     TargetFacts,
     registrations_for,
 )
+from scheduler.compliance.verdict_grounds import grounds, leaves_to
 
 TODAY = date(2026, 11, 30)
 STAYS = PolicyRule(
