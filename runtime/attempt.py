@@ -7,6 +7,8 @@ is dropped in any way, ``abandon`` ends it without an await, so a cancelled task
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 
 from models.money import NanoUsd, format_usd
@@ -24,7 +26,7 @@ from runtime.targets.upstream import Upstream
 from runtime.wire.dialect import UpstreamModel
 from runtime.wire.tags import Tell
 from scheduler.compliance.verdict_grounds import Grounds
-from scheduler.decision import Buy, Dispatch, Outcome
+from scheduler.decision import Buy, Dispatch, Outcome, Reason
 from scheduler.replica import Replica
 
 NOT_RECORDED = "The usage of this answer could not be recorded: it is not billed."
@@ -57,7 +59,9 @@ class Attempt:
         self.ttft_ms: int | None = None
         self.cost_nano_usd: NanoUsd = 0
         self._mark: int | None = None
-        self._share_ns = 0
+        self._share_ns = 0  # of all replicas that have worked on it
+        self.placed_as: str | None = decision.request_id  # at the scheduler; None: nowhere now
+        self._continued: list[str] = []  # by whom, after how many tokens
         self._bound_nano_usd: NanoUsd | None = None  # of a purchase: the most that it can cost
         self.served_model: str | None = None  # as the target calls it, where it is another one
         self.is_recorded = False  # what was delivered is on the bill
@@ -122,6 +126,32 @@ class Attempt:
         if isinstance(self.target, LocalTarget):
             self._mark = self.target.clock.start(self._clock.monotonic_ns())
 
+    def leave_target(self, outcome: Outcome, pause_s: float | None = None) -> None:
+        """The target has broken off what others may go on with: the attempt does not end here."""
+        self._stop_clock()
+        self._tell_scheduler(outcome, 0, pause_s)
+
+    def _tell_scheduler(self, outcome: Outcome, cost: NanoUsd, pause_s: float | None) -> None:
+        if self.placed_as is not None:
+            self._gateway.finish(self.placed_as, outcome, cost, pause_s)
+            self.placed_as = None
+
+    def go_on_at(self, decision: Dispatch, target: LocalTarget) -> None:
+        """The attempt is at a twin of the target that it has left; its row has the time of both."""
+        self.target, self.placed_as = target, decision.request_id
+        self._mark = target.clock.start(self._clock.monotonic_ns())
+
+    def continued(self, decision: Dispatch, tokens: int) -> None:
+        """The twin has said its first words, after so many tokens of others."""
+        self.decision = replace(decision, reason=Reason.CONTINUED)
+        self._continued.append(f"{decision.target} after {tokens} tokens")
+        self._gateway.first_token(decision.request_id)
+
+    def _stop_clock(self) -> None:
+        if self._mark is not None and isinstance(self.target, LocalTarget):
+            self._share_ns += self.target.clock.stop(self._mark, self._clock.monotonic_ns())
+            self._mark = None
+
     def first_token(self) -> None:
         self.ttft_ms = self._ms_since_arrival()
         self._gateway.first_token(self.decision.request_id)
@@ -175,11 +205,10 @@ class Attempt:
         if self._ended or not self._reserved:
             return None
         self._ended = True
-        if self._mark is not None and isinstance(self.target, LocalTarget):
-            self._share_ns = self.target.clock.stop(self._mark, self._clock.monotonic_ns())
+        self._stop_clock()
         cost, derivation = (0, "no work") if ending is Ending.VOID else self._cost(bill)
         self.cost_nano_usd = cost
-        self._gateway.finish(self.decision.request_id, outcome, cost, pause_s)
+        self._tell_scheduler(outcome, cost, pause_s)
         if outcome is Outcome.OK:
             self._gateway.keep_turn(self.job, self.decision.target, bill.cached_tokens)
         row = Settle(
@@ -193,7 +222,7 @@ class Attempt:
             completion_tokens=bill.completion_tokens,
             cost_nano_usd=cost,
             usage_source=bill.source.value,
-            derivation=", ".join(filter(None, (derivation, bill.note, self._served_note))),
+            derivation=", ".join(filter(None, (derivation, bill.note, *self._notes))),
             held_ms=self.held_ms,
             ttft_ms=self.ttft_ms,
             e2e_ms=self._ms_since_arrival(),
@@ -203,10 +232,12 @@ class Attempt:
         return row
 
     @property
-    def _served_note(self) -> str:
-        if self.served_model is None:
-            return ""
-        return f"answered by {self.served_model!a}, not {self.upstream_model.name!a}"
+    def _notes(self) -> Iterator[str]:
+        """For a reader of the ledger: who has answered, where it is not whom the reserve names."""
+        if self.served_model is not None:
+            yield f"answered by {self.served_model!a}, not {self.upstream_model.name!a}"
+        for continued in self._continued:
+            yield f"continued by {continued}"
 
     def _cost(self, bill: BilledTokens) -> tuple[NanoUsd, str]:
         if isinstance(self.target, LocalTarget):

@@ -67,6 +67,8 @@ class StreamConfig(ConfigSection):
     """Longest silence of a stream between two tokens, in ms."""
     answer_ms_max: Ms = 3_600_000
     """Longest time that one answer may take from being sent to its end, in ms."""
+    continue_on_twin: bool = True
+    """Whether another replica of its pool goes on with a greedy answer that its own breaks off."""
     request_ms_max: Ms | None = None
     """Longest time from a request's arrival to its end, in ms; none limits only its parts."""
     attempts_max: int = Field(default=2, ge=1, le=ATTEMPTS_BOUND)

@@ -34,6 +34,8 @@ from runtime.hedge import first_to_speak
 from runtime.relay import BodyWriter, Relay, Send, head, part
 from runtime.request.job import Job
 from runtime.still_allowed import require_place, target_of
+from runtime.targets.membership import LocalTarget
+from runtime.wire.continuation import Begun
 from runtime.wire.dialect import WholeAnswer
 from scheduler.decision import Buy, Dispatch, Outcome, Reason
 from scheduler.target import Target
@@ -83,7 +85,7 @@ class _Passage:
         attempt, opened = await self._open()
         attempt.first_token()
         if isinstance(opened, Relay):
-            await opened.run(send)
+            await opened.run(send, partial(self._go_on, attempt))
         else:
             await self._whole(attempt, opened, send)
 
@@ -143,6 +145,46 @@ class _Passage:
             return None
         self._gateway.observers.decided(arrival, decision)
         return self._opening_at(replace(decision, reason=Reason.HEDGE))
+
+    async def _go_on(self, attempt: Attempt, begun: Begun) -> Relay | None:
+        """The rest of an answer that its replica broke off, of a twin; None where none goes on. It
+        is the same attempt, with one bill."""
+        gateway, job = self._gateway, attempt.job
+        rest = job.dialect.rest(job.request, begun)
+        if rest.tokens_left is not None and rest.tokens_left < 1:
+            return None
+        attempt.leave_target(Outcome.TARGET_FAILED)
+        while self._number < self._limits.attempts_max and not gateway.draining:
+            decision = await self._twin(attempt)
+            if decision is None:
+                return None
+            opening = Opening(gateway, attempt, self._limits, self._writer, self._reckoning)
+            self._openings.append(opening)
+            if (relay := await opening.go_on(rest)) is not None:
+                attempt.continued(decision, begun.tokens)
+                return relay
+        return None
+
+    async def _twin(self, attempt: Attempt) -> Dispatch | None:
+        """A replica with the same weights, which has the attempt from here on."""
+        gateway, now_s = self._gateway, self._gateway.clock.monotonic_s()
+        silence_s_max = gateway.config.stream.inter_token_ms_max / 1000
+        arrival = attempt.job.arrival_at(now_s)
+        arrival = replace(arrival, offers=frozenset(), alternatives=())
+        try:
+            async with asyncio.timeout(min(silence_s_max, self._limits.until_s - now_s)):
+                decision = await gateway.decide(arrival, self._tried, self._check)
+            self._tried += (decision.target,)
+            self._number += 1
+            target = target_of(gateway, decision, attempt.job)
+            if isinstance(decision, Dispatch) and isinstance(target, LocalTarget):
+                attempt.go_on_at(decision, target)
+                return decision
+        except (BaseloadError, TimeoutError):
+            attempt.leave_target(Outcome.CLIENT_LEFT)
+            return None
+        gateway.finish(decision.request_id, Outcome.CLIENT_LEFT)  # no failure
+        return None
 
     def _opening_at(self, decision: Dispatch | Buy) -> Opening | None:
         """None if the target has gone, or may no longer be used, since it was chosen."""

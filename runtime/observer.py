@@ -42,9 +42,10 @@ class Observer(Protocol):
     has a ``return`` here, so that type checkers do not ask for the others.
 
     A request gives ``accepted``, then as many ``decided``, ``reserved``, ``first_token`` and
-    ``attempt_ended`` as its attempts come to (those of a rival among the first one's), then one
-    ``refused`` or one ``ended``. Only one that the edge turns away as it reads it (no key, no
-    JSON, no such model) gives ``refused`` alone.
+    ``attempt_ended`` as its attempts come to (those of a rival among the first one's, and one more
+    ``decided`` for each twin that is to go on), then one ``refused`` or one ``ended``. Only one
+    that the edge turns away as it reads it (no key, no JSON, no such model) gives
+    ``refused`` alone.
     """
 
     def accepted(self, job: Job) -> None:

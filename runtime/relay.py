@@ -22,6 +22,7 @@ from runtime.errors import (
 )
 from runtime.targets.error_in_answer import error_of
 from runtime.targets.response import Broken, Response
+from runtime.wire.continuation import Begun, Kept
 from runtime.wire.dialect import StreamScanner
 from scheduler.decision import Outcome
 
@@ -43,8 +44,13 @@ class BodyWriter(Protocol):
         ...
 
 
+# The relay of another target, which goes on with what was begun; None where none does.
+GoOn = Callable[[Begun], Awaitable["Relay | None"]]
+
+
 class Relay:
-    """``opened`` is what may be sent of what was read of the ``response``."""
+    """``opened`` is what may be sent of what was read of the ``response``. With what is ``kept`` of
+    it another target could go on; ``is_rest``: this one does, in an answer that has its head."""
 
     def __init__(
         self,
@@ -55,6 +61,9 @@ class Relay:
         patience: Patience,
         reckoning: Reckoning,
         writer: BodyWriter | None,
+        kept: Kept | None = None,
+        *,
+        is_rest: bool = False,
     ) -> None:
         self._attempt = attempt
         self._response = response
@@ -63,11 +72,16 @@ class Relay:
         self._patience = patience
         self._reckoning = reckoning
         self._writer = writer
+        self._kept = kept
+        self._is_rest = is_rest
 
-    async def run(self, send: Send) -> None:
-        """Passes on what may be, bills, and only then tells the end."""
+    async def run(self, send: Send, go_on: GoOn) -> None:
+        """Passes on what may be, bills, and only then tells the end: unless another goes on."""
         attempt, response = self._attempt, self._response
         failure, is_read = await self._pass(send)
+        if is_read and (rest := await self._rest(failure, go_on)) is not None:
+            await rest.run(send, go_on)
+            return
         bill = self._reckoning.bill(attempt.output_tokens_most)
         if not is_read:  # nothing more can be told to the client
             response.close()
@@ -75,7 +89,8 @@ class Relay:
             return
         failure = await self._settle(bill, failure)
         if failure is None:
-            await send(part(attempt.closing_comment + self._scanner.tail, more=False))
+            tail = self._shown(self._scanner.tail)
+            await send(part(attempt.closing_comment + tail, more=False))
             return
         response.close()
         attempt.job.record.error = failure.code
@@ -83,6 +98,24 @@ class Relay:
         last = attempt.job.dialect.error_frame(failure, tokens or 0)
         with suppress(TimeoutError):  # then the connection just ends
             await asyncio.wait_for(send(part(last, more=False)), LAST_FRAME_S_MAX)
+
+    async def _rest(self, failure: BaseloadError | None, go_on: GoOn) -> Relay | None:
+        """Of an answer that its target broke off; None where nobody goes on with it."""
+        if self._kept is None or not isinstance(failure, StreamBroken | StreamStalled):
+            return None
+        begun = self._kept.so_far()
+        if begun is None:
+            return None
+        self._response.close()
+        return await go_on(begun)
+
+    def _shown(self, frames: bytes) -> bytes:
+        """What the client may see of what is passed on."""
+        if self._kept is None:
+            return frames
+        shown, ids = self._kept.read(frames)
+        self._kept.note(frames, ids)
+        return shown
 
     async def _pass(self, send: Send) -> tuple[BaseloadError | None, bool]:
         """What is wrong with the stream, and whether its client reads."""
@@ -92,15 +125,16 @@ class Relay:
         try:
             async with self._patience.lasting():
                 with self._writer.together() if self._writer else nullcontext():
-                    await send(head(200, b"text/event-stream; charset=utf-8", self._attempt))
+                    if not self._is_rest:
+                        await send(head(200, b"text/event-stream; charset=utf-8", self._attempt))
                     if self._opened:
-                        await send(part(self._opened, more=True))
+                        await send(part(self._shown(self._opened), more=True))
                 is_read = True
                 while not scanner.over and not is_ended:
                     chunk = await response.read()
                     is_read, is_ended = False, not chunk
                     if passed := scanner.end() if is_ended else scanner.feed(chunk):
-                        await send(part(passed, more=True))
+                        await send(part(self._shown(passed), more=True))
                     is_read = True
         except (Broken, TimeoutError):
             return self._broken(), is_read
@@ -110,11 +144,17 @@ class Relay:
 
     def _pass_on(self, chunk: bytes) -> bool:
         """Frames that need no more than to be sent, to a client that reads."""
-        scanner = self._scanner
-        frames = scanner.plain_frames(chunk)
-        if not frames or self._writer is None or not self._writer.write(chunk):
+        scanner, kept, shown, ids = self._scanner, self._kept, chunk, b""
+        if kept is not None:
+            if (read := kept.read_plain(chunk)) is None:
+                return False
+            shown, ids = read
+        frames = scanner.plain_frames(shown)
+        if not frames or self._writer is None or not self._writer.write(shown):
             return False
-        scanner.delivered.add(chunk, frames)
+        if kept is not None:
+            kept.note(chunk, ids)
+        scanner.delivered.add(shown, frames)
         return True
 
     async def _settle(

@@ -82,6 +82,7 @@ class Limits:
     frame_bytes_max: int = 1024 * 1024
     opening_bytes_max: int = 1024 * 1024  # of a stream before its first words, held back
     opening_frames_max: int = 4096
+    continued_prompt_tokens_max: int = 131_072  # of an answer that a twin could go on with
     target_head_bytes_max: int = 64 * 1024  # of an answer's head that comes in several pieces
     retry_after_chars_max: int = 64
     load_line_bytes_max: int = 64 * 1024

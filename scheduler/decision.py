@@ -20,6 +20,7 @@ class Reason(StrEnum):
     SPILL_NO_REPLICA = "spill_no_replica"  # no live replica of the model: bought
     SUBSTITUTE = "substitute"  # the first model of its rule was full, and another had room
     MUST_LEAVE = "must_leave"  # a rule keeps it from the replicas here: bought
+    CONTINUED = "continued"  # the first target broke off mid-answer: its twin goes on with it
     HEDGE = "hedge"  # the first target was slow to speak: this one was asked beside it
     RETRY = "retry"  # the first target failed before it had started
     QUEUE_FULL = "queue_full"  # a bound of the queue was reached

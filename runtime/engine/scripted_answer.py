@@ -8,6 +8,7 @@ from typing import Any
 WORDS = ("the", " river", " turned", " its", " old", " wheel", " and", " she", " listened", ".")
 TOKENS_DEFAULT = 16  # where the request names no bound, and the answer ends by itself
 CHARS_PER_TOKEN = 4
+WORD_ID = 1_000  # of the first word of an answer; each further one has the next id
 CREATED_S = 1_790_000_000
 DONE = b"data: [DONE]\n\n"
 
@@ -22,22 +23,39 @@ class ScriptedAnswer:
         self._tells_usage = bool(options.get("include_usage"))
         self._tells_often = self._tells_usage and bool(options.get("continuous_usage_stats"))
         self._told = 0  # tokens of each choice so far
+        self._tells_ids = bool(body.get("return_token_ids"))
+        self._said = _words_said(body.get("prompt"))  # of an answer that the prompt ends with
         self.texts = prompt_texts(body)
         self.prompt_tokens = sum(1 + len(text) // CHARS_PER_TOKEN for text in self.texts)
+        if self._said:
+            self.prompt_tokens = len(body["prompt"])
         self.tokens: int = body.get("max_tokens", TOKENS_DEFAULT)
         self._finish = "length" if "max_tokens" in body else "stop"
         self.choices: int = body.get("n", 1) * (1 if is_chat else len(self.texts))
 
     def first(self) -> bytes:
-        return self._frame({"role": "assistant", "content": ""}, None) if self._is_chat else b""
+        if not self._is_chat:
+            return b""
+        prompt_ids = {"prompt_token_ids": self._prompt_ids()} if self._tells_ids else {}
+        return self._frame({"role": "assistant", "content": ""}, None, common=prompt_ids)
 
     def token(self, number: int) -> bytes:
         self._told = number + 1
-        return self._frame({"content": WORDS[number % len(WORDS)]}, None)
+        number += self._said
+        ids: dict[str, Any] = {}
+        if self._tells_ids:
+            ids["token_ids"] = [WORD_ID + number]
+            if not self._is_chat:
+                ids["prompt_token_ids"] = self._prompt_ids() if self._told == 1 else None
+        return self._frame({"content": WORDS[number % len(WORDS)]}, None, ids=ids)
+
+    def _prompt_ids(self) -> list[int]:
+        return list(range(1, self.prompt_tokens + 1))
 
     def last(self) -> bytes:
         """Finish reason, usage if it was asked for, and the end, in one step as vLLM sends them."""
-        frames = self._frame({}, self._finish)
+        ids: dict[str, Any] = {"token_ids": []} if self._tells_ids else {}
+        frames = self._frame({}, self._finish, ids=ids)
         if self._tells_usage:
             written = self.tokens * self.choices
             frames += event(
@@ -53,15 +71,22 @@ class ScriptedAnswer:
         usage = self._usage(self.tokens * self.choices)
         return json.dumps({**self._common(""), "choices": choices, "usage": usage}).encode()
 
-    def _frame(self, delta: dict[str, str], finish: str | None) -> bytes:
+    def _frame(
+        self,
+        delta: dict[str, str],
+        finish: str | None,
+        *,
+        ids: dict[str, Any] | None = None,
+        common: dict[str, Any] | None = None,
+    ) -> bytes:
         told: dict[str, Any] = (
             {"delta": delta} if self._is_chat else {"text": delta.get("content", "")}
         )
-        common = self._common(".chunk")
+        common = {**self._common(".chunk"), **(common or {})}
         if self._tells_often:
             common["usage"] = self._usage(self._told)
         return b"".join(
-            event({**common, "choices": [self._choice(index, told, finish)]})
+            event({**common, "choices": [{**self._choice(index, told, finish), **(ids or {})}]})
             for index in range(self.choices)
         )
 
@@ -78,6 +103,12 @@ class ScriptedAnswer:
             "total_tokens": self.prompt_tokens + written,
             "completion_tokens": written,
         }
+
+
+def _words_said(prompt: Any) -> int:
+    """Of token ids those at the end that are words of an answer."""
+    ids = prompt if isinstance(prompt, list) and isinstance(prompt[0], int) else []
+    return sum(each >= WORD_ID for each in ids)
 
 
 def event(data: dict[str, Any]) -> bytes:

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from models.vendors import VendorTerms
 from runtime.errors import BaseloadError
+from runtime.wire.continuation import Begun, Kept
 from runtime.wire.delivered_tokens import Delivered
 from runtime.wire.error_envelope import ErrorForm
 from runtime.wire.model_request import ModelRequest
@@ -33,7 +34,8 @@ class UpstreamModel:
     ``is_vendor``: no fields that only engines of ours know, and the bound on an answer always
     said: the caller's, else ``answer_tokens_max``. ``terms`` are a known vendor's, None where it is
     only known to be OpenAI-compatible; ``asked_unix_s`` is when an answer says that it was made,
-    where its target does not.
+    where its target does not. ``tells_token_ids``: it is asked for the ids of the tokens beside the
+    text.
     """
 
     name: str  # of the model, as its target calls it
@@ -41,6 +43,7 @@ class UpstreamModel:
     answer_tokens_max: int | None = None
     terms: VendorTerms | None = None
     asked_unix_s: int = 0
+    tells_token_ids: bool = False
 
     def asked_at(self, unix_s: int) -> UpstreamModel:
         """The same, of a request that is sent at this time."""
@@ -112,6 +115,28 @@ class StreamScanner(Said, Protocol):
         ...
 
 
+class RestScanner(StreamScanner, Kept, Protocol):
+    """Reads how a twin goes on with an answer, as frames of the client's stream. ``differs``: it
+    says something else than the client has, so it is no twin, and nothing of it is passed on."""
+
+    differs: bool
+
+
+class RestOfAnswer(Protocol):
+    """What a twin is asked to go on with."""
+
+    @property
+    def tokens_left(self) -> int | None:
+        """That the caller allows; None where they leave it to the context."""
+        ...
+
+    def call(self, upstream: UpstreamModel, context_tokens_max: int) -> UpstreamCall:
+        """What the twin is sent."""
+        ...
+
+    def scanner(self) -> RestScanner: ...
+
+
 class WholeAnswer(Said, Protocol):
     """An answer in one piece: ``body`` is sent unless there is a ``fault``, in a few words;
     ``error`` is what the target told instead of an answer, ``served_model`` who it says it is."""
@@ -162,6 +187,15 @@ class Dialect(Protocol):
 
     def scanner(self, request: ModelRequest, upstream: UpstreamModel) -> StreamScanner:
         """A reader of the stream that the target answers with."""
+        ...
+
+    def kept(self, request: ModelRequest) -> Kept | None:
+        """What keeps a stream that answers this, so that a twin of its engine could go on with it;
+        None where none could."""
+        ...
+
+    def rest(self, request: ModelRequest, begun: Begun) -> RestOfAnswer:
+        """The rest is that of a stream that was kept."""
         ...
 
     def whole_answer(

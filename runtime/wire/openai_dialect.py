@@ -16,10 +16,12 @@ from runtime.errors import BaseloadError
 from runtime.wire.api_key import bearer_key
 from runtime.wire.chat_request import ChatRequest
 from runtime.wire.completion_request import CompletionRequest
-from runtime.wire.dialect import UpstreamCall, UpstreamModel
+from runtime.wire.continuation import Begun, Kept
+from runtime.wire.dialect import RestOfAnswer, UpstreamCall, UpstreamModel
 from runtime.wire.error_envelope import OPENAI_ERRORS, ErrorForm, openai_error_frame
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.parse_request import parse_chat, parse_completion, to_upstream, upstream_fields
+from runtime.wire.rest_of_answer import Rest, kept_ids
 from runtime.wire.sse import FrameScanner
 from runtime.wire.unstreamed_answer import OpenAIAnswer
 from runtime.wire.upstream_wire import wire_of
@@ -58,6 +60,12 @@ class OpenAIDialect:
         if (wire := wire_of(upstream.terms)) is not None:
             return wire.scanner(wants_usage=request.wants_usage, asked_unix_s=upstream.asked_unix_s)
         return FrameScanner(wants_usage=request.wants_usage, choices=request.choices)
+
+    def kept(self, request: ModelRequest) -> Kept | None:
+        return kept_ids(request)
+
+    def rest(self, request: ModelRequest, begun: Begun) -> RestOfAnswer:
+        return Rest(request, begun)
 
     def whole_answer(
         self, request: ModelRequest, upstream: UpstreamModel, body: bytes

@@ -66,6 +66,8 @@ def upstream_fields(request: ModelRequest, upstream: UpstreamModel) -> dict[str,
         if request.wants_usage_often and not is_vendor:
             options["continuous_usage_stats"] = True
         fields["stream_options"] = options
+    if upstream.tells_token_ids:
+        fields["return_token_ids"] = True
     if upstream.terms is not None:
         fit_vendor(fields, upstream.terms)
     return fields
