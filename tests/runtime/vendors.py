@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from models.price_book import Price, PriceBook
+from runtime.clock import SYSTEM, Clock
 from runtime.ledger.open_store import open_store
 from runtime.targets.local_pools import LocalPool
 from tests.runtime.parts import KEY_ENV, MODEL, POOL, Stack, stack
@@ -80,6 +81,7 @@ async def markets(
     config: Any = None,
     pool: LocalPool = POOL,
     terms: Sequence[Any] | None = None,
+    clock: Clock = SYSTEM,
 ) -> AsyncIterator[Stack]:
     """The same for any number of vendors, each dearer than the one before it."""
     providers = {
@@ -87,7 +89,9 @@ async def markets(
         for name, each, on in zip(NAMES, vendors, terms or [MODEL] * len(vendors), strict=False)
     }
     config = {**(config or {}), "providers": providers}
-    async with stack(tmp_path, scripts=[], config=config, prices=prices(), pool=pool) as made:
+    async with stack(
+        tmp_path, scripts=[], config=config, prices=prices(), pool=pool, clock=clock
+    ) as made:
         yield made
 
 
