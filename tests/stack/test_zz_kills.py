@@ -7,6 +7,8 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
@@ -14,6 +16,7 @@ import psutil
 import pytest
 
 from tests.stack.failing import one_engine
+from tests.stack.greedy import GREEDY_TOKENS, Streamed, greedy_bodies
 from tests.stack.running import Stack, assert_nothing_left, is_engine, left_of, running
 
 ANSWER_TOKENS = 3900
@@ -157,6 +160,62 @@ async def test_an_engine_dies_mid_stream(stack: Stack) -> None:
     audit = stack.command("ledger", "audit")
     assert audit["ok"], audit["problems"]
     assert audit["open_reserves"] == 0
+
+
+def listens_at(stack: Stack, url: str) -> psutil.Process:
+    """The engine behind the URL."""
+    port = urlsplit(url).port
+    for engine in stack.engines():
+        for process in filter(None, (engine, engine.parent())):
+            if any(
+                each.laddr.port == port for each in process.net_connections("tcp") if each.laddr
+            ):
+                return engine
+    raise AssertionError(f"no engine at {url}")
+
+
+async def kill_amid(
+    stack: Stack, session: aiohttp.ClientSession, bodies: list[dict[str, Any]]
+) -> list[Streamed]:
+    """What all of them are answered while the engine of the first one is killed. Each has come to
+    another place."""
+    engines = {each["replica_id"]: each["base_url"] for each in stack.command("engines")}
+    victims = {url: listens_at(stack, url) for url in engines.values()}
+    streams, tasks = [Streamed(body) for body in bodies], []
+    for stream in streams:
+        tasks.append(asyncio.create_task(stream.read(session, stack)))
+        await asyncio.wait_for(stream.has_begun.wait(), 30)
+    victims[engines[streams[0].target.removeprefix("local:")]].kill()
+    return await asyncio.wait_for(asyncio.gather(*tasks), 180)
+
+
+async def test_c10_greedy_answers_go_on_at_the_twin_of_an_engine_that_is_killed(
+    tmp_path: Path,
+) -> None:
+    """Acceptance 6. In float32: where two tokens are nearly alike, bfloat16 rounds otherwise in a
+    prompt than token by token, so that any engine would go on otherwise from there."""
+    engine: dict[str, Any] = {"context_tokens_max": 4096, "max_num_seqs": 16, "kv_blocks": 1024}
+    engine["vllm_flags"] = {"dtype": "float32"}
+    profile = one_engine(tmp_path, replicas=2, engine=engine)
+    with running(tmp_path / "state", profile) as stack:
+        stack.wait_for(2, RESTART_S_MAX)
+        async with aiohttp.ClientSession() as session:
+            bodies = greedy_bodies()
+            usual = await asyncio.gather(*(Streamed(b).read(session, stack) for b in bodies))
+            told = await kill_amid(stack, session, bodies)
+        for stream, as_ever in zip(told, usual, strict=True):
+            assert stream.text == as_ever.text
+            assert stream.last == as_ever.last == b"data: [DONE]"
+            assert len(stream.ids) == 1
+        rows = {row["request_id"]: row for row in stack.command("ledger", "requests")}
+        ended = [rows[stream.request_id] for stream in told]
+        assert {(row["attempts"], row["outcome"]) for row in ended} == {(1, "ok")}
+        assert {row["completion_tokens"] for row in ended} == {GREEDY_TOKENS}
+        continued = [s for s in told if "continued by" in rows[s.request_id]["derivation"]]
+        assert {stream.target for stream in continued} == {told[0].target}
+        audit = stack.command("ledger", "audit")
+        assert audit["ok"], audit["problems"]
+        assert audit["open_reserves"] == 0
 
 
 async def test_the_scheduler_dies_under_load(stack: Stack) -> None:
