@@ -26,7 +26,7 @@ from runtime.edge.edge_context import Edge
 from runtime.errors import BaseloadError, ConfigError
 from runtime.gateway import Gateway
 from runtime.ledger.ledger import Ledger
-from runtime.observers.metrics import PrometheusMetrics
+from runtime.observers.gateway_series import PrometheusMetrics
 from runtime.observers.metrics_server import MetricsServer
 from runtime.observers.spans import OpenTelemetrySpans
 from runtime.targets.local_pools import LocalPool

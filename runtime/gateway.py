@@ -1,7 +1,8 @@
 """The Scheduler process's one object: targets, books, ledger and the waiting requests.
 
 It turns the pure scheduler's actions into answers, feeds it load reports and progress, watches for
-stalls, and keeps the books of replica time. In what order a request passes, ``lifecycle`` knows.
+stalls, and keeps the books of replica time. The order in which a request passes through it is that
+of ``request_attempts``.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ log = logging.getLogger("baseload.gateway")
 
 
 class Gateway:
-    """Create, ``start``, serve requests through ``runtime.lifecycle``, ``close``."""
+    """Create, ``start``, serve requests through ``runtime.request_attempts``, ``close``."""
 
     def __init__(
         self,

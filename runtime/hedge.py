@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from runtime.attempt_until_first_token import Opening
 from runtime.errors import UpstreamFailed
+from runtime.open_attempt import Opening
 from runtime.relay import Relay
 from runtime.wire.dialect import WholeAnswer
 

@@ -13,13 +13,9 @@ from functools import cached_property
 
 from models.money import NanoUsd
 from runtime.detect.language import language_of, language_of_locale
-from runtime.errors import (
-    BadRequest,
-    ContextTooLong,
-    NoCompliantTarget,
-    NoSuitableModel,
-)
+from runtime.errors import BadRequest, ContextTooLong
 from runtime.gateway import Gateway
+from runtime.refuse_without_target import refuse_without_target, refused_field
 from runtime.replica_time_share import share_cost_nano
 from runtime.request.evidence import ALLOWED, ChosenBy, TargetVerdict
 from runtime.request.job import (
@@ -37,11 +33,10 @@ from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest
 from runtime.wire.tags import Tags
 from scheduler.compliance.compliance_matrix import LOCAL, Allowance
-from scheduler.routing.routing_plan import Code, Place, PlaceVerdict, RoutingPlan, Step
+from scheduler.routing.routing_plan import Place, PlaceVerdict, RoutingPlan, Step
 from scheduler.routing.rule import Choose, Needs, Rule, Substitute, named
 from scheduler.routing.sessions import Kept
 
-VERDICTS_CHARS_MAX = 4_096  # of an error's message
 NS_PER_S = 1_000_000_000
 
 
@@ -68,7 +63,10 @@ async def plan_request(gateway: Gateway, accepted: Accepted) -> Job:
     places = _Places(gateway, accepted, rule)
     plan = gateway.routing.plan(asked, places.of, accepted.allowance, places.kept)
     _keep_verdicts(accepted.record, plan, ChosenBy(*gateway.routing.chosen_by(asked)))
-    steps = plan.steps or _steps_of_none(gateway, accepted, plan)
+    steps = plan.steps
+    if not steps:
+        refuse_without_target(gateway, accepted.dialect, accepted.request, plan)
+        steps = (Step(accepted.request.model, is_local=True, offers=frozenset()),)
     jobs = [places.job(step) for step in steps]
     return _together(await _fitting(gateway, jobs), rule)
 
@@ -191,13 +189,8 @@ class _Places:
             return f"its provider may not have {sensitivity.value}"
         if self._has_pool and not request.taken_everywhere:
             return "not every vendor takes what it asks"
-        field = _refused_field(self._gateway, self._accepted, name)
+        field = refused_field(self._gateway, self._accepted.dialect, request, name)
         return f"it does not take {field} as it is sent" if field else ""
-
-
-def _refused_field(gateway: Gateway, accepted: Accepted, offer: str) -> str | None:
-    """What an offer's provider cannot honour of a request."""
-    return accepted.dialect.refused_field(accepted.request, gateway.accounts[offer].speaks)
 
 
 def _keep_verdicts(record: RequestRecord, plan: RoutingPlan, chosen_by: ChosenBy) -> None:
@@ -209,41 +202,6 @@ def _keep_verdicts(record: RequestRecord, plan: RoutingPlan, chosen_by: ChosenBy
 def _target_verdict(found: PlaceVerdict) -> TargetVerdict:
     code = ALLOWED if found.code is None else found.code.value
     return TargetVerdict(found.model, found.target, code, found.detail)
-
-
-def _steps_of_none(gateway: Gateway, accepted: Accepted, plan: RoutingPlan) -> Sequence[Step]:
-    """Of a plan that leaves nothing: the refusal that says most. A named model whose offers are
-    withheld for now goes on, so that the scheduler refuses it as one that nothing can serve."""
-    if plan.is_forbidden:
-        forbidden = sorted(
-            f"{each.target}: {each.detail}"
-            for each in plan.verdicts
-            if each.code is Code.COMPLIANCE
-        )
-        says = "; ".join(forbidden)[:VERDICTS_CHARS_MAX]
-        raise NoCompliantTarget(f"{NoCompliantTarget.says} {says}.")
-    if plan.rule.name:
-        found = [f"{each.model} ({each.code}: {each.detail})" for each in plan.verdicts]
-        says = "; ".join(found)[:VERDICTS_CHARS_MAX]
-        raise NoSuitableModel(f"No model of the rule `{plan.rule.name}` may answer: {says}.")
-    _refuse_field(gateway, accepted)
-    return [Step(accepted.request.model, is_local=True, offers=frozenset())]
-
-
-def _refuse_field(gateway: Gateway, accepted: Accepted) -> None:
-    """BadRequest where a field keeps a named model from being bought, and no replica has it."""
-    model, local_only = accepted.request.model, accepted.request.local_only
-    if model in gateway.pools:
-        return
-    names = sorted(name for name, each in gateway.accounts.items() if each.model == model)
-    fields = [field for name in names if (field := _refused_field(gateway, accepted, name))]
-    field = next(iter(fields), local_only)
-    if field is None:
-        return
-    says = f"No provider of `{model}` takes `{field}` as it is sent."
-    if field == local_only:
-        says = f"`{field}` is served by local replicas, and `{model}` has none here."
-    raise BadRequest(says, param=field)
 
 
 async def _fitting(gateway: Gateway, jobs: Sequence[Job]) -> list[Job]:

@@ -27,7 +27,7 @@ from runtime.edge.private_server import PrivateServer
 from runtime.errors import BaseloadError, ConfigError
 from runtime.gateway import Gateway
 from runtime.ledger.ledger import Ledger
-from runtime.observers.metrics import PrometheusMetrics
+from runtime.observers.gateway_series import PrometheusMetrics
 from runtime.observers.spans import OpenTelemetrySpans
 
 DRAIN_S_MAX = 20.0

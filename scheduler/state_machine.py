@@ -17,7 +17,7 @@ from scheduler.budget import Budget, Elsewhere
 from scheduler.choose.admission_controller import AdmissionController
 from scheduler.choose.bid_price_policy import BidPricePolicy, Policy
 from scheduler.choose.decision_recorder import DecisionRecorder
-from scheduler.choose.eligibility import is_servable
+from scheduler.choose.room_and_caps import is_servable
 from scheduler.choose.substitution import Substitution
 from scheduler.choose.valuation import measure
 from scheduler.counters import Counters

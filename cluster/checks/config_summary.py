@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.checks.check_config_file import CheckReport
 from cluster.checks.offers_and_limits import OfferFact
-from cluster.checks.report import CheckReport
 from cluster.checks.resolve_pools import ResolvedPool
 from cluster.config_finding import ConfigFinding
 from cluster.manifests.serve_config import nodes_taken

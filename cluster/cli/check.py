@@ -11,9 +11,9 @@ from pathlib import Path
 import typer
 
 from cluster.checks.ask_vllm import ask_vllm
+from cluster.checks.check_config_file import CheckReport, Place, Surroundings, check_file
 from cluster.checks.config_summary import as_json, as_lines
 from cluster.checks.data_flows.data_flow_map import data_flow_map
-from cluster.checks.report import CheckReport, Place, Surroundings, check_file
 from cluster.cli import common_options
 from cluster.cli.data_flows.lines import map_lines
 from cluster.cli.report_file import check_writable, write_report

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.checks.offers_and_limits import loop_findings, offer_findings
-from cluster.checks.serve_file import serve_findings
+from cluster.checks.serve_keys import serve_findings
 from cluster.config_finding import ROUTING, ConfigFinding, at_path
 from cluster.profile import Profile, read_parts
 from models.yaml_file import BadYaml, read_yaml

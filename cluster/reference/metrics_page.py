@@ -15,7 +15,7 @@ from cluster.enum_comments import NoMeaning, commented
 from cluster.reference.watch_list import WATCH
 from runtime.config import METRICS_PORTS_TRIED
 from runtime.gateway import OBSERVE_S
-from runtime.observers.metrics import PrometheusMetrics
+from runtime.observers.gateway_series import PrometheusMetrics
 from runtime.observers.spans import ATTRIBUTES
 from runtime.targets.connection_faults import Fault
 from scheduler.decision import Outcome, Reason, Refusal

@@ -2,7 +2,7 @@
 
 Order of checks on a request: key, its tenant's limits, size, JSON, schema, tags, model, context,
 its tenant's tokens. None of them touches an engine. The answer itself is streamed by
-``runtime.lifecycle``.
+``runtime.request_attempts``.
 """
 
 from __future__ import annotations

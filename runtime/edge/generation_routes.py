@@ -17,12 +17,12 @@ from runtime.edge.request_body import read_body
 from runtime.errors import BaseloadError, NoCompliantTarget
 from runtime.gateway import Gateway
 from runtime.gather_evidence import evidence_of
-from runtime.lifecycle import answer
 from runtime.plan_request import Accepted, plan_request
 from runtime.record_compliance_refusal import record_refusal
 from runtime.request.effective_sensitivity import protected
 from runtime.request.job import Job
 from runtime.request.request_record import RequestRecord
+from runtime.request_attempts import answer
 from runtime.served_models import may_stay
 from runtime.wire.dialect import Dialect
 from runtime.wire.model_request import ModelRequest

@@ -14,8 +14,8 @@ from pydantic import BaseModel
 
 from runtime.errors import BaseloadError
 from runtime.wire.api_key import bearer_key
-from runtime.wire.chat_request import ChatRequest
-from runtime.wire.completion_request import CompletionRequest
+from runtime.wire.chat_request_fields import ChatRequest
+from runtime.wire.completion_request_fields import CompletionRequest
 from runtime.wire.continuation import Begun, Kept
 from runtime.wire.dialect import RestOfAnswer, UpstreamCall, UpstreamModel
 from runtime.wire.error_envelope import OPENAI_ERRORS, ErrorForm, openai_error_frame

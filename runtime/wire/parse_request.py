@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from runtime.wire.chat_request import ChatRequest
-from runtime.wire.completion_request import CompletionRequest
+from runtime.wire.chat_request_fields import ChatRequest
+from runtime.wire.completion_request_fields import CompletionRequest
 from runtime.wire.dialect import UpstreamModel
 from runtime.wire.drop_unknown_fields import tidy
 from runtime.wire.json_body import decode

@@ -13,8 +13,8 @@ from scheduler.arrival import PRIORITY_LAST
 from scheduler.budget import Budget
 from scheduler.choose.bid_price_policy import Policy
 from scheduler.choose.decision_recorder import DecisionRecorder, Final
-from scheduler.choose.eligibility import CAPS, is_servable
 from scheduler.choose.next_in_line import next_in_line
+from scheduler.choose.room_and_caps import CAPS, is_servable
 from scheduler.choose.substitution import Substitution
 from scheduler.choose.target_picker import best_replica, candidates, survey
 from scheduler.choose.valuation import Pools, latest_at, price_of_staying, reprice, value

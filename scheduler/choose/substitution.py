@@ -10,8 +10,8 @@ from __future__ import annotations
 from scheduler.budget import Budget
 from scheduler.choose.bid_price_policy import Policy
 from scheduler.choose.decision_recorder import DecisionRecorder
-from scheduler.choose.eligibility import is_servable, refuse_offer
 from scheduler.choose.next_in_line import may_take_room, next_in_line
+from scheduler.choose.room_and_caps import is_servable, refuse_offer
 from scheduler.choose.target_picker import best_replica, candidates
 from scheduler.choose.valuation import Pools, measure
 from scheduler.decision import Buy, Dispatch

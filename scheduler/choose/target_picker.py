@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scheduler.budget import Budget
-from scheduler.choose.eligibility import FULL_FOR_ALL, refuse_offer, refuse_replica
+from scheduler.choose.room_and_caps import FULL_FOR_ALL, refuse_offer, refuse_replica
 from scheduler.choose.valuation import Pools, offers_in_order
 from scheduler.decision import Refusal, Verdict
 from scheduler.pool.offer_state import OfferState

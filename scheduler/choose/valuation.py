@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from scheduler.choose.eligibility import is_servable, may_ever_buy
+from scheduler.choose.room_and_caps import is_servable, may_ever_buy
 from scheduler.pool.offer_state import OfferState
 from scheduler.pool.pool import Pool
 from scheduler.pool.queued_request import QueuedRequest

@@ -73,7 +73,7 @@ def test_arguments_that_are_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_the_series_are_those_that_schedulers_publish() -> None:
-    from runtime.observers.metrics import PrometheusMetrics
+    from runtime.observers.gateway_series import PrometheusMetrics
 
     published = {metric.name for metric in PrometheusMetrics().registry.collect()}
     assert {"baseload_cost_usd", "baseload_occupancy_ratio"} <= published

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from models.vendors import Auth, BadVendors, Meaning, Vendor, Wire, load_vendors
-from runtime.wire.chat_request import ChatRequest
-from runtime.wire.completion_request import CompletionRequest
+from runtime.wire.chat_request_fields import ChatRequest
+from runtime.wire.completion_request_fields import CompletionRequest
 from runtime.wire.reported_usage import NAMES, Tally
 
 ALL = load_vendors().by_name

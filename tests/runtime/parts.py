@@ -27,7 +27,7 @@ from runtime.ledger.audit import audit
 from runtime.ledger.ledger import Ledger
 from runtime.ledger.usage_report import RequestCost, report, requests
 from runtime.observer import Observer
-from runtime.observers.metrics import PrometheusMetrics
+from runtime.observers.gateway_series import PrometheusMetrics
 from runtime.observers.metrics_server import MetricsServer
 from runtime.observers.spans import OpenTelemetrySpans
 from runtime.targets.local_pools import LocalPool

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from runtime.engine.fault_script import Fault, Script
 from runtime.errors import InvalidApiKey, QueueFull
 from runtime.observer import Observer, Observers, Sample
-from runtime.observers.metrics import PrometheusMetrics
+from runtime.observers.gateway_series import PrometheusMetrics
 from runtime.observers.spans import OpenTelemetrySpans
 from runtime.request.job import Job
 from runtime.request.request_record import RequestRecord

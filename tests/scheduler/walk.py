@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from scheduler.arrival import Arrival
-from scheduler.choose.eligibility import refuse_replica
+from scheduler.choose.room_and_caps import refuse_replica
 from scheduler.choose.target_picker import prefill_tokens
 from scheduler.decision import Action, Outcome, Refusal
 from scheduler.learned.lengths import LengthCurve

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from cluster.checks.report import CheckReport, Place
+from cluster.checks.check_config_file import CheckReport, Place
 from cluster.cli.check import EXIT_ERRORS, examined, print_findings
 from cluster.cli.drill.lines import show
 from cluster.cli.drill.options import DrillOptions
@@ -18,8 +18,8 @@ from cluster.cli.report_file import check_writable, origin, write_report
 from cluster.cli.terminal import note
 from cluster.cli.typer_options import takes
 from cluster.drill.drill_report import DrillReport
+from cluster.drill.incidents import Incident, Scenario
 from cluster.drill.run_drill import DrillPlan, drill
-from cluster.drill.scenarios import Incident, Scenario
 from cluster.profile import Profile
 from runtime.targets.provider_accounts import utc_today
 

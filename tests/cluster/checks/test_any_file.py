@@ -12,8 +12,8 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from cluster.checks.check_config_file import Place, Surroundings, check_file
 from cluster.checks.config_summary import as_json, as_lines
-from cluster.checks.report import Place, Surroundings, check_file
 from cluster.checks.resolve_pools import Known
 from cluster.machine.inventory import Inventory
 from cluster.manifests.card_profiles import PROFILES

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.checks.report import Place, Surroundings, check_file
+from cluster.checks.check_config_file import Place, Surroundings, check_file
 from cluster.machine.inventory import Inventory
 from runtime.config_problems import where
 from tests.runtime.routing.example import FOLDER, NAMES, document

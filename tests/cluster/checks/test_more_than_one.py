@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cluster.checks.report import Place, Surroundings, check_file
+from cluster.checks.check_config_file import Place, Surroundings, check_file
 from cluster.machine.host import Host
 from cluster.machine.inventory import Inventory
 from runtime.config_problems import where

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from cluster.checks.ask_vllm import ask_vllm
-from cluster.checks.report import CheckReport, Place, Surroundings, check_file
+from cluster.checks.check_config_file import CheckReport, Place, Surroundings, check_file
 from cluster.checks.resolve_pools import Known
 from cluster.cli import check as cli_check
 from cluster.cli.main import main

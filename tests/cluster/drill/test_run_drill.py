@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.drill import scenarios, traffic
-from cluster.drill.scenarios import Scenario
+from cluster.drill import incidents as scenarios
+from cluster.drill import traffic
+from cluster.drill.incidents import Scenario
 from tests.cluster.drill.plans import drilled, ends, line, one, plan
 
 HERE = "gpt-oss-120b at local"

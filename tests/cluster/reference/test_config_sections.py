@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from cluster.checks.report import CheckReport, Place, Surroundings, check_file
+from cluster.checks.check_config_file import CheckReport, Place, Surroundings, check_file
 from cluster.config_finding import ARGS, HTTP, ROUTING, at_path
 from cluster.machine.inventory import Inventory
 from cluster.reference.config_example import SMALLEST, Section

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from cluster.enum_comments import NoMeaning
 from cluster.reference import metrics_page
 from cluster.reference.metrics_page import LABELS, Series, exported_series, page
-from runtime.observers.metrics import PrometheusMetrics
+from runtime.observers.gateway_series import PrometheusMetrics
 from runtime.observers.spans import ATTRIBUTES
 from scheduler.decision import Reason, Reject
 from tests.scheduler.given import arrival

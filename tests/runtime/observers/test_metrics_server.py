@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from runtime.observers.metrics import PrometheusMetrics
+from runtime.observers.gateway_series import PrometheusMetrics
 from runtime.observers.metrics_server import MetricsServer
 
 

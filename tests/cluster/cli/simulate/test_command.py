@@ -256,7 +256,7 @@ def without_bench(code: str, *arguments: str) -> subprocess.CompletedProcess[str
 def test_what_serves_needs_no_library_of_the_benchmarks() -> None:
     done = without_bench(
         "import cluster.application, cluster.run.ray_child, cluster.machine.haproxy\n"
-        "import cluster.autoscaling, cluster.checks.report, runtime.standalone\n"
+        "import cluster.autoscaling, cluster.checks.check_config_file, runtime.standalone\n"
         "import runtime.engine.startup, models.planner\n"
         "from cluster.cli.main import main; main()",
         "check",

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.ledger.rows import Ending, Settle
 from runtime.observer import Sample
-from runtime.observers.metrics import HOUR_S, PrometheusMetrics
+from runtime.observers.gateway_series import HOUR_S, PrometheusMetrics
 from runtime.targets.connection_faults import ConnectionFaults, Fault
 from scheduler.decision import Buy, Dispatch, Outcome, Reason, Refusal, Reject
 from scheduler.pool.circuit_breaker import CLOSED, BreakerState, Condition

@@ -29,7 +29,7 @@ from cluster.checks.offers_and_limits import (
     routing_findings,
 )
 from cluster.checks.resolve_pools import TINY_MODEL, Known, Resolved, ResolvedPool, resolve_parts
-from cluster.checks.serve_file import serve_findings
+from cluster.checks.serve_keys import serve_findings
 from cluster.checks.serve_paths import here_findings
 from cluster.config_finding import ARGS, HTTP, ROUTING, ConfigFinding, Unchecked, error
 from cluster.machine.host import Host, this_host

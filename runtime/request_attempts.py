@@ -16,7 +16,6 @@ from math import ceil, inf
 from models.money import format_usd
 from runtime.attempt import Attempt
 from runtime.attempt_limits import limits_of
-from runtime.attempt_until_first_token import Opening
 from runtime.billed_tokens import Reckoning
 from runtime.errors import (
     BaseloadError,
@@ -31,6 +30,7 @@ from runtime.errors import (
 )
 from runtime.gateway import Gateway
 from runtime.hedge import first_to_speak
+from runtime.open_attempt import Opening
 from runtime.relay import BodyWriter, Relay, Send, head, part
 from runtime.request.job import Job
 from runtime.still_allowed import require_place, target_of

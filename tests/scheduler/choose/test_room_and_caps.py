@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from scheduler.choose.eligibility import (
+from scheduler.choose.room_and_caps import (
     first_token_s,
     is_servable,
     may_ever_buy,
