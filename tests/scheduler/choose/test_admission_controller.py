@@ -160,8 +160,11 @@ REACHED: dict[Reason, tuple[Callable[[], Final], dict[Target, Refusal | None]]] 
 }
 
 
-# A rival is asked by the gateway, which tells the reason itself.
-@pytest.mark.parametrize("reason", [each for each in Reason if each is not Reason.HEDGE])
+# A rival is asked, and a twin goes on, without another decision: the gateway tells these reasons.
+TOLD_BY_THE_GATEWAY = (Reason.HEDGE, Reason.CONTINUED)
+
+
+@pytest.mark.parametrize("reason", [each for each in Reason if each not in TOLD_BY_THE_GATEWAY])
 def test_every_reason_with_the_verdict_on_each_candidate(reason: Reason) -> None:
     reach, verdicts = REACHED[reason]
     action = reach()
