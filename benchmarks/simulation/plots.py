@@ -54,6 +54,7 @@ REASON_COLOURS = {
     Reason.MUST_LEAVE: "#C9A227",
     Reason.RETRY: "#F0E442",
     Reason.HEDGE: "#9E9A3A",
+    Reason.CONTINUED: "#6F8F2A",
     Reason.QUEUE_FULL: PURPLE,
     Reason.QUEUE_TIMEOUT: "#8A4A6C",
     Reason.SPILL_CAPPED: "#5B2A46",
