@@ -21,6 +21,7 @@ from tests.stack.running import Stack, assert_nothing_left, is_engine, left_of, 
 
 ANSWER_TOKENS = 3900
 RESTART_S_MAX = 120.0
+LISTENS_S_MAX = 20.0
 
 
 def parent_line(process: psutil.Process) -> str:
@@ -162,16 +163,24 @@ async def test_an_engine_dies_mid_stream(stack: Stack) -> None:
     assert audit["open_reserves"] == 0
 
 
-def listens_at(stack: Stack, url: str) -> psutil.Process:
-    """The engine behind the URL."""
+async def listens_at(stack: Stack, url: str) -> psutil.Process:
+    """The engine behind the URL. Asked more than once: the kernel's table of sockets is read in
+    pieces, and one that others open and close meanwhile may leave a socket out."""
     port = urlsplit(url).port
-    for engine in stack.engines():
-        for process in filter(None, (engine, engine.parent())):
-            if any(
-                each.laddr.port == port for each in process.net_connections("tcp") if each.laddr
-            ):
+    deadline_s = time.monotonic() + LISTENS_S_MAX
+    while time.monotonic() < deadline_s:
+        for engine in stack.engines():
+            if port in ports_of(engine) | ports_of(engine.parent()):
                 return engine
-    raise AssertionError(f"no engine at {url}")
+        await asyncio.sleep(0.2)
+    found = {each.pid: ports_of(each) | ports_of(each.parent()) for each in stack.engines()}
+    raise AssertionError(f"no engine at {url}: {found}")
+
+
+def ports_of(process: psutil.Process | None) -> set[int]:
+    if process is None:
+        return set()
+    return {each.laddr.port for each in process.net_connections("tcp") if each.laddr}
 
 
 async def kill_amid(
@@ -180,7 +189,7 @@ async def kill_amid(
     """What all of them are answered while the engine of the first one is killed. Each has come to
     another place."""
     engines = {each["replica_id"]: each["base_url"] for each in stack.command("engines")}
-    victims = {url: listens_at(stack, url) for url in engines.values()}
+    victims = {url: await listens_at(stack, url) for url in engines.values()}
     streams, tasks = [Streamed(body) for body in bodies], []
     for stream in streams:
         tasks.append(asyncio.create_task(stream.read(session, stack)))
