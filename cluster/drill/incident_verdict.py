@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from cluster.checks.data_flows.list_in_words import counted, some
 from cluster.drill.drill_report import Ending, Line, Misplaced, Side
-from cluster.drill.incidents import Incident, Scenario
+from cluster.drill.incidents import Incident
+from cluster.drill.scenario import Scenario
 from cluster.drill.traffic import BROKEN_OFF, NO_ANSWER, PATIENCE_S
 from scheduler.compliance.compliance_matrix import LOCAL
 

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from cluster.drill.gateway_copy import GatewayCopy, pool_name
+from cluster.drill.scenario import Scenario
 from runtime.config import GatewayConfig
 from scheduler.compliance.jurisdictions import ANYWHERE
 from scheduler.compliance.policy_pack import PolicyRule, Require, When
 
 SLOW_S = 3.0
 NOBODY_HAS = "a document that nobody has"
-
-
-class Scenario(StrEnum):
-    OUTAGE = "outage"
-    SLOW = "slow"
-    RATE_LIMITS = "rate-limits"
-    REGION = "region"
-    EMPTY_MATRIX = "empty-matrix"
 
 
 @dataclass(frozen=True, slots=True)

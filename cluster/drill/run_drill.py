@@ -25,9 +25,10 @@ from cluster.drill.before_and_during import (
 from cluster.drill.drill_report import DrillReport, IncidentReport, Line, Misplaced
 from cluster.drill.gateway_copy import GatewayCopy, gateway_copy, pool_name
 from cluster.drill.incident_verdict import verdict
-from cluster.drill.incidents import Incident, Scenario, incidents, with_empty_matrix
+from cluster.drill.incidents import Incident, incidents, with_empty_matrix
 from cluster.drill.misplaced_requests import WhyNot, misplaced, misplaced_in_ledger, why_not
 from cluster.drill.request_kinds import RequestKind, request_kinds
+from cluster.drill.scenario import Scenario
 from cluster.drill.scripted_targets import Received
 from cluster.drill.traffic import Seen, caller
 from runtime.config import GatewayConfig

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from runtime.errors import LedgerUnavailable
-from runtime.ledger.sql.sqlite_store import SqliteStore
 from runtime.ledger.store import Store
 
 SQLITE = "sqlite:///"  # a fourth slash begins an absolute path
@@ -24,4 +23,7 @@ def open_store(url: str | Path) -> Store:
     elif "://" in text:
         kind = text.partition("://")[0]  # never the rest of it, which may hold a password
         raise LedgerUnavailable(f"a ledger cannot be kept in {kind}: write {SQLITE}FILE")
+    # Only the kind that is asked for is loaded: a command that opens none need not wait for it.
+    from runtime.ledger.sql.sqlite_store import SqliteStore
+
     return SqliteStore(Path(text))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cluster.cli import common_options
 from cluster.cli.typer_options import option
-from cluster.drill.incidents import Scenario
+from cluster.drill.scenario import Scenario
 
 SECONDS, RATE_PER_S = 8.0, 20.0
 

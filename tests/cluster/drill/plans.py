@@ -9,8 +9,8 @@ from typing import Any
 
 from cluster.checks.resolve_pools import Known, resolve
 from cluster.drill.drill_report import DrillReport, IncidentReport, Line
-from cluster.drill.incidents import Scenario
 from cluster.drill.run_drill import DrillPlan, drill
+from cluster.drill.scenario import Scenario
 from cluster.profile import parse
 from tests.runtime.routing.example import document
 

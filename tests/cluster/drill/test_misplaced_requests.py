@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cluster.drill.incidents import Scenario
 from cluster.drill.misplaced_requests import misplaced, misplaced_in_ledger, why_not
 from cluster.drill.request_kinds import request_kinds
+from cluster.drill.scenario import Scenario
 from cluster.drill.scripted_targets import Received
 from runtime.edge import generation_routes
 from runtime.gateway import Gateway

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.drill import incidents as scenarios
-from cluster.drill import traffic
-from cluster.drill.incidents import Scenario
+from cluster.drill import incidents, traffic
+from cluster.drill.scenario import Scenario
 from tests.cluster.drill.plans import drilled, ends, line, one, plan
 
 HERE = "gpt-oss-120b at local"
@@ -49,7 +48,7 @@ async def test_without_the_pool_personal_data_gets_no_answer(
 async def test_a_slow_vendor_is_waited_for_where_no_limit_is_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scenarios, "SLOW_S", 0.6)
+    monkeypatch.setattr(incidents, "SLOW_S", 0.6)
     report = await drilled(plan("three-tiers", [Scenario.SLOW], requests=REQUESTS))
     incident = one(report, "deepseek takes 0.6 s to its first token")
     found = line(incident, "support", "plain")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cluster.cli import check as cli_check
-from cluster.cli.drill import command
+from cluster.cli.drill import command, play
 from cluster.cli.main import app
 from cluster.drill.drill_report import DrillReport, IncidentReport, Misplaced, Side
 from cluster.profile import LOCAL_PROFILE
@@ -78,7 +78,7 @@ def played(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> i
     async def played_already(*_: Any) -> DrillReport:
         return _report(found)
 
-    monkeypatch.setattr(command, "drill", played_already)
+    monkeypatch.setattr(play, "drill", played_already)
     return command.EXIT_FORBIDDEN if found else 0
 
 
